@@ -1,0 +1,44 @@
+//! Limits and budgets, in one place.
+//!
+//! The command line is parsed in `cli`; what reaches the rest of the program is
+//! one immutable [`Limits`].
+
+use std::time::Duration;
+
+/// Bounds on memory and time that the worker keeps, whatever arrives.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Frames that all streams together may hold out of order.
+    pub held_frames_max: u32,
+    /// Frames that one session (both directions) may hold out of order.
+    pub held_frames_per_session_max: u32,
+    /// Payload bytes that one direction may hold out of order.
+    pub held_bytes_per_stream_max: u32,
+    /// How long after the receiver has acknowledged past a hole a late copy of
+    /// the missing bytes may still arrive (mirrors may show the ACK first).
+    pub gap_grace: Duration,
+    /// How long a hole that no ACK confirms is waited for (one direction only is seen,
+    /// or the receiver still waits for the bytes).
+    pub one_sided_wait: Duration,
+    /// How long an UPDATE may wait for the other side's OPEN that must have come before it.
+    pub open_wait: Duration,
+    /// Sessions without a frame for this long are closed and their memory freed.
+    pub idle_timeout: Duration,
+    /// Sessions in all.
+    pub sessions_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            held_frames_max: 2048,
+            held_frames_per_session_max: 512,
+            held_bytes_per_stream_max: 1 << 20,
+            gap_grace: Duration::from_millis(200),
+            one_sided_wait: Duration::from_secs(10),
+            open_wait: Duration::from_millis(50),
+            idle_timeout: Duration::from_secs(3600),
+            sessions_max: 65_536,
+        }
+    }
+}

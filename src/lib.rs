@@ -1,0 +1,25 @@
+//! bgptap: a passive BGP monitor.
+//!
+//! The path of a byte, and the module that answers for each step:
+//!
+//! ```text
+//! capture  frames from AF_XDP rings or capture files       → Captured<F>
+//! wire     Ethernet … TCP headers of one frame             → Segment
+//! stream   one direction of a TCP connection, in order     → whole messages, gaps
+//! session  both directions: OPENs, negotiation, state      → decoding context
+//! bgp      borrowed views of messages, decoded lazily      → Update<'a> …
+//! sink     metrics, JSON lines, summary
+//! worker   the loop that carries a frame through all of it
+//! ```
+//!
+//! Nothing is copied while a message lies whole in a frame; `docs/architecture.md`
+//! says where and why bytes are copied otherwise.
+#![forbid(unsafe_code)]
+
+pub mod bgp;
+pub mod capture;
+pub mod config;
+pub mod error;
+pub mod sink;
+pub mod stream;
+pub mod wire;

@@ -1,0 +1,4 @@
+//! The `bgptap` command.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Messages and events as JSON lines (serde views, no owned copies).

@@ -1,0 +1,99 @@
+//! One direction of a TCP connection: segments in, whole BGP messages out.
+
+use crate::capture::Stamp;
+
+/// Bytes of sequence space that were never captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// First missing sequence number.
+    pub seq_from: u32,
+    /// First sequence number after the hole.
+    pub seq_to: u32,
+    /// Size of the hole, exact.
+    pub bytes: u64,
+    /// Why it was given up.
+    pub reason: GapReason,
+}
+
+/// Why a hole was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapReason {
+    /// The receiver acknowledged the bytes and no copy came within the grace time.
+    MirrorLoss,
+    /// Only this direction is seen, and the waiting time is over.
+    OneSided,
+    /// A limit on held frames or bytes was reached.
+    Limit,
+    /// The capture cut the frame short.
+    CutFrame,
+    /// The stream ended with the hole open.
+    End,
+}
+
+/// Why contiguous bytes could not be framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MalformedReason {
+    /// No marker where a header must be (RFC 4271 §6.1, Connection Not Synchronized).
+    BadMarker,
+    /// A length that the type does not allow (RFC 4271 §6.1, Bad Message Length).
+    BadLength,
+    /// The stream was joined in mid-message; these bytes came before the first header.
+    BeforeFirstHeader,
+    /// After a gap, before the first confirmed header.
+    AfterGap,
+    /// The tail of a message whose rest was never seen.
+    CutMessage,
+}
+
+/// What the receiver of a message wants to happen next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on with the next message.
+    Next,
+    /// Keep this message and deliver it again after `Stream::resume`: it needs
+    /// the other side's OPEN, which may still lie in another ring.
+    Wait,
+}
+
+/// Receives what a stream yields, in order.
+pub trait Handler {
+    /// One whole message, header included: marker and length have been checked.
+    /// `stamp` is that of the frame that completed it.
+    fn message(&mut self, message: &[u8], stamp: Stamp) -> Verdict;
+    /// A hole was given up. Framing starts anew behind it.
+    fn gap(&mut self, gap: Gap, stamp: Stamp);
+    /// `bytes` contiguous bytes were passed over, since no message could be framed from them.
+    fn malformed(&mut self, bytes: u64, reason: MalformedReason, stamp: Stamp);
+}
+
+/// Where each payload byte of one direction went, and where its sequence space stands.
+///
+/// `captured = decoded + skipped + duplicate + quarantined + discarded + pending` and
+/// `span = decoded + skipped + quarantined + gap + open_hole + pending`.
+/// `captured` and `span` are counted by the worker and the sequence tracker,
+/// which know nothing of the other fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Payload bytes handed in.
+    pub captured: u64,
+    /// Sequence space from the first byte taken to the highest seen.
+    pub span: u64,
+    /// Bytes of whole messages delivered.
+    pub decoded: u64,
+    /// Bodies that nobody asked for.
+    pub skipped: u64,
+    /// Bytes seen before (retransmissions, mirror copies, overlaps).
+    pub duplicate: u64,
+    /// Contiguous bytes that no message could be framed from.
+    pub quarantined: u64,
+    /// Bytes dropped: outside any plausible window.
+    pub discarded_window: u64,
+    /// Bytes dropped: a limit was reached.
+    pub discarded_limit: u64,
+    /// Bytes kept: a partial message or held out-of-order segments.
+    pub pending: u64,
+    /// Missing bytes that may still come.
+    pub open_hole: u64,
+    /// Missing bytes that were given up.
+    pub gap: u64,
+}

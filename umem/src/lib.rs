@@ -1,0 +1,1 @@
+//! Locked memory for bgptap.
