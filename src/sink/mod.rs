@@ -1,3 +1,4 @@
 //! Outputs.
 
 pub mod json;
+pub mod metrics;
