@@ -104,7 +104,10 @@ impl BufferPool {
     /// class is empty or none is large enough. What it contains is unspecified.
     #[must_use]
     pub fn acquire(&self, len: usize) -> Buffer {
-        let index = self.0.classes.partition_point(|slots| slots.class.size < len);
+        let index = self
+            .0
+            .classes
+            .partition_point(|slots| slots.class.size < len);
         let Some(slots) = self.0.classes.get(index) else {
             self.0.too_long.fetch_add(1, Relaxed);
             return Buffer::heap(len);
@@ -233,7 +236,11 @@ mod tests {
             assert_eq!(buffer.len(), len);
             assert!(!buffer.is_fallback());
             let used: Vec<_> = pool.stats().map(|class| class.in_use).collect();
-            assert_eq!(used, if len <= 16 { [1, 0] } else { [0, 1] }, "length {len}");
+            assert_eq!(
+                used,
+                if len <= 16 { [1, 0] } else { [0, 1] },
+                "length {len}"
+            );
         }
         assert!(pool.acquire(65).is_fallback());
     }
