@@ -1,4 +1,19 @@
 //! One direction of a TCP connection: segments in, whole BGP messages out.
+//!
+//! [`Stream`] puts segments in order and knows what is missing; a framer behind it cuts
+//! contiguous bytes into messages, in place where they lie whole in a frame.
+
+mod carry;
+mod classes;
+mod framer;
+mod held;
+#[allow(clippy::module_inception)]
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub use classes::CLASSES;
+pub use stream::{Counters, Stream, StreamLimits};
 
 use crate::capture::Stamp;
 
@@ -64,6 +79,8 @@ pub trait Handler {
     fn gap(&mut self, gap: Gap, stamp: Stamp);
     /// `bytes` contiguous bytes were passed over, since no message could be framed from them.
     fn malformed(&mut self, bytes: u64, reason: MalformedReason, stamp: Stamp);
+    /// No message may answer [`Verdict::Wait`] any more: what waits has grown too long, or a gap follows.
+    fn stop_waiting(&mut self);
 }
 
 /// Where each payload byte of one direction went, and where its sequence space stands.

@@ -1,0 +1,100 @@
+//! A message that arrives in pieces.
+
+use crate::bgp::header::{HEADER_LEN, Header};
+use bgptap_umem::buffer::{Buffer, BufferPool};
+
+/// Collects one message: first its header, which tells how large a buffer it takes, then the rest.
+/// Each byte is copied once.
+pub(super) struct Carry {
+    pool: BufferPool,
+    head: [u8; HEADER_LEN],
+    buffer: Option<Buffer>,
+    filled: usize,
+}
+
+/// What adding bytes led to.
+pub(super) enum Collected {
+    /// Bytes are missing.
+    Partial,
+    /// The message is whole: see [`Carry::bytes`].
+    Whole,
+    /// The first 19 bytes are no header: see [`Carry::bytes`].
+    NoHeader,
+}
+
+impl Carry {
+    pub(super) fn new(pool: BufferPool) -> Self {
+        Self {
+            pool,
+            head: [0; HEADER_LEN],
+            buffer: None,
+            filled: 0,
+        }
+    }
+
+    /// Bytes collected.
+    pub(super) fn len(&self) -> usize {
+        self.filled
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
+    /// Bytes that are missing of the message, if its header is known.
+    pub(super) fn missing(&self) -> Option<usize> {
+        self.buffer
+            .as_ref()
+            .map(|buffer| buffer.len() - self.filled)
+    }
+
+    /// Takes from the front of `bytes` what belongs to the message.
+    pub(super) fn add(&mut self, bytes: &mut &[u8]) -> Collected {
+        if self.buffer.is_none() {
+            self.copy_head(bytes);
+            if self.filled < HEADER_LEN {
+                return Collected::Partial;
+            }
+            let Ok(header) = Header::parse(&self.head) else {
+                return Collected::NoHeader;
+            };
+            let mut buffer = self.pool.acquire(header.length.into());
+            buffer[..HEADER_LEN].copy_from_slice(&self.head);
+            self.buffer = Some(buffer);
+        }
+        if let Some(buffer) = &mut self.buffer {
+            let room = &mut buffer[self.filled..];
+            let count = room.len().min(bytes.len());
+            let (taken, rest) = bytes.split_at(count);
+            room[..count].copy_from_slice(taken);
+            *bytes = rest;
+            self.filled += count;
+            if self.filled == buffer.len() {
+                return Collected::Whole;
+            }
+        }
+        Collected::Partial
+    }
+
+    fn copy_head(&mut self, bytes: &mut &[u8]) {
+        let count = (HEADER_LEN - self.filled).min(bytes.len());
+        let (taken, rest) = bytes.split_at(count);
+        self.head[self.filled..self.filled + count].copy_from_slice(taken);
+        *bytes = rest;
+        self.filled += count;
+    }
+
+    /// What has been collected.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.buffer {
+            Some(buffer) => &buffer[..self.filled],
+            None => &self.head[..self.filled],
+        }
+    }
+
+    /// Forgets it; the buffer goes back to the pool.
+    pub(super) fn clear(&mut self) {
+        self.buffer = None;
+        self.filled = 0;
+    }
+}
