@@ -396,3 +396,6 @@ const fn is_mp(code: u8) -> bool {
 fn non_empty<'a>(fields: [Option<NlriField<'a>>; 2]) -> impl Iterator<Item = NlriField<'a>> {
     fields.into_iter().flatten().filter(|f| !f.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

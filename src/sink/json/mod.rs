@@ -1,1 +1,213 @@
-//! Messages and events as JSON lines (serde views, no owned copies).
+//! Messages and events as JSON lines.
+//!
+//! One bare object per line, field names as RIS Live has them where it has the
+//! field. The lines are serde views over borrowed data: into a buffer that is
+//! reused, writing one allocates nothing.
+
+mod message;
+mod open;
+mod text;
+mod update;
+
+use std::net::IpAddr;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::bgp::{Context, Message};
+
+use message::MessageLine;
+use text::Show;
+
+/// What every line says: when, who, where.
+#[derive(Clone, Copy, Debug)]
+pub struct Meta<'a> {
+    /// Nanoseconds since the epoch of the frame that completed the message.
+    pub ts_ns: u64,
+    /// Whose clock: `hardware`, `xdp` or `file`.
+    pub ts_source: &'static str,
+    /// Address of the sender.
+    pub peer: IpAddr,
+    /// Its port.
+    pub peer_port: u16,
+    /// Its AS number, once its OPEN was seen.
+    pub peer_asn: Option<u32>,
+    /// Address of the receiver.
+    pub local: IpAddr,
+    /// Its port.
+    pub local_port: u16,
+    /// Its AS number, once its OPEN was seen.
+    pub local_asn: Option<u32>,
+    /// Identifier of the session.
+    pub session: u64,
+    /// Number of the message in its direction, from 1.
+    pub seq: u64,
+    /// Number of the event in its session; with the session it makes `id`.
+    pub event_no: u64,
+    /// Name of this monitor.
+    pub host: &'a str,
+}
+
+impl Meta<'_> {
+    fn write<M: SerializeMap>(&self, map: &mut M, kind: &str) -> Result<(), M::Error> {
+        map.serialize_entry("type", kind)?;
+        // Microseconds fit a double exactly up to the year 2255.
+        #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
+        let seconds = (self.ts_ns / 1000) as f64 / 1e6;
+        map.serialize_entry("timestamp", &seconds)?;
+        map.serialize_entry("ts_ns", &Show(self.ts_ns))?;
+        map.serialize_entry("ts_source", self.ts_source)?;
+        map.serialize_entry("peer", &Show(self.peer))?;
+        map.serialize_entry("peer_port", &self.peer_port)?;
+        if let Some(asn) = self.peer_asn {
+            map.serialize_entry("peer_asn", &Show(asn))?;
+        }
+        map.serialize_entry("local", &Show(self.local))?;
+        map.serialize_entry("local_port", &self.local_port)?;
+        if let Some(asn) = self.local_asn {
+            map.serialize_entry("local_asn", &Show(asn))?;
+        }
+        map.serialize_entry("session", &Show(format_args!("{:016x}", self.session)))?;
+        map.serialize_entry("seq", &self.seq)?;
+        map.serialize_entry(
+            "id",
+            &Show(format_args!("{:016x}-{}", self.session, self.event_no)),
+        )?;
+        map.serialize_entry("host", self.host)
+    }
+}
+
+/// What the context of a message rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContextSource {
+    /// Both OPENs were seen.
+    Negotiated,
+    /// Concluded from the messages themselves.
+    Inferred,
+    /// The most common case, for want of anything better.
+    Assumed,
+}
+
+impl ContextSource {
+    /// The name in events.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Negotiated => "negotiated",
+            Self::Inferred => "inferred",
+            Self::Assumed => "assumed",
+        }
+    }
+}
+
+/// Appends the line of a message. `context` is given where it decided how the
+/// message was read, `raw` where the message's bytes are wanted too.
+pub fn write_message(
+    out: &mut Vec<u8>,
+    meta: &Meta<'_>,
+    message: &Message<'_>,
+    context: Option<(&Context, ContextSource)>,
+    raw: Option<&[u8]>,
+) {
+    write_line(
+        out,
+        &MessageLine {
+            meta,
+            message,
+            context,
+            raw,
+        },
+    );
+}
+
+/// Appends a STATE line; the states are numbered 1 to 6 as in MRT (RFC 6396 §4.4.1).
+pub fn write_state(out: &mut Vec<u8>, meta: &Meta<'_>, state: u8, previous: u8, reason: &str) {
+    write_line(
+        out,
+        &Event {
+            meta,
+            kind: "STATE",
+            fields: [
+                ("state", Field::Number(u64::from(state))),
+                ("previous", Field::Number(u64::from(previous))),
+                ("reason", Field::Text(reason)),
+            ],
+        },
+    );
+}
+
+/// Appends a GAP line: `bytes` from `seq_from` up to before `seq_to` were never captured.
+pub fn write_gap(
+    out: &mut Vec<u8>,
+    meta: &Meta<'_>,
+    bytes: u64,
+    seq_from: u32,
+    seq_to: u32,
+    reason: &str,
+) {
+    write_line(
+        out,
+        &Event {
+            meta,
+            kind: "GAP",
+            fields: [
+                ("bytes", Field::Number(bytes)),
+                ("seq_from", Field::Number(u64::from(seq_from))),
+                ("seq_to", Field::Number(u64::from(seq_to))),
+                ("reason", Field::Text(reason)),
+            ],
+        },
+    );
+}
+
+/// Appends a MALFORMED line: no message could be framed from `bytes` contiguous bytes.
+pub fn write_malformed(out: &mut Vec<u8>, meta: &Meta<'_>, bytes: u64, reason: &str) {
+    write_line(
+        out,
+        &Event {
+            meta,
+            kind: "MALFORMED",
+            fields: [
+                ("bytes", Field::Number(bytes)),
+                ("reason", Field::Text(reason)),
+            ],
+        },
+    );
+}
+
+fn write_line(out: &mut Vec<u8>, line: &impl Serialize) {
+    let start = out.len();
+    match serde_json::to_writer(&mut *out, line) {
+        Ok(()) => out.push(b'\n'),
+        // Writing to memory does not fail; if it did, half a line would be worse.
+        Err(_) => out.truncate(start),
+    }
+}
+
+/// A line of an event that is no message.
+struct Event<'a, const N: usize> {
+    meta: &'a Meta<'a>,
+    kind: &'static str,
+    fields: [(&'static str, Field<'a>); N],
+}
+
+enum Field<'a> {
+    Number(u64),
+    Text(&'a str),
+}
+
+impl<const N: usize> Serialize for Event<'_, N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.meta.write(&mut map, self.kind)?;
+        for (name, field) in &self.fields {
+            match field {
+                Field::Number(number) => map.serialize_entry(name, number)?,
+                Field::Text(text) => map.serialize_entry(name, text)?,
+            }
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests;

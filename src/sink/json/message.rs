@@ -1,0 +1,119 @@
+//! The line of a message: what is common to all types, and the small types.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::text::{Hex, List};
+use super::{ContextSource, Meta, open, update};
+use crate::bgp::{Context, Error, Family, Message, Notification, RouteRefresh};
+
+pub(super) struct MessageLine<'a> {
+    pub(super) meta: &'a Meta<'a>,
+    pub(super) message: &'a Message<'a>,
+    pub(super) context: Option<(&'a Context, ContextSource)>,
+    pub(super) raw: Option<&'a [u8]>,
+}
+
+impl Serialize for MessageLine<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.meta.write(&mut map, self.message.kind().name())?;
+        if let Some((context, source)) = self.context {
+            map.serialize_entry("context", &ContextView(context, source))?;
+        }
+        map.serialize_entry("length", &self.message.length())?;
+        match self.message {
+            Message::Open(message) => open::write(&mut map, message)?,
+            Message::Update(message) => update::write(&mut map, message)?,
+            Message::Notification(message) => {
+                map.serialize_entry("notification", &NotificationView(message))?;
+            }
+            Message::Keepalive => {}
+            Message::RouteRefresh(message) => write_refresh(&mut map, message)?,
+            Message::Unknown { code, body } => {
+                map.serialize_entry("type_code", code)?;
+                map.serialize_entry("data", &Hex(body))?;
+            }
+        }
+        let errors = self.message.errors();
+        if !errors.is_empty() {
+            map.serialize_entry("errors", &List(|| errors.iter().map(ErrorView)))?;
+        }
+        if let Some(raw) = self.raw {
+            map.serialize_entry("raw", &Hex(raw))?;
+        }
+        map.end()
+    }
+}
+
+/// A family as `[afi, safi]`.
+pub(super) fn pair(family: Family) -> (u16, u8) {
+    (family.afi.0, family.safi.0)
+}
+
+struct ContextView<'a>(&'a Context, ContextSource);
+
+impl Serialize for ContextView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(context, source) = self;
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("as4", &context.as4)?;
+        map.serialize_entry("add_path", &List(|| context.add_path.iter().map(pair)))?;
+        map.serialize_entry("extended", &context.extended)?;
+        map.serialize_entry("source", source.name())?;
+        map.end()
+    }
+}
+
+struct ErrorView<'a>(&'a Error);
+
+impl Serialize for ErrorView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let error = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", &error.code.code())?;
+        map.serialize_entry("subcode", &error.code.subcode())?;
+        if let Some(attribute) = error.attribute {
+            map.serialize_entry("attribute", &attribute)?;
+        }
+        map.serialize_entry("offset", &error.offset)?;
+        map.serialize_entry("disposition", error.disposition.name())?;
+        map.serialize_entry("text", error.text)?;
+        map.end()
+    }
+}
+
+struct NotificationView<'a>(&'a Notification<'a>);
+
+impl Serialize for NotificationView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let message = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", &message.code)?;
+        map.serialize_entry("subcode", &message.subcode)?;
+        if let Some(name) = message.name() {
+            map.serialize_entry("name", name)?;
+        }
+        if let Some(name) = message.subcode_name() {
+            map.serialize_entry("subcode_name", name)?;
+        }
+        map.serialize_entry("data", &Hex(message.data))?;
+        if let Some(text) = message.shutdown_text() {
+            map.serialize_entry("text", text)?;
+        }
+        map.end()
+    }
+}
+
+fn write_refresh<M: SerializeMap>(map: &mut M, message: &RouteRefresh<'_>) -> Result<(), M::Error> {
+    let (afi, safi) = pair(message.family);
+    map.serialize_entry("afi", &afi)?;
+    map.serialize_entry("safi", &safi)?;
+    map.serialize_entry("subtype", &message.subtype)?;
+    if let Some(name) = message.subtype_name() {
+        map.serialize_entry("subtype_name", name)?;
+    }
+    if !message.filters.is_empty() {
+        map.serialize_entry("filters", &Hex(message.filters))?;
+    }
+    Ok(())
+}

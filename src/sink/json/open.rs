@@ -1,0 +1,139 @@
+//! The fields of an OPEN.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::message::pair;
+use super::text::{Hex, List, Lossy, Show};
+use crate::bgp::capability::FamilyOctets;
+use crate::bgp::{Capability, Family, Open, Parameters, names};
+
+pub(super) fn write<M: SerializeMap>(map: &mut M, open: &Open<'_>) -> Result<(), M::Error> {
+    map.serialize_entry("version", &open.version)?;
+    map.serialize_entry("asn", &open.asn())?;
+    map.serialize_entry("hold_time", &open.hold_time)?;
+    map.serialize_entry("router_id", &Show(open.bgp_id))?;
+    map.serialize_entry(
+        "capabilities",
+        &List(|| open.capabilities().map(CapabilityView)),
+    )?;
+    let others = || {
+        open.parameters()
+            .filter(|(kind, _)| *kind != Parameters::CAPABILITIES)
+            .map(|(kind, value)| Parameter { kind, value })
+    };
+    if others().next().is_some() {
+        map.serialize_entry("parameters", &List(others))?;
+    }
+    Ok(())
+}
+
+struct Parameter<'a> {
+    kind: u8,
+    value: &'a [u8],
+}
+
+impl Serialize for Parameter<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("type", &self.kind)?;
+        map.serialize_entry("value", &Hex(self.value))?;
+        map.end()
+    }
+}
+
+struct CapabilityView<'a>(Capability<'a>);
+
+impl Serialize for CapabilityView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", &self.0.code())?;
+        if let Some(name) = self.0.name() {
+            map.serialize_entry("name", name)?;
+        }
+        write_value(&mut map, &self.0)?;
+        map.end()
+    }
+}
+
+fn write_value<M: SerializeMap>(map: &mut M, capability: &Capability<'_>) -> Result<(), M::Error> {
+    match *capability {
+        Capability::Multiprotocol(family) => {
+            let (afi, safi) = pair(family);
+            map.serialize_entry("afi", &afi)?;
+            map.serialize_entry("safi", &safi)
+        }
+        Capability::ExtendedNextHop(list) => {
+            let item = |(family, afi)| with(family, [("next_hop_afi", Value::Number(afi))]);
+            map.serialize_entry("families", &List(|| list.iter().map(item)))
+        }
+        Capability::AddPath(list) => {
+            let item = |(family, mode): (Family, u8)| {
+                let receive = ("receive", Value::Flag(mode & 1 != 0));
+                with(family, [("send", Value::Flag(mode & 2 != 0)), receive])
+            };
+            map.serialize_entry("families", &List(|| list.iter().map(item)))
+        }
+        Capability::MultipleLabels(list) => write_octets(map, list, "count"),
+        Capability::GracefulRestart(restart) => {
+            map.serialize_entry("restart_time", &restart.restart_time())?;
+            map.serialize_entry("restarted", &restart.restarted())?;
+            map.serialize_entry("notifications", &restart.notifications())?;
+            write_octets(map, restart.families, "flags")
+        }
+        Capability::FourOctetAs(asn) => map.serialize_entry("asn", &asn),
+        Capability::Role(role) => {
+            map.serialize_entry("role", &role)?;
+            names::role(role).map_or(Ok(()), |name| map.serialize_entry("role_name", name))
+        }
+        Capability::Fqdn { host, domain } => {
+            map.serialize_entry("host", &Show(Lossy(host)))?;
+            map.serialize_entry("domain", &Show(Lossy(domain)))
+        }
+        Capability::SoftwareVersion(text) => map.serialize_entry("version", &Show(Lossy(text))),
+        Capability::Other { value, .. } => map.serialize_entry("value", &Hex(value)),
+        Capability::RouteRefresh
+        | Capability::ExtendedMessage
+        | Capability::EnhancedRouteRefresh => Ok(()),
+    }
+}
+
+fn write_octets<M: SerializeMap>(
+    map: &mut M,
+    list: FamilyOctets<'_>,
+    name: &'static str,
+) -> Result<(), M::Error> {
+    let item = |(family, octet)| with(family, [(name, Value::Number(u16::from(octet)))]);
+    map.serialize_entry("families", &List(|| list.iter().map(item)))
+}
+
+/// A family with what a capability says about it.
+struct FamilyView<const N: usize> {
+    family: Family,
+    fields: [(&'static str, Value); N],
+}
+
+#[derive(Clone, Copy)]
+enum Value {
+    Number(u16),
+    Flag(bool),
+}
+
+const fn with<const N: usize>(family: Family, fields: [(&'static str, Value); N]) -> FamilyView<N> {
+    FamilyView { family, fields }
+}
+
+impl<const N: usize> Serialize for FamilyView<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (afi, safi) = pair(self.family);
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("afi", &afi)?;
+        map.serialize_entry("safi", &safi)?;
+        for (name, value) in &self.fields {
+            match value {
+                Value::Number(number) => map.serialize_entry(name, number)?,
+                Value::Flag(flag) => map.serialize_entry(name, flag)?,
+            }
+        }
+        map.end()
+    }
+}

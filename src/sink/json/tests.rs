@@ -1,0 +1,332 @@
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::bgp::{Family, FamilySet};
+
+fn meta() -> Meta<'static> {
+    Meta {
+        ts_ns: 1_700_000_000_123_456_789,
+        ts_source: "file",
+        peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        peer_port: 179,
+        peer_asn: Some(4_200_000_000),
+        local: "2001:db8::2".parse().expect("an address"),
+        local_port: 40000,
+        local_asn: None,
+        session: 0xabc,
+        seq: 7,
+        event_no: 9,
+        host: "tap \"1\"",
+    }
+}
+
+fn parse(out: &[u8]) -> Value {
+    let text = std::str::from_utf8(out).expect("UTF-8");
+    let line = text.strip_suffix('\n').expect("a newline at the end");
+    assert!(!line.contains('\n'), "one line");
+    serde_json::from_str(line).expect("JSON")
+}
+
+fn whole(code: u8, body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(19 + body.len()).expect("short");
+    let mut bytes = vec![0xff; 16];
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.push(code);
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+fn line(bytes: &[u8], context: &Context) -> Value {
+    let message = Message::parse(bytes, context).expect("a header");
+    let mut out = Vec::new();
+    write_message(&mut out, &meta(), &message, None, None);
+    parse(&out)
+}
+
+/// An UPDATE of attributes and IPv4 NLRI.
+fn update(attributes: &[u8], announced: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(attributes.len()).expect("short");
+    let mut body = vec![0, 0];
+    body.extend_from_slice(&length.to_be_bytes());
+    body.extend_from_slice(attributes);
+    body.extend_from_slice(announced);
+    whole(2, &body)
+}
+
+/// ORIGIN igp, AS_PATH `64496 {65536}`, NEXT_HOP 192.0.2.9.
+fn mandatory() -> Vec<u8> {
+    let mut attributes = vec![0x40, 1, 1, 0, 0x40, 2, 12];
+    attributes.extend_from_slice(&[2, 1, 0, 0, 0xfb, 0xf0, 1, 1, 0, 1, 0, 0]);
+    attributes.extend_from_slice(&[0x40, 3, 4, 192, 0, 2, 9]);
+    attributes
+}
+
+#[test]
+fn every_line_says_when_who_and_where() {
+    let value = line(&whole(4, &[]), &Context::assumed());
+    assert_eq!(
+        value,
+        json!({
+            "type": "KEEPALIVE", "timestamp": 1_700_000_000.123_456,
+            "ts_ns": "1700000000123456789", "ts_source": "file",
+            "peer": "192.0.2.1", "peer_port": 179, "peer_asn": "4200000000",
+            "local": "2001:db8::2", "local_port": 40000,
+            "session": "0000000000000abc", "seq": 7, "id": "0000000000000abc-9",
+            "host": "tap \"1\"", "length": 19,
+        })
+    );
+}
+
+#[test]
+fn events_that_are_no_messages() {
+    let mut out = Vec::new();
+    write_state(&mut out, &meta(), 6, 5, "keepalive");
+    let state = parse(&out);
+    assert_eq!(state["type"], "STATE");
+    assert_eq!(
+        (&state["state"], &state["previous"]),
+        (&json!(6), &json!(5))
+    );
+    assert_eq!(state["reason"], "keepalive");
+
+    out.clear();
+    write_gap(&mut out, &meta(), 5_000_000_000, u32::MAX, 3, "mirror_loss");
+    let gap = parse(&out);
+    assert_eq!(gap["type"], "GAP");
+    assert_eq!(gap["bytes"], 5_000_000_000u64);
+    assert_eq!(
+        (&gap["seq_from"], &gap["seq_to"]),
+        (&json!(u32::MAX), &json!(3))
+    );
+    assert_eq!(gap["reason"], "mirror_loss");
+
+    out.clear();
+    write_malformed(&mut out, &meta(), 42, "bad_marker");
+    let malformed = parse(&out);
+    assert_eq!(malformed["type"], "MALFORMED");
+    assert_eq!(
+        (&malformed["bytes"], &malformed["reason"]),
+        (&json!(42), &json!("bad_marker"))
+    );
+    for event in [state, gap, malformed] {
+        assert_eq!(event["id"], "0000000000000abc-9");
+        assert!(event.get("length").is_none());
+    }
+}
+
+#[test]
+fn an_update_with_the_names_of_ris_live() {
+    let mut attributes = mandatory();
+    attributes.extend_from_slice(&[0x80, 4, 4, 0, 0, 0, 5]);
+    attributes.extend_from_slice(&[0xc0, 7, 8, 0, 1, 0, 0, 192, 0, 2, 3]);
+    attributes.extend_from_slice(&[0xc0, 8, 8, 0, 2, 0, 1, 0, 2, 0, 1]);
+    attributes.extend_from_slice(&[0xc0, 16, 8, 0, 2, 0xfb, 0xf0, 0, 0, 0, 1]);
+    attributes.extend_from_slice(&[0xc0, 99, 2, 0xab, 0xcd]);
+    let value = line(
+        &update(&attributes, &[24, 198, 51, 100, 8, 10]),
+        &Context::assumed(),
+    );
+    assert_eq!(value["path"], json!([64496, [65536]]));
+    assert_eq!(value["origin"], "igp");
+    assert_eq!(value["med"], 5);
+    assert_eq!(value["aggregator"], "65536:192.0.2.3");
+    assert_eq!(value["community"], json!([[2, 1], [2, 1]]));
+    assert_eq!(
+        value["ext_community"],
+        json!([{ "raw": "0002fbf000000001", "text": "RT:64496:1" }])
+    );
+    assert_eq!(
+        value["announcements"],
+        json!([{
+            "next_hop": "192.0.2.9", "afi": 1, "safi": 1,
+            "prefixes": ["198.51.100.0/24", "10.0.0.0/8"],
+        }])
+    );
+    assert_eq!(
+        value["unknown_attributes"],
+        json!([{ "code": 99, "flags": 0xc0, "value": "abcd" }])
+    );
+    for absent in [
+        "withdrawals",
+        "eor",
+        "errors",
+        "raw",
+        "context",
+        "local_pref",
+    ] {
+        assert!(value.get(absent).is_none(), "{absent}");
+    }
+}
+
+#[test]
+fn both_next_hops_and_path_identifiers() {
+    let context = Context {
+        add_path: FamilySet::EMPTY.with(Family::IPV6_UNICAST),
+        ..Context::assumed()
+    };
+    let mut reach = vec![0, 2, 1, 32];
+    reach.extend_from_slice(&[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    reach.extend_from_slice(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    reach.extend_from_slice(&[0, 0, 0, 0, 7, 32, 0x20, 1, 0xd, 0xb8]);
+    let mut attributes = mandatory();
+    attributes.extend_from_slice(&[0x80, 14, u8::try_from(reach.len()).expect("short")]);
+    attributes.extend_from_slice(&reach);
+    attributes.extend_from_slice(&[0x80, 15, 5, 0, 25, 70, 1, 2]);
+    let bytes = update(&attributes, &[]);
+    let message = Message::parse(&bytes, &context).expect("a header");
+    let mut out = Vec::new();
+    let source = Some((&context, ContextSource::Negotiated));
+    write_message(&mut out, &meta(), &message, source, Some(&bytes));
+    let value = parse(&out);
+    assert_eq!(
+        value["announcements"],
+        json!([{
+            "next_hop": "2001:db8::1,fe80::1", "afi": 2, "safi": 1,
+            "prefixes": [{ "prefix": "2001:db8::/32", "path_id": 7 }],
+        }])
+    );
+    assert_eq!(
+        value["withdrawals"],
+        json!([{ "afi": 25, "safi": 70, "prefixes": [{ "nlri_type": "opaque", "raw": "0102" }] }])
+    );
+    assert_eq!(
+        value["context"],
+        json!({ "as4": true, "add_path": [[2, 1]], "extended": false, "source": "negotiated" })
+    );
+    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(value["raw"], hex);
+    assert_eq!(value["length"], bytes.len());
+}
+
+#[test]
+fn confederation_segments_are_objects() {
+    let attributes = [
+        0x40, 2, 18, 3, 1, 0, 0, 0xfd, 0xe9, 2, 1, 0, 0, 0, 1, 4, 1, 0, 0, 0xfd, 0xea,
+    ];
+    let value = line(&update(&attributes, &[]), &Context::assumed());
+    assert_eq!(
+        value["path"],
+        json!([{ "confed_sequence": [65001] }, 1, { "confed_set": [65002] }])
+    );
+}
+
+#[test]
+fn a_malformed_update_keeps_its_type_and_its_bytes() {
+    let mut attributes = mandatory();
+    attributes.extend_from_slice(&[0xc0, 8, 5, 1, 2, 3, 4, 5]);
+    attributes.extend_from_slice(&[0x40, 1, 1, 2]);
+    let value = line(&update(&attributes, &[8, 10]), &Context::assumed());
+    assert_eq!(value["type"], "UPDATE");
+    assert_eq!(
+        value["errors"],
+        json!([
+            {
+                "code": 3, "subcode": 5, "attribute": 8, "offset": 52,
+                "disposition": "treat-as-withdraw",
+                "text": "COMMUNITIES is not a multiple of four octets",
+            },
+            {
+                "code": 3, "subcode": 1, "attribute": 1, "offset": 57,
+                "disposition": "attribute-discard", "text": "attribute given before",
+            },
+        ])
+    );
+    assert_eq!(
+        value["unknown_attributes"],
+        json!([
+            {
+                "code": 8, "name": "COMMUNITIES", "flags": 0xc0, "value": "0102030405",
+                "malformed": true,
+            },
+            { "code": 1, "name": "ORIGIN", "flags": 0x40, "value": "02", "repeated": true },
+        ])
+    );
+    assert_eq!(value["origin"], "igp", "the first one counts");
+    assert_eq!(value["announcements"][0]["prefixes"], json!(["10.0.0.0/8"]));
+}
+
+#[test]
+fn end_of_rib() {
+    assert_eq!(
+        line(&update(&[], &[]), &Context::assumed())["eor"],
+        json!([1, 1])
+    );
+    let unreach = [0x80, 15, 3, 0, 2, 1];
+    assert_eq!(
+        line(&update(&unreach, &[]), &Context::assumed())["eor"],
+        json!([2, 1])
+    );
+}
+
+#[test]
+fn open_with_each_capability() {
+    let capabilities = [
+        1, 4, 0, 2, 0, 1, 69, 4, 0, 1, 1, 3, 64, 6, 0x80, 120, 0, 1, 1, 0x80, 65, 4, 0, 1, 0, 0,
+        73, 4, 1, b'r', 1, b'd', 200, 1, 9,
+    ];
+    let length = u8::try_from(capabilities.len()).expect("short");
+    let mut body = vec![4, 0x5b, 0xa0, 0, 90, 192, 0, 2, 1, length + 2, 2, length];
+    body.extend_from_slice(&capabilities);
+    let value = line(&whole(1, &body), &Context::assumed());
+    assert_eq!(value["version"], 4);
+    assert_eq!(value["asn"], 65536);
+    assert_eq!(value["hold_time"], 90);
+    assert_eq!(value["router_id"], "192.0.2.1");
+    assert_eq!(
+        value["capabilities"],
+        json!([
+            { "code": 1, "name": "multiprotocol", "afi": 2, "safi": 1 },
+            {
+                "code": 69, "name": "add-path",
+                "families": [{ "afi": 1, "safi": 1, "send": true, "receive": true }],
+            },
+            {
+                "code": 64, "name": "graceful-restart", "restart_time": 120,
+                "restarted": true, "notifications": false,
+                "families": [{ "afi": 1, "safi": 1, "flags": 128 }],
+            },
+            { "code": 65, "name": "four-octet-as", "asn": 65536 },
+            { "code": 73, "name": "fqdn", "host": "r", "domain": "d" },
+            { "code": 200, "value": "09" },
+        ])
+    );
+}
+
+#[test]
+fn notification_and_refresh() {
+    let value = line(&whole(3, b"\x06\x02\x02a\x01"), &Context::assumed());
+    assert_eq!(
+        value["notification"],
+        json!({
+            "code": 6, "subcode": 2, "name": "Cease",
+            "subcode_name": "Administrative Shutdown", "data": "026101", "text": "a\u{1}",
+        })
+    );
+    let value = line(&whole(5, &[0, 2, 1, 1]), &Context::assumed());
+    assert_eq!(value["type"], "ROUTE_REFRESH");
+    assert_eq!((&value["afi"], &value["safi"]), (&json!(2), &json!(1)));
+    assert_eq!(value["subtype_name"], "begin");
+}
+
+#[test]
+fn the_same_message_gives_the_same_line_and_allocates_nothing() {
+    let mut attributes = mandatory();
+    attributes.extend_from_slice(&[0xc0, 8, 8, 0, 2, 0, 1, 0, 2, 0, 1]);
+    let bytes = update(&attributes, &[24, 198, 51, 100, 8, 10]);
+    let context = Context::assumed();
+    let mut out = Vec::new();
+    let write = |out: &mut Vec<u8>| {
+        let message = Message::parse(&bytes, &context).expect("a header");
+        let source = Some((&context, ContextSource::Assumed));
+        write_message(out, &meta(), &message, source, Some(&bytes));
+        write_state(out, &meta(), 6, 5, "keepalive");
+    };
+    write(&mut out);
+    let first = out.clone();
+    out.clear();
+    let counted = allocation_counter::measure(|| write(&mut out));
+    assert_eq!(counted.count_total, 0);
+    assert_eq!(out, first);
+}

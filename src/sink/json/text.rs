@@ -1,0 +1,111 @@
+//! Small serde wrappers that write text without building a `String`.
+
+use std::fmt::{self, Display};
+use std::net::IpAddr;
+
+use serde::{Serialize, Serializer};
+
+/// A string as the value displays itself.
+pub(super) struct Show<T>(pub(super) T);
+
+impl<T: Display> Serialize for Show<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// An array of what an iterator yields; the closure makes the iterator anew.
+pub(super) struct List<F>(pub(super) F);
+
+impl<F, I> Serialize for List<F>
+where
+    F: Fn() -> I,
+    I: IntoIterator,
+    I::Item: Serialize,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+/// A string of lower-case hexadecimal digits.
+pub(super) struct Hex<'a>(pub(super) &'a [u8]);
+
+impl Serialize for Hex<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // In pieces from the stack: a message is up to 130,000 digits long.
+        for piece in self.0.chunks(64) {
+            let mut digits = [0; 128];
+            for (pair, byte) in digits.chunks_exact_mut(2).zip(piece) {
+                pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+            }
+            let used = digits.get(..2 * piece.len()).unwrap_or_default();
+            f.write_str(std::str::from_utf8(used).map_err(|_| fmt::Error)?)?;
+        }
+        Ok(())
+    }
+}
+
+const fn digit(value: u8) -> u8 {
+    match value {
+        0..=9 => b'0' + value,
+        _ => b'a' - 10 + value,
+    }
+}
+
+/// Text that a router sent: what is not UTF-8 becomes U+FFFD.
+pub(super) struct Lossy<'a>(pub(super) &'a [u8]);
+
+impl Display for Lossy<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                f.write_str("\u{fffd}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Addresses joined by commas, as RIS Live writes several next hops.
+pub(super) struct Joined<I>(pub(super) I);
+
+impl<I: Iterator<Item = IpAddr> + Clone> Display for Joined<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, addr) in self.0.clone().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{addr}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_of_every_byte_across_pieces() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let expected: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(Hex(&bytes).to_string(), expected);
+        assert_eq!(Hex(&[]).to_string(), "");
+    }
+
+    #[test]
+    fn lossy_text_marks_what_is_not_utf8() {
+        assert_eq!(
+            Lossy(b"caf\xc3\xa9 \xff.").to_string(),
+            "caf\u{e9} \u{fffd}."
+        );
+    }
+}
