@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 pub mod encode;
+pub mod synth;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -102,9 +102,9 @@ impl Input {
             Format::Ng(ng::Reader::open(&mut window).map_err(broken)?)
         } else if legacy::recognised(window.bytes()) {
             require(&mut window, legacy::HEADER_LEN, "the file's header", None).map_err(broken)?;
-            let reader = legacy::open(window.bytes()).map_err(|link| match link {
-                Some(number) => unsupported(path, number),
-                None => not_a_capture(path, "its header does not parse"),
+            let reader = legacy::open(window.bytes()).map_err(|refusal| match refusal {
+                legacy::Refusal::Link(number) => unsupported(path, number),
+                legacy::Refusal::Header => not_a_capture(path, "its header does not parse"),
             })?;
             window.advance(legacy::HEADER_LEN as u64);
             Format::Legacy(reader)

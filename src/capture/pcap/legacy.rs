@@ -29,6 +29,15 @@ pub(super) struct Reader {
     fraction_ns: u64,
 }
 
+/// Why a file is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Its header does not parse.
+    Header,
+    /// Its link type has this number, which bgptap does not read.
+    Link(u32),
+}
+
 /// Whether a file that begins so is a pcap file.
 pub(super) fn recognised(magic: &[u8]) -> bool {
     matches!(
@@ -49,11 +58,11 @@ fn link_number(header: &PcapHeader) -> u32 {
 /// Reads the header of a file, [`HEADER_LEN`] bytes.
 ///
 /// # Errors
-/// The number of a link type that is not supported; `None` if it is no header at all.
-pub(super) fn open(header: &[u8]) -> Result<Reader, Option<u32>> {
-    let (_, header) = parse_pcap_header(header).map_err(|_| None)?;
+/// It is no header, or one of a link type that is not read.
+pub(super) fn open(header: &[u8]) -> Result<Reader, Refusal> {
+    let (_, header) = parse_pcap_header(header).map_err(|_| Refusal::Header)?;
     let number = link_number(&header);
-    let link = super::link::supported(number).ok_or(Some(number))?;
+    let link = super::link::supported(number).ok_or(Refusal::Link(number))?;
     let big_endian = header.is_bigendian();
     let (parse, record_header): (Parse, usize) = if header.is_modified_format() {
         (parse_pcap_frame_modified, 24)

@@ -62,6 +62,18 @@ struct Packet<'a> {
     data: &'a [u8],
 }
 
+/// What lies at the window's start.
+enum Delimited {
+    Block {
+        kind: u32,
+        length: u32,
+    },
+    /// It has not arrived yet.
+    Pending,
+    /// The file ended behind the block before.
+    End,
+}
+
 /// Whether a file that begins so is a pcapng file.
 pub(super) fn recognised(magic: &[u8]) -> bool {
     magic.starts_with(&SHB_MAGIC.to_be_bytes())
@@ -71,7 +83,7 @@ impl Reader {
     /// Reads the first section header.
     pub(super) fn open(window: &mut Window) -> Result<Self, Damage> {
         let mut reader = Self::default();
-        let Some((kind, length)) = reader.delimit(window, None)? else {
+        let Delimited::Block { kind, length } = reader.delimit(window, None)? else {
             return Err(Damage::new(0, "the file is empty"));
         };
         reader.look_into(window, kind, length)?;
@@ -94,13 +106,10 @@ impl Reader {
         deadline: Option<Instant>,
     ) -> Result<Next, Damage> {
         loop {
-            match require(window, BLOCK_MIN as usize, "a block's header", deadline)? {
-                Fill::Ready => {}
-                Fill::Pending => return Ok(Next::Pending),
-                Fill::Short => return Ok(Next::End),
-            }
-            let Some((kind, length)) = self.delimit(window, deadline)? else {
-                return Ok(Next::Pending);
+            let (kind, length) = match self.delimit(window, deadline)? {
+                Delimited::Block { kind, length } => (kind, length),
+                Delimited::Pending => return Ok(Next::Pending),
+                Delimited::End => return Ok(Next::End),
             };
             let frame = if length <= BLOCK_MAX {
                 self.look_into(window, kind, length)?
@@ -114,15 +123,17 @@ impl Reader {
         }
     }
 
-    /// Type and length of the block at the window's start, once it is all there
-    /// (or is to be passed over, being large). `None` while it is not.
+    /// Finds the block at the window's start: all of it is there, unless it is
+    /// larger than [`BLOCK_MAX`] and only to be passed over.
     fn delimit(
         &mut self,
         window: &mut Window,
         deadline: Option<Instant>,
-    ) -> Result<Option<(u32, u32)>, Damage> {
-        if require(window, BLOCK_MIN as usize, "a block's header", deadline)? != Fill::Ready {
-            return Ok(None);
+    ) -> Result<Delimited, Damage> {
+        match require(window, BLOCK_MIN as usize, "a block's header", deadline)? {
+            Fill::Ready => {}
+            Fill::Pending => return Ok(Delimited::Pending),
+            Fill::Short => return Ok(Delimited::End),
         }
         let header = window.bytes();
         let mut kind = self.word(header, 0);
@@ -140,11 +151,11 @@ impl Reader {
                 SHB_MAGIC | IDB_MAGIC | EPB_MAGIC | SPB_MAGIC | PB_MAGIC => damage(format!(
                     "a block (type {kind:#x}) claims {length} bytes, which is absurd"
                 )),
-                _ => Ok(Some((kind, length))),
+                _ => Ok(Delimited::Block { kind, length }),
             };
         }
         if require(window, length as usize, "a block", deadline)? != Fill::Ready {
-            return Ok(None);
+            return Ok(Delimited::Pending);
         }
         let repeated = self.word(window.bytes(), length as usize - 4);
         if repeated != length {
@@ -155,7 +166,7 @@ impl Reader {
                 ),
             ));
         }
-        Ok(Some((kind, length)))
+        Ok(Delimited::Block { kind, length })
     }
 
     /// Takes in what a block says; its frame, if it holds one.
