@@ -20,6 +20,8 @@ pub mod bgp;
 pub mod capture;
 pub mod config;
 pub mod error;
+pub mod replay;
+pub mod session;
 pub mod sink;
 pub mod stream;
 pub mod wire;

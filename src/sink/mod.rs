@@ -1,3 +1,5 @@
 //! Outputs.
 
 pub mod json;
+pub mod metrics;
+pub mod writer;

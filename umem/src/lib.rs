@@ -1,1 +1,16 @@
 //! Locked memory for bgptap.
+//!
+//! * [`xsk`]: the UMEM whose frames are the buffer pool, and the AF_XDP sockets on it
+//!   (feature `xsk`).
+//! * [`buffer`]: pooled buffers for messages that straddle frames.
+//! * [`mapped`]: capture files, mapped.
+//! * [`clock`]: what the kernel's clocks are apart.
+//!
+//! Together with the `bpf` crate this is where the project keeps its `unsafe`; every block
+//! says why it holds.
+
+pub mod buffer;
+pub mod clock;
+pub mod mapped;
+#[cfg(feature = "xsk")]
+pub mod xsk;

@@ -1,0 +1,275 @@
+//! Path attributes (RFC 4271 §4.3, §5 and what came after).
+//!
+//! An attribute is one type with [`PathAttribute`] and one line in the table
+//! below; one that is not in it keeps its bytes, [`View::Unknown`].
+
+pub mod aggregator;
+pub mod as_path;
+pub mod community;
+pub mod mp;
+pub mod simple;
+
+use super::context::Context;
+use super::error::{Disposition, ErrorCode, Fault};
+use super::names;
+use super::reader::Reader;
+
+pub use aggregator::{Aggregator, As4Aggregator};
+pub use as_path::{As4Path, AsPath, Asns, MergedPath, Segment, SegmentKind};
+pub use community::{
+    Communities, Community, ExtCommunities, ExtCommunity, Ipv6ExtCommunities, LargeCommunities,
+    LargeCommunity,
+};
+pub use mp::{MpReach, MpUnreach, NextHops};
+pub use simple::{
+    AtomicAggregate, ClusterList, LocalPref, Med, NextHop, OnlyToCustomer, Origin, OriginatorId,
+};
+
+/// Attribute flags (RFC 4271 §4.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags(pub u8);
+
+impl Flags {
+    /// Flags of a well-known attribute: transitive, not optional.
+    pub const WELL_KNOWN: Self = Self(0x40);
+    /// Flags of an optional attribute that stays with the receiver.
+    pub const OPTIONAL: Self = Self(0x80);
+    /// Flags of an optional attribute that is passed on.
+    pub const OPTIONAL_TRANSITIVE: Self = Self(0xc0);
+
+    /// May be unknown to the receiver.
+    #[must_use]
+    pub const fn optional(self) -> bool {
+        self.0 & 0x80 != 0
+    }
+    /// Is passed on, even where unknown.
+    #[must_use]
+    pub const fn transitive(self) -> bool {
+        self.0 & 0x40 != 0
+    }
+    /// Someone on the way did not know it.
+    #[must_use]
+    pub const fn partial(self) -> bool {
+        self.0 & 0x20 != 0
+    }
+    /// Its length has two octets.
+    #[must_use]
+    pub const fn extended_length(self) -> bool {
+        self.0 & 0x10 != 0
+    }
+
+    /// RFC 7606 §3 c: only these two bits are compared with what they must be.
+    const fn conflicts_with(self, wanted: Self) -> bool {
+        (self.0 ^ wanted.0) & 0xc0 != 0
+    }
+}
+
+/// A type of path attribute.
+pub trait PathAttribute<'a>: Sized {
+    /// Type code.
+    const CODE: u8;
+    /// The Optional and Transitive bits that it must have.
+    const FLAGS: Flags;
+    /// What to do with a malformed one (RFC 7606 §7 and the defining RFCs).
+    const DISPOSITION: Disposition;
+
+    /// Reads the value.
+    ///
+    /// # Errors
+    /// The value is not what the attribute allows.
+    fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault>;
+
+    /// Reports what is wrong inside a value that can be read nevertheless.
+    fn check(&self, _report: &mut dyn FnMut(Fault)) {}
+}
+
+macro_rules! attributes {
+    ($a:lifetime: $($(#[$doc:meta])* $name:ident($ty:ty),)*) => {
+        /// The typed value of an attribute.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum View<$a> {
+            $($(#[$doc])* $name($ty),)*
+            /// A known attribute whose value cannot be read, as sent.
+            Malformed(&$a [u8]),
+            /// An attribute that is not decoded, as sent.
+            Unknown(&$a [u8]),
+        }
+
+        impl<$a> View<$a> {
+            /// Reads the value of the attribute type `code`.
+            #[must_use]
+            pub fn new(code: u8, value: &$a [u8], context: &Context) -> Self {
+                match code {
+                    $(<$ty as PathAttribute>::CODE => <$ty as PathAttribute>::parse(value, context)
+                        .map_or(Self::Malformed(value), Self::$name),)*
+                    _ => Self::Unknown(value),
+                }
+            }
+        }
+
+        /// Checks flags and value of an attribute. Faults come with their
+        /// disposition; positions count from the start of the value.
+        pub(crate) fn check<$a>(attribute: &Attribute<$a>, context: &Context, report: &mut dyn FnMut(Fault)) {
+            match attribute.code {
+                $(<$ty as PathAttribute>::CODE => check_as::<$ty>(attribute, context, report),)*
+                _ if !attribute.flags.optional() => report(
+                    Fault::new(0, ErrorCode::UnrecognizedWellKnown, "well-known attribute that is not known")
+                        .with(Disposition::SessionReset),
+                ),
+                _ => {}
+            }
+        }
+    };
+}
+
+attributes! {
+    'a:
+    /// ORIGIN.
+    Origin(Origin),
+    /// AS_PATH.
+    AsPath(AsPath<'a>),
+    /// NEXT_HOP.
+    NextHop(NextHop),
+    /// MULTI_EXIT_DISC.
+    Med(Med),
+    /// LOCAL_PREF.
+    LocalPref(LocalPref),
+    /// ATOMIC_AGGREGATE.
+    AtomicAggregate(AtomicAggregate),
+    /// AGGREGATOR.
+    Aggregator(Aggregator),
+    /// COMMUNITIES.
+    Communities(Communities<'a>),
+    /// ORIGINATOR_ID.
+    OriginatorId(OriginatorId),
+    /// CLUSTER_LIST.
+    ClusterList(ClusterList<'a>),
+    /// MP_REACH_NLRI.
+    MpReach(MpReach<'a>),
+    /// MP_UNREACH_NLRI.
+    MpUnreach(MpUnreach<'a>),
+    /// EXTENDED COMMUNITIES.
+    ExtCommunities(ExtCommunities<'a>),
+    /// AS4_PATH.
+    As4Path(As4Path<'a>),
+    /// AS4_AGGREGATOR.
+    As4Aggregator(As4Aggregator),
+    /// IPv6 address specific extended communities.
+    Ipv6ExtCommunities(Ipv6ExtCommunities<'a>),
+    /// LARGE_COMMUNITIES.
+    LargeCommunities(LargeCommunities<'a>),
+    /// ONLY_TO_CUSTOMER.
+    OnlyToCustomer(OnlyToCustomer),
+}
+
+#[inline]
+fn check_as<'a, T: PathAttribute<'a>>(
+    attribute: &Attribute<'a>,
+    context: &Context,
+    report: &mut dyn FnMut(Fault),
+) {
+    if attribute.flags.conflicts_with(T::FLAGS) {
+        let text = "Optional or Transitive bit not as the attribute wants it";
+        report(Fault::new(0, ErrorCode::AttributeFlags, text).with(Disposition::TreatAsWithdraw));
+    }
+    let mut report = |fault: Fault| {
+        report(fault.with(fault.disposition.unwrap_or(T::DISPOSITION)));
+    };
+    match T::parse(attribute.value, context) {
+        Ok(value) => value.check(&mut report),
+        Err(fault) => report(fault),
+    }
+}
+
+/// One path attribute as sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attribute<'a> {
+    /// Attribute flags.
+    pub flags: Flags,
+    /// Type code.
+    pub code: u8,
+    /// Attribute value.
+    pub value: &'a [u8],
+}
+
+impl<'a> Attribute<'a> {
+    /// Takes one attribute off the front; `None` if it does not fit (RFC 7606 §4).
+    #[inline]
+    pub(crate) fn take(reader: &mut Reader<'a>) -> Option<Self> {
+        let [flags, code] = reader.array()?;
+        let flags = Flags(flags);
+        let length = if flags.extended_length() {
+            usize::from(reader.u16()?)
+        } else {
+            usize::from(reader.u8()?)
+        };
+        let value = reader.take(length)?;
+        Some(Self { flags, code, value })
+    }
+
+    /// The typed value. `context` is that of the message it came in.
+    #[must_use]
+    pub fn view(&self, context: &Context) -> View<'a> {
+        View::new(self.code, self.value, context)
+    }
+
+    /// IANA's name.
+    #[must_use]
+    pub const fn name(&self) -> Option<&'static str> {
+        names::attribute(self.code)
+    }
+}
+
+/// Iterator over attributes in wire order, up to one that does not fit.
+#[derive(Clone, Copy, Debug)]
+pub struct Attributes<'a> {
+    reader: Reader<'a>,
+}
+
+impl<'a> Attributes<'a> {
+    /// The attributes in a path attributes field.
+    #[must_use]
+    pub const fn new(field: &'a [u8]) -> Self {
+        Self {
+            reader: Reader::new(field),
+        }
+    }
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = Attribute<'a>;
+
+    fn next(&mut self) -> Option<Attribute<'a>> {
+        let taken = Attribute::take(&mut self.reader);
+        if taken.is_none() {
+            self.reader.clear();
+        }
+        taken
+    }
+}
+
+impl core::iter::FusedIterator for Attributes<'_> {}
+
+/// The fault of a value of the wrong length.
+const fn bad_length(text: &'static str) -> Fault {
+    Fault::new(0, ErrorCode::AttributeLength, text)
+}
+
+/// `value` as one or more elements of `N` octets.
+#[inline]
+fn elements<'a, const N: usize>(
+    value: &'a [u8],
+    text: &'static str,
+) -> Result<&'a [[u8; N]], Fault> {
+    match value.as_chunks::<N>() {
+        (list @ [_, ..], []) => Ok(list),
+        _ => Err(bad_length(text)),
+    }
+}
+
+/// `value` as exactly `N` octets.
+#[inline]
+fn octets<const N: usize>(value: &[u8], text: &'static str) -> Result<[u8; N], Fault> {
+    value.try_into().map_err(|_| bad_length(text))
+}

@@ -1,0 +1,231 @@
+//! MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760 §3, §4), next hops as in RFC 2545,
+//! RFC 4659 and RFC 8950.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Flags, PathAttribute};
+use crate::bgp::context::Context;
+use crate::bgp::error::{Disposition, ErrorCode, Fault};
+use crate::bgp::family::Family;
+use crate::bgp::nlri::NlriField;
+use crate::bgp::reader::Reader;
+
+/// The next hop field of MP_REACH_NLRI; its length says what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextHops<'a> {
+    bytes: &'a [u8],
+    vpn: bool,
+}
+
+impl<'a> NextHops<'a> {
+    /// The field as sent.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The addresses: none, one, or an IPv6 address with its link-local companion
+    /// (RFC 2545 §3). Route distinguishers are left out; they are zero (RFC 4364 §4.3.2).
+    pub fn iter(&self) -> impl Iterator<Item = IpAddr> + Clone + use<'a> {
+        let (first, second) = self.split().unwrap_or_default();
+        [first, second].into_iter().flatten()
+    }
+
+    /// `None` if no next hop has that length.
+    fn split(&self) -> Option<(Option<IpAddr>, Option<IpAddr>)> {
+        let (mut reader, vpn) = (Reader::new(self.bytes), self.vpn);
+        Some(match self.bytes.len() {
+            0 => (None, None),
+            4 => (Some(v4(&mut reader)?), None),
+            16 => (Some(v6(&mut reader)?), None),
+            32 => (Some(v6(&mut reader)?), Some(v6(&mut reader)?)),
+            12 if vpn => (Some(after_rd(&mut reader, v4)?), None),
+            24 if vpn => (Some(after_rd(&mut reader, v6)?), None),
+            48 if vpn => (
+                Some(after_rd(&mut reader, v6)?),
+                Some(after_rd(&mut reader, v6)?),
+            ),
+            _ => return None,
+        })
+    }
+}
+
+fn v4(reader: &mut Reader<'_>) -> Option<IpAddr> {
+    reader.array::<4>().map(|b| IpAddr::V4(Ipv4Addr::from(b)))
+}
+
+fn v6(reader: &mut Reader<'_>) -> Option<IpAddr> {
+    reader.array::<16>().map(|b| IpAddr::V6(Ipv6Addr::from(b)))
+}
+
+fn after_rd<'a>(
+    reader: &mut Reader<'a>,
+    read: fn(&mut Reader<'a>) -> Option<IpAddr>,
+) -> Option<IpAddr> {
+    reader.take(8)?;
+    read(reader)
+}
+
+/// MP_REACH_NLRI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MpReach<'a> {
+    /// Where to send what goes to these NLRI.
+    pub next_hops: NextHops<'a>,
+    /// What is announced.
+    pub nlri: NlriField<'a>,
+    /// Octets of the value before the NLRI.
+    head: usize,
+}
+
+impl MpReach<'_> {
+    /// The family of the NLRI.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        self.nlri.family()
+    }
+}
+
+impl<'a> PathAttribute<'a> for MpReach<'a> {
+    const CODE: u8 = 14;
+    const FLAGS: Flags = Flags::OPTIONAL;
+    /// RFC 7606 §5.3, §7.11. AFI/SAFI disable is allowed, too, but routers reset.
+    const DISPOSITION: Disposition = Disposition::SessionReset;
+
+    fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault> {
+        let read = || {
+            let mut reader = Reader::new(value);
+            let family = take_family(&mut reader)?;
+            let length = usize::from(reader.u8()?);
+            let bytes = reader.take(length)?;
+            // RFC 4760 §3: reserved, to be ignored.
+            reader.u8()?;
+            Some(Self {
+                next_hops: NextHops {
+                    bytes,
+                    vpn: family.is_vpn(),
+                },
+                nlri: field(family, reader, context),
+                head: value.len() - reader.len(),
+            })
+        };
+        let text = "MP_REACH_NLRI does not hold its next hop";
+        read().ok_or(Fault::new(0, ErrorCode::AttributeLength, text))
+    }
+
+    fn check(&self, report: &mut dyn FnMut(Fault)) {
+        // A family that is not decoded may have next hops of its own kind.
+        let usable = self.next_hops.iter().next().is_some();
+        if !usable && !self.nlri.is_opaque() {
+            let text = "next hop of a length that no next hop has";
+            report(Fault::new(3, ErrorCode::InvalidNextHop, text));
+        }
+        self.nlri.check(|fault| report(fault.shifted(self.head)));
+    }
+}
+
+/// MP_UNREACH_NLRI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MpUnreach<'a> {
+    /// What is withdrawn.
+    pub nlri: NlriField<'a>,
+}
+
+impl MpUnreach<'_> {
+    /// The family of the NLRI.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        self.nlri.family()
+    }
+}
+
+impl<'a> PathAttribute<'a> for MpUnreach<'a> {
+    const CODE: u8 = 15;
+    const FLAGS: Flags = Flags::OPTIONAL;
+    /// RFC 7606 §5.3, §7.12.
+    const DISPOSITION: Disposition = Disposition::SessionReset;
+
+    fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault> {
+        let mut reader = Reader::new(value);
+        let text = "MP_UNREACH_NLRI is shorter than its family";
+        let family =
+            take_family(&mut reader).ok_or(Fault::new(0, ErrorCode::AttributeLength, text))?;
+        Ok(Self {
+            nlri: field(family, reader, context),
+        })
+    }
+
+    fn check(&self, report: &mut dyn FnMut(Fault)) {
+        self.nlri.check(|fault| report(fault.shifted(3)));
+    }
+}
+
+fn take_family(reader: &mut Reader<'_>) -> Option<Family> {
+    Some(Family::new(reader.u16()?, reader.u8()?))
+}
+
+fn field<'a>(family: Family, reader: Reader<'a>, context: &Context) -> NlriField<'a> {
+    NlriField::new(family, reader.rest(), context.add_path.contains(family))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reach(afi: u8, safi: u8, next_hop: &[u8]) -> Vec<u8> {
+        let mut value = vec![0, afi, safi, u8::try_from(next_hop.len()).expect("short")];
+        value.extend_from_slice(next_hop);
+        value.push(0);
+        value
+    }
+
+    fn next_hops(value: &[u8]) -> (Vec<String>, usize) {
+        let reach = MpReach::parse(value, &Context::assumed()).expect("readable");
+        let mut faults = 0;
+        reach.check(&mut |_| faults += 1);
+        (
+            reach.next_hops.iter().map(|a| a.to_string()).collect(),
+            faults,
+        )
+    }
+
+    #[test]
+    fn the_length_of_the_next_hop_says_what_it_is() {
+        let mut both = [0; 32];
+        both[..2].copy_from_slice(&[0x20, 0x01]);
+        both[16..18].copy_from_slice(&[0xfe, 0x80]);
+        let mut rd = [0; 24];
+        rd[8] = 0x20;
+        let check = |afi, safi, bytes: &[u8], expected: &[&str], faults: usize| {
+            let expected = expected.iter().map(|s| (*s).to_owned()).collect();
+            assert_eq!(next_hops(&reach(afi, safi, bytes)), (expected, faults));
+        };
+        check(1, 1, &[192, 0, 2, 1], &["192.0.2.1"], 0);
+        check(2, 1, &both[..16], &["2001::"], 0);
+        check(2, 1, &both, &["2001::", "fe80::"], 0);
+        check(1, 1, &both[..16], &["2001::"], 0);
+        check(2, 128, &rd, &["2000::"], 0);
+        check(1, 128, &rd[..12], &["32.0.0.0"], 0);
+        check(2, 1, &rd, &[], 1);
+        check(2, 1, &[], &[], 1);
+        check(1, 133, &[], &[], 0);
+    }
+
+    #[test]
+    fn a_next_hop_that_does_not_fit_is_malformed() {
+        let context = Context::assumed();
+        assert!(MpReach::parse(&[0, 1, 1, 4, 1, 2, 3, 4], &context).is_err());
+        assert!(MpReach::parse(&[0, 1, 1, 0], &context).is_err());
+        assert!(MpUnreach::parse(&[0, 1], &context).is_err());
+    }
+
+    #[test]
+    fn faults_in_the_nlri_are_placed_behind_the_next_hop() {
+        let mut value = reach(1, 1, &[192, 0, 2, 1]);
+        value.extend_from_slice(&[8, 10, 33]);
+        let reach = MpReach::parse(&value, &Context::assumed()).expect("readable");
+        let mut at = Vec::new();
+        reach.check(&mut |fault| at.push(fault.at));
+        assert_eq!(at, [value.len() - 1]);
+        assert_eq!(reach.nlri.prefixes().count(), 1);
+    }
+}

@@ -1,0 +1,261 @@
+//! What the two OPENs of a session decide about decoding one direction.
+
+use core::net::Ipv4Addr;
+
+use super::capability::Capability;
+use super::family::{Afi, Family, FamilySet};
+use super::open::Open;
+
+/// What one OPEN says that later messages depend on, without borrowing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenFacts {
+    /// The sender's AS number (RFC 6793 §4.1: from the capability if there).
+    pub asn: u32,
+    /// BGP identifier.
+    pub bgp_id: Ipv4Addr,
+    /// Proposed hold time in seconds.
+    pub hold_time: u16,
+    /// Four-octet AS numbers (RFC 6793).
+    pub as4: bool,
+    /// Extended messages can be received (RFC 8654).
+    pub extended_message: bool,
+    /// Route refresh (RFC 2918).
+    pub route_refresh: bool,
+    /// Demarcated route refresh (RFC 7313).
+    pub enhanced_refresh: bool,
+    /// Families spoken; IPv4 unicast if there is no multiprotocol capability.
+    pub families: FamilySet,
+    /// Families with ADD-PATH that the sender can send (RFC 7911 §4).
+    pub add_path_send: FamilySet,
+    /// Families with ADD-PATH that the sender can receive.
+    pub add_path_receive: FamilySet,
+    /// IPv4 families that may have an IPv6 next hop (RFC 8950).
+    pub extended_next_hop: FamilySet,
+    /// Families that can have several labels (RFC 8277 §2.1).
+    pub multiple_labels: FamilySet,
+    /// Graceful restart (RFC 4724), if announced.
+    pub graceful_restart: Option<Restart>,
+}
+
+/// The part of a graceful restart capability that outlives the OPEN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// The sender has restarted.
+    pub restarted: bool,
+    /// Seconds that it needs to come back.
+    pub time: u16,
+    /// Families whose forwarding state it can preserve.
+    pub families: FamilySet,
+}
+
+impl OpenFacts {
+    /// Collects the facts of an OPEN.
+    #[must_use]
+    pub fn new(open: &Open<'_>) -> Self {
+        let mut facts = Self {
+            asn: open.asn(),
+            bgp_id: open.bgp_id,
+            hold_time: open.hold_time,
+            as4: false,
+            extended_message: false,
+            route_refresh: false,
+            enhanced_refresh: false,
+            families: FamilySet::EMPTY,
+            add_path_send: FamilySet::EMPTY,
+            add_path_receive: FamilySet::EMPTY,
+            extended_next_hop: FamilySet::EMPTY,
+            multiple_labels: FamilySet::EMPTY,
+            graceful_restart: None,
+        };
+        let mut multiprotocol = false;
+        for capability in open.capabilities() {
+            multiprotocol |= matches!(capability, Capability::Multiprotocol(_));
+            facts.add(&capability);
+        }
+        if !multiprotocol {
+            facts.families = facts.families.with(Family::IPV4_UNICAST);
+        }
+        facts
+    }
+
+    fn add(&mut self, capability: &Capability<'_>) {
+        match *capability {
+            Capability::Multiprotocol(family) => self.families = self.families.with(family),
+            Capability::RouteRefresh => self.route_refresh = true,
+            Capability::EnhancedRouteRefresh => self.enhanced_refresh = true,
+            Capability::ExtendedMessage => self.extended_message = true,
+            Capability::FourOctetAs(_) => self.as4 = true,
+            Capability::ExtendedNextHop(list) => {
+                for (family, next_hop) in list.iter() {
+                    if next_hop == Afi::IPV6.0 {
+                        self.extended_next_hop = self.extended_next_hop.with(family);
+                    }
+                }
+            }
+            Capability::AddPath(list) => {
+                // RFC 7911 §4: any value but 1, 2, 3 is to be ignored.
+                for (family, mode) in list.iter().filter(|(_, mode)| *mode <= 3) {
+                    if mode & 1 != 0 {
+                        self.add_path_receive = self.add_path_receive.with(family);
+                    }
+                    if mode & 2 != 0 {
+                        self.add_path_send = self.add_path_send.with(family);
+                    }
+                }
+            }
+            // RFC 8277 §2.1: a count of 0 is to be ignored, and 1 changes nothing.
+            Capability::MultipleLabels(list) => {
+                self.multiple_labels = list
+                    .iter()
+                    .filter(|(_, count)| *count > 1)
+                    .fold(self.multiple_labels, |set, (family, _)| set.with(family));
+            }
+            Capability::GracefulRestart(restart) => {
+                self.graceful_restart = Some(Restart {
+                    restarted: restart.restarted(),
+                    time: restart.restart_time(),
+                    families: restart.families.iter().map(|(family, _)| family).collect(),
+                });
+            }
+            Capability::Role(_)
+            | Capability::Fqdn { .. }
+            | Capability::SoftwareVersion(_)
+            | Capability::Other { .. } => {}
+        }
+    }
+}
+
+/// How the messages of one direction are to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// AS numbers have four octets.
+    pub as4: bool,
+    /// Messages may be longer than 4096 octets.
+    pub extended: bool,
+    /// Families that both sides speak.
+    pub families: FamilySet,
+    /// Families whose NLRI begin with a path identifier.
+    pub add_path: FamilySet,
+    /// IPv4 families whose next hop may be an IPv6 address.
+    pub extended_next_hop: FamilySet,
+    /// Families whose NLRI may have several labels.
+    pub multiple_labels: FamilySet,
+}
+
+impl Context {
+    /// What the OPENs of `sender` and `receiver` agree on for the messages
+    /// from the one to the other.
+    #[must_use]
+    pub const fn negotiate(sender: &OpenFacts, receiver: &OpenFacts) -> Self {
+        Self {
+            // RFC 6793 §4.1: between two NEW speakers only.
+            as4: sender.as4 && receiver.as4,
+            // RFC 8654 §4: whoever announced it must be prepared to receive.
+            extended: receiver.extended_message,
+            // RFC 4760 §8: both.
+            families: sender.families.intersection(receiver.families),
+            // RFC 7911 §4: the sender can send and the receiver can receive.
+            add_path: sender.add_path_send.intersection(receiver.add_path_receive),
+            // RFC 8950 §4: both.
+            extended_next_hop: sender
+                .extended_next_hop
+                .intersection(receiver.extended_next_hop),
+            // RFC 8277 §2.1: both.
+            multiple_labels: sender
+                .multiple_labels
+                .intersection(receiver.multiple_labels),
+        }
+    }
+
+    /// The most common case, for sessions whose OPENs were not seen:
+    /// four-octet AS numbers, no ADD-PATH, no extended messages.
+    #[must_use]
+    pub const fn assumed() -> Self {
+        Self {
+            as4: true,
+            extended: false,
+            families: FamilySet::EMPTY,
+            add_path: FamilySet::EMPTY,
+            extended_next_hop: FamilySet::EMPTY,
+            multiple_labels: FamilySet::EMPTY,
+        }
+    }
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self::assumed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An OPEN with one capability per element.
+    fn facts(capabilities: &[(u8, &[u8])]) -> OpenFacts {
+        let mut list = Vec::new();
+        for (code, value) in capabilities {
+            list.extend_from_slice(&[*code, u8::try_from(value.len()).expect("short")]);
+            list.extend_from_slice(value);
+        }
+        let length = u8::try_from(list.len()).expect("short");
+        let mut body = vec![4, 0xfd, 0xe8, 0, 180, 192, 0, 2, 1];
+        body.extend_from_slice(&[length + 2, 2, length]);
+        body.extend_from_slice(&list);
+        OpenFacts::new(&Open::parse(&body).expect("valid"))
+    }
+
+    #[test]
+    fn add_path_needs_a_sender_that_sends_and_a_receiver_that_receives() {
+        let sends = facts(&[(69, &[0, 1, 1, 2, 0, 2, 1, 3])]);
+        let receives = facts(&[(69, &[0, 1, 1, 1, 0, 2, 1, 1])]);
+        let there = Context::negotiate(&sends, &receives);
+        assert!(there.add_path.contains(Family::IPV4_UNICAST));
+        assert!(there.add_path.contains(Family::IPV6_UNICAST));
+        assert!(Context::negotiate(&receives, &sends).add_path.is_empty());
+    }
+
+    #[test]
+    fn add_path_with_a_mode_above_three_is_ignored() {
+        let odd = facts(&[(69, &[0, 1, 1, 7])]);
+        assert!(odd.add_path_send.is_empty() && odd.add_path_receive.is_empty());
+    }
+
+    #[test]
+    fn extended_messages_are_the_receivers_affair() {
+        let with = facts(&[(6, &[])]);
+        let without = facts(&[]);
+        assert!(Context::negotiate(&without, &with).extended);
+        assert!(!Context::negotiate(&with, &without).extended);
+    }
+
+    #[test]
+    fn four_octet_as_numbers_need_both() {
+        let new = facts(&[(65, &[0, 1, 0, 0])]);
+        let old = facts(&[]);
+        assert_eq!((new.asn, old.asn), (65536, 65000));
+        assert!(Context::negotiate(&new, &new).as4);
+        assert!(!Context::negotiate(&new, &old).as4);
+        assert!(!Context::negotiate(&old, &new).as4);
+    }
+
+    #[test]
+    fn without_multiprotocol_the_family_is_ipv4_unicast() {
+        let old = facts(&[]);
+        assert_eq!(
+            old.families.iter().collect::<Vec<_>>(),
+            [Family::IPV4_UNICAST]
+        );
+        let v6 = facts(&[(1, &[0, 2, 0, 1])]);
+        assert!(Context::negotiate(&v6, &old).families.is_empty());
+    }
+
+    #[test]
+    fn extended_next_hop_lists_families_with_ipv6() {
+        let both = facts(&[(5, &[0, 1, 0, 1, 0, 2, 0, 1, 0, 128, 0, 9])]);
+        let context = Context::negotiate(&both, &both);
+        assert!(context.extended_next_hop.contains(Family::IPV4_UNICAST));
+        assert!(!context.extended_next_hop.contains(Family::new(1, 128)));
+    }
+}

@@ -1,0 +1,214 @@
+//! Names that IANA's registries give to numbers, in the short form that tools use.
+
+/// "Address Family Numbers", those that BGP carries.
+#[must_use]
+pub const fn afi(code: u16) -> Option<&'static str> {
+    Some(match code {
+        1 => "ipv4",
+        2 => "ipv6",
+        25 => "l2vpn",
+        16388 => "bgp-ls",
+        _ => return None,
+    })
+}
+
+/// "SAFI Values".
+#[must_use]
+pub const fn safi(code: u8) -> Option<&'static str> {
+    Some(match code {
+        1 => "unicast",
+        2 => "multicast",
+        4 => "labeled-unicast",
+        5 => "mcast-vpn",
+        8 => "bgp-4over6",
+        9 => "mvpn",
+        65 => "vpls",
+        66 => "mdt",
+        70 => "evpn",
+        71 => "link-state",
+        72 => "link-state-vpn",
+        73 => "sr-policy",
+        83 => "classful-transport",
+        85 => "mup",
+        128 => "vpn",
+        129 => "vpn-multicast",
+        132 => "route-target",
+        133 => "flowspec",
+        134 => "flowspec-vpn",
+        _ => return None,
+    })
+}
+
+/// "BGP Path Attributes".
+#[must_use]
+pub const fn attribute(code: u8) -> Option<&'static str> {
+    Some(match code {
+        1 => "ORIGIN",
+        2 => "AS_PATH",
+        3 => "NEXT_HOP",
+        4 => "MULTI_EXIT_DISC",
+        5 => "LOCAL_PREF",
+        6 => "ATOMIC_AGGREGATE",
+        7 => "AGGREGATOR",
+        8 => "COMMUNITIES",
+        9 => "ORIGINATOR_ID",
+        10 => "CLUSTER_LIST",
+        14 => "MP_REACH_NLRI",
+        15 => "MP_UNREACH_NLRI",
+        16 => "EXTENDED_COMMUNITIES",
+        17 => "AS4_PATH",
+        18 => "AS4_AGGREGATOR",
+        22 => "PMSI_TUNNEL",
+        23 => "TUNNEL_ENCAPSULATION",
+        24 => "TRAFFIC_ENGINEERING",
+        25 => "IPV6_EXTENDED_COMMUNITIES",
+        26 => "AIGP",
+        27 => "PE_DISTINGUISHER_LABELS",
+        29 => "BGP_LS",
+        32 => "LARGE_COMMUNITIES",
+        33 => "BGPSEC_PATH",
+        34 => "OTC_DEPRECATED",
+        35 => "ONLY_TO_CUSTOMER",
+        36 => "D_PATH",
+        37 => "SFP",
+        38 => "BFD_DISCRIMINATOR",
+        40 => "PREFIX_SID",
+        41 => "BIER",
+        128 => "ATTR_SET",
+        _ => return None,
+    })
+}
+
+/// "Capability Codes".
+#[must_use]
+pub const fn capability(code: u8) -> Option<&'static str> {
+    Some(match code {
+        1 => "multiprotocol",
+        2 => "route-refresh",
+        3 => "outbound-route-filtering",
+        5 => "extended-next-hop",
+        6 => "extended-message",
+        7 => "bgpsec",
+        8 => "multiple-labels",
+        9 => "role",
+        64 => "graceful-restart",
+        65 => "four-octet-as",
+        67 => "dynamic-capability",
+        68 => "multisession",
+        69 => "add-path",
+        70 => "enhanced-route-refresh",
+        71 => "long-lived-graceful-restart",
+        73 => "fqdn",
+        75 => "software-version",
+        76 => "paths-limit",
+        77 => "link-local-next-hop",
+        128 => "route-refresh-cisco",
+        130 => "outbound-route-filtering-cisco",
+        _ => return None,
+    })
+}
+
+/// "BGP Well-known Communities".
+#[must_use]
+pub const fn community(value: u32) -> Option<&'static str> {
+    Some(match value {
+        0xffff_0000 => "graceful-shutdown",
+        0xffff_0001 => "accept-own",
+        0xffff_0006 => "llgr-stale",
+        0xffff_0007 => "no-llgr",
+        0xffff_0008 => "accept-own-nexthop",
+        0xffff_029a => "blackhole",
+        0xffff_ff01 => "no-export",
+        0xffff_ff02 => "no-advertise",
+        0xffff_ff03 => "no-export-subconfed",
+        0xffff_ff04 => "no-peer",
+        _ => return None,
+    })
+}
+
+/// "BGP Error (Notification) Codes".
+#[must_use]
+pub const fn error(code: u8) -> Option<&'static str> {
+    Some(match code {
+        1 => "Message Header Error",
+        2 => "OPEN Message Error",
+        3 => "UPDATE Message Error",
+        4 => "Hold Timer Expired",
+        5 => "Finite State Machine Error",
+        6 => "Cease",
+        7 => "ROUTE-REFRESH Message Error",
+        8 => "Send Hold Timer Expired",
+        9 => "Loss of LSDB Synchronization",
+        _ => return None,
+    })
+}
+
+/// The subcodes of each error code (RFC 4271 §4.5, RFC 4486, 5492, 6608, 7313,
+/// 8538, 9003, 9234, 9384).
+#[must_use]
+pub const fn error_subcode(code: u8, subcode: u8) -> Option<&'static str> {
+    Some(match (code, subcode) {
+        (1, 1) => "Connection Not Synchronized",
+        (1, 2) => "Bad Message Length",
+        (1, 3) => "Bad Message Type",
+        (2, 1) => "Unsupported Version Number",
+        (2, 2) => "Bad Peer AS",
+        (2, 3) => "Bad BGP Identifier",
+        (2, 4) => "Unsupported Optional Parameter",
+        (2, 5) => "Authentication Failure",
+        (2, 6) => "Unacceptable Hold Time",
+        (2, 7) => "Unsupported Capability",
+        (2, 11) => "Role Mismatch",
+        (3, 1) => "Malformed Attribute List",
+        (3, 2) => "Unrecognized Well-known Attribute",
+        (3, 3) => "Missing Well-known Attribute",
+        (3, 4) => "Attribute Flags Error",
+        (3, 5) => "Attribute Length Error",
+        (3, 6) => "Invalid ORIGIN Attribute",
+        (3, 7) => "AS Routing Loop",
+        (3, 8) => "Invalid NEXT_HOP Attribute",
+        (3, 9) => "Optional Attribute Error",
+        (3, 10) => "Invalid Network Field",
+        (3, 11) => "Malformed AS_PATH",
+        (5, 1) => "Receive Unexpected Message in OpenSent State",
+        (5, 2) => "Receive Unexpected Message in OpenConfirm State",
+        (5, 3) => "Receive Unexpected Message in Established State",
+        (6, 1) => "Maximum Number of Prefixes Reached",
+        (6, 2) => "Administrative Shutdown",
+        (6, 3) => "Peer De-configured",
+        (6, 4) => "Administrative Reset",
+        (6, 5) => "Connection Rejected",
+        (6, 6) => "Other Configuration Change",
+        (6, 7) => "Connection Collision Resolution",
+        (6, 8) => "Out of Resources",
+        (6, 9) => "Hard Reset",
+        (6, 10) => "BFD Down",
+        (7, 1) => "Invalid Message Length",
+        (_, 0) => "Unspecific",
+        _ => return None,
+    })
+}
+
+/// The subtype of a ROUTE-REFRESH (RFC 7313 §3.2).
+#[must_use]
+pub const fn refresh(subtype: u8) -> Option<&'static str> {
+    Some(match subtype {
+        0 => "request",
+        1 => "begin",
+        2 => "end",
+        _ => return None,
+    })
+}
+
+/// The roles of RFC 9234 §4.1.
+#[must_use]
+pub const fn role(value: u8) -> Option<&'static str> {
+    Some(match value {
+        0 => "provider",
+        1 => "route-server",
+        2 => "route-server-client",
+        3 => "customer",
+        4 => "peer",
+        _ => return None,
+    })
+}

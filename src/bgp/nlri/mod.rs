@@ -1,0 +1,234 @@
+//! Network layer reachability information, by family.
+//!
+//! A family is one file with a [`Codec`] and one line in the table below; a
+//! family that is not in it keeps its bytes, [`Nlri::Opaque`].
+
+mod prefix;
+
+use super::error::Fault;
+use super::family::Family;
+use super::reader::Reader;
+
+pub use prefix::{Prefix, Prefixes};
+
+/// How the NLRI of a family are delimited and read.
+pub(crate) trait Codec {
+    /// One NLRI.
+    type Item<'a>;
+
+    /// Takes one NLRI off the front of `input`, which is not empty.
+    ///
+    /// # Errors
+    /// It cannot be read; then nothing behind it can (RFC 7606 §5.3). The
+    /// position in the fault counts from the start of the NLRI.
+    fn take<'a>(input: &mut Reader<'a>, add_path: bool) -> Result<Self::Item<'a>, Fault>;
+
+    /// Reads the whole field and reports what is wrong with it, at most one
+    /// fault of each kind. Implementations may know a faster way.
+    fn check(field: &[u8], add_path: bool, report: &mut dyn FnMut(Fault)) {
+        let mut input = Reader::new(field);
+        while !input.is_empty() {
+            let at = field.len() - input.len();
+            if let Err(fault) = Self::take(&mut input, add_path) {
+                return report(fault.shifted(at));
+            }
+        }
+    }
+}
+
+macro_rules! families {
+    ($a:lifetime: $($(#[$doc:meta])* $module:ident::$codec:ident($item:ty): $($family:ident)|+;)*) => {
+        /// One NLRI of any family.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Nlri<$a> {
+            $($(#[$doc])* $codec($item),)*
+            /// The whole field of a family that is not decoded.
+            Opaque(&$a [u8]),
+        }
+
+        /// Which decoder a family has.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        enum Kind {
+            $($codec,)*
+            Opaque,
+        }
+
+        impl Kind {
+            #[inline]
+            const fn of(family: Family) -> Self {
+                match family {
+                    $($(Family::$family)|+ => Self::$codec,)*
+                    _ => Self::Opaque,
+                }
+            }
+
+            #[inline]
+            fn take<'a>(self, input: &mut Reader<'a>, add_path: bool) -> Result<Nlri<'a>, Fault> {
+                match self {
+                    $(Self::$codec => $module::$codec::take(input, add_path).map(Nlri::$codec),)*
+                    Self::Opaque => {
+                        let whole = input.rest();
+                        input.clear();
+                        Ok(Nlri::Opaque(whole))
+                    }
+                }
+            }
+
+            fn check(self, field: &[u8], add_path: bool, report: &mut dyn FnMut(Fault)) {
+                match self {
+                    $(Self::$codec => $module::$codec::check(field, add_path, report),)*
+                    Self::Opaque => {}
+                }
+            }
+        }
+    };
+}
+
+families! {
+    'a:
+    /// An IPv4 prefix.
+    prefix::Ipv4(Prefix): IPV4_UNICAST | IPV4_MULTICAST;
+    /// An IPv6 prefix.
+    prefix::Ipv6(Prefix): IPV6_UNICAST | IPV6_MULTICAST;
+}
+
+/// A field of NLRI of one family: announced or withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NlriField<'a> {
+    family: Family,
+    bytes: &'a [u8],
+    add_path: bool,
+}
+
+impl<'a> NlriField<'a> {
+    /// A field whose NLRI have path identifiers if `add_path`.
+    #[must_use]
+    pub const fn new(family: Family, bytes: &'a [u8], add_path: bool) -> Self {
+        Self {
+            family,
+            bytes,
+            add_path,
+        }
+    }
+
+    /// The family of all its NLRI.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        self.family
+    }
+
+    /// The field as sent.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Whether each NLRI begins with a path identifier (RFC 7911 §3).
+    #[must_use]
+    pub const fn has_path_ids(&self) -> bool {
+        self.add_path
+    }
+
+    /// No NLRI at all.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Whether the family is not decoded, so that the field is one [`Nlri::Opaque`].
+    #[must_use]
+    pub const fn is_opaque(&self) -> bool {
+        matches!(Kind::of(self.family), Kind::Opaque)
+    }
+
+    /// The NLRI in wire order, up to one that cannot be read.
+    #[must_use]
+    pub const fn iter(&self) -> NlriIter<'a> {
+        NlriIter {
+            input: Reader::new(self.bytes),
+            kind: Kind::of(self.family),
+            add_path: self.add_path,
+        }
+    }
+
+    /// The prefixes, if the NLRI of the family are prefixes and nothing else;
+    /// else none. Faster than [`NlriField::iter`].
+    #[must_use]
+    #[inline]
+    pub const fn prefixes(&self) -> Prefixes<'a> {
+        let (bytes, v6): (&[u8], bool) = match Kind::of(self.family) {
+            Kind::Ipv4 => (self.bytes, false),
+            Kind::Ipv6 => (self.bytes, true),
+            Kind::Opaque => (&[], false),
+        };
+        Prefixes::new(bytes, v6, self.add_path)
+    }
+
+    pub(crate) fn check(&self, mut report: impl FnMut(Fault)) {
+        if !self.bytes.is_empty() {
+            Kind::of(self.family).check(self.bytes, self.add_path, &mut report);
+        }
+    }
+}
+
+impl<'a> IntoIterator for NlriField<'a> {
+    type Item = Nlri<'a>;
+    type IntoIter = NlriIter<'a>;
+
+    fn into_iter(self) -> NlriIter<'a> {
+        self.iter()
+    }
+}
+
+/// Iterator over a [`NlriField`].
+#[derive(Clone, Copy, Debug)]
+pub struct NlriIter<'a> {
+    input: Reader<'a>,
+    kind: Kind,
+    add_path: bool,
+}
+
+impl<'a> Iterator for NlriIter<'a> {
+    type Item = Nlri<'a>;
+
+    fn next(&mut self) -> Option<Nlri<'a>> {
+        if self.input.is_empty() {
+            return None;
+        }
+        let taken = self.kind.take(&mut self.input, self.add_path);
+        if taken.is_err() {
+            self.input.clear();
+        }
+        taken.ok()
+    }
+}
+
+impl core::iter::FusedIterator for NlriIter<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_without_decoder_is_one_opaque_item() {
+        let evpn = NlriField::new(Family::new(25, 70), &[2, 1, 0], false);
+        assert!(evpn.is_opaque());
+        assert_eq!(evpn.iter().collect::<Vec<_>>(), [Nlri::Opaque(&[2, 1, 0])]);
+        assert_eq!(evpn.prefixes().count(), 0);
+        let none = NlriField::new(Family::new(25, 70), &[], false);
+        assert_eq!(none.iter().count(), 0);
+    }
+
+    #[test]
+    fn typed_items_and_prefixes_agree() {
+        let field = NlriField::new(
+            Family::IPV4_MULTICAST,
+            &[8, 10, 24, 192, 0, 2, 33, 1],
+            false,
+        );
+        let prefixes: Vec<_> = field.prefixes().map(Nlri::Ipv4).collect();
+        assert_eq!(field.iter().collect::<Vec<_>>(), prefixes);
+        assert_eq!(prefixes.len(), 2, "a length of 33 ends the field");
+    }
+}

@@ -1,0 +1,286 @@
+//! IPv4 and IPv6 prefixes (RFC 4271 §4.3, RFC 4760 §5), with ADD-PATH (RFC 7911 §3).
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Codec, Reader};
+use crate::bgp::error::{Disposition, ErrorCode, Fault};
+
+/// An address prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Prefix {
+    /// The network address; bits beyond `len` are zero whatever was sent.
+    pub addr: IpAddr,
+    /// Prefix length in bits.
+    pub len: u8,
+    /// Path identifier, where ADD-PATH was negotiated.
+    pub path_id: Option<u32>,
+}
+
+impl core::fmt::Display for Prefix {
+    /// `192.0.2.0/24`, without the path identifier.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}/{}", self.addr, self.len)
+    }
+}
+
+/// Decoder of IPv4 prefixes.
+pub(crate) struct Ipv4;
+
+/// Decoder of IPv6 prefixes.
+pub(crate) struct Ipv6;
+
+const HOST_BITS: Fault = Fault::new(
+    0,
+    ErrorCode::InvalidNetworkField,
+    "bits set beyond the prefix length",
+)
+.with(Disposition::Ignore);
+
+// RFC 7606 §5.3: a prefix that is too long, or that does not fit the field,
+// makes the rest of the field unreadable.
+const TOO_LONG: Fault = Fault::new(
+    0,
+    ErrorCode::InvalidNetworkField,
+    "prefix length beyond the address length",
+);
+const CUT: Fault = Fault::new(
+    0,
+    ErrorCode::InvalidNetworkField,
+    "prefix does not fit the field",
+);
+
+impl Codec for Ipv4 {
+    type Item<'a> = Prefix;
+
+    #[inline]
+    fn take<'a>(input: &mut Reader<'a>, add_path: bool) -> Result<Prefix, Fault> {
+        // /17 to /24 are most of the Internet's prefixes. They take four octets
+        // with their length, so that one load reads length and address.
+        if !add_path
+            && let Some(word) = input.rest().first_chunk().map(|b| u32::from_be_bytes(*b))
+            && (17..=24).contains(&(word >> 24))
+        {
+            let len = word >> 24;
+            input.take(4);
+            let addr = IpAddr::V4(Ipv4Addr::from_bits((word << 8) & !(u32::MAX >> len)));
+            #[allow(clippy::cast_possible_truncation, reason = "at most 24")]
+            return Ok(Prefix {
+                addr,
+                len: len as u8,
+                path_id: None,
+            });
+        }
+        let (path_id, len, bits) = take_bits::<4>(input, add_path)?;
+        let mask = !u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+        Ok(Prefix {
+            addr: IpAddr::V4(Ipv4Addr::from_bits(u32::from_be_bytes(bits) & mask)),
+            len,
+            path_id,
+        })
+    }
+
+    fn check(field: &[u8], add_path: bool, report: &mut dyn FnMut(Fault)) {
+        check_all(field, report, |input| {
+            if !add_path
+                && let Some(word) = input.rest().first_chunk().map(|b| u32::from_be_bytes(*b))
+                && (17..=24).contains(&(word >> 24))
+            {
+                input.take(4);
+                return Ok((word << 8) & (u32::MAX >> (word >> 24)) != 0);
+            }
+            let (_, len, bits) = take_bits::<4>(input, add_path)?;
+            let host = u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+            Ok(u32::from_be_bytes(bits) & host != 0)
+        });
+    }
+}
+
+impl Codec for Ipv6 {
+    type Item<'a> = Prefix;
+
+    #[inline]
+    fn take<'a>(input: &mut Reader<'a>, add_path: bool) -> Result<Prefix, Fault> {
+        let (path_id, len, bits) = take_bits::<16>(input, add_path)?;
+        let mask = !u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+        Ok(Prefix {
+            addr: IpAddr::V6(Ipv6Addr::from_bits(u128::from_be_bytes(bits) & mask)),
+            len,
+            path_id,
+        })
+    }
+
+    fn check(field: &[u8], add_path: bool, report: &mut dyn FnMut(Fault)) {
+        check_all(field, report, |input| {
+            let (_, len, bits) = take_bits::<16>(input, add_path)?;
+            let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+            Ok(u128::from_be_bytes(bits) & host != 0)
+        });
+    }
+}
+
+/// Runs `step` over the field; it says whether host bits are set, which is
+/// reported once, at the first such prefix.
+#[inline]
+fn check_all(
+    field: &[u8],
+    report: &mut dyn FnMut(Fault),
+    mut step: impl FnMut(&mut Reader<'_>) -> Result<bool, Fault>,
+) {
+    let mut input = Reader::new(field);
+    let mut reported = false;
+    while !input.is_empty() {
+        let at = field.len() - input.len();
+        match step(&mut input) {
+            Ok(host_bits) => {
+                if host_bits && !reported {
+                    reported = true;
+                    report(HOST_BITS.shifted(at));
+                }
+            }
+            Err(fault) => return report(fault.shifted(at)),
+        }
+    }
+}
+
+/// Path identifier, length in bits, and the address with its missing octets zero.
+#[inline]
+fn take_bits<const N: usize>(
+    input: &mut Reader<'_>,
+    add_path: bool,
+) -> Result<(Option<u32>, u8, [u8; N]), Fault> {
+    let path_id = if add_path {
+        Some(input.u32().ok_or(CUT)?)
+    } else {
+        None
+    };
+    let len = input.u8().ok_or(CUT)?;
+    let octets = usize::from(len).div_ceil(8);
+    if octets > N {
+        return Err(TOO_LONG);
+    }
+    let sent = input.take(octets).ok_or(CUT)?;
+    let mut bits = [0; N];
+    if let Some(target) = bits.get_mut(..octets) {
+        target.copy_from_slice(sent);
+    }
+    Ok((path_id, len, bits))
+}
+
+/// Iterator over prefixes of one address family, up to one that cannot be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Prefixes<'a> {
+    input: Reader<'a>,
+    v6: bool,
+    add_path: bool,
+}
+
+impl<'a> Prefixes<'a> {
+    pub(crate) const fn new(bytes: &'a [u8], v6: bool, add_path: bool) -> Self {
+        Self {
+            input: Reader::new(bytes),
+            v6,
+            add_path,
+        }
+    }
+}
+
+impl Iterator for Prefixes<'_> {
+    type Item = Prefix;
+
+    #[inline]
+    fn next(&mut self) -> Option<Prefix> {
+        if self.input.is_empty() {
+            return None;
+        }
+        let taken = if self.v6 {
+            Ipv6::take(&mut self.input, self.add_path)
+        } else {
+            Ipv4::take(&mut self.input, self.add_path)
+        };
+        if taken.is_err() {
+            self.input.clear();
+        }
+        taken.ok()
+    }
+}
+
+impl core::iter::FusedIterator for Prefixes<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8], v6: bool, add_path: bool) -> Vec<String> {
+        Prefixes::new(bytes, v6, add_path)
+            .map(|p| match p.path_id {
+                Some(id) => format!("{id}:{p}"),
+                None => p.to_string(),
+            })
+            .collect()
+    }
+
+    fn faults(bytes: &[u8], v6: bool) -> Vec<Fault> {
+        let mut list = Vec::new();
+        let check = if v6 { Ipv6::check } else { Ipv4::check };
+        check(bytes, false, &mut |fault| list.push(fault));
+        list
+    }
+
+    #[test]
+    fn every_length_of_ipv4() {
+        for len in 0..=32u8 {
+            let octets = usize::from(len).div_ceil(8);
+            let mut bytes = vec![len];
+            bytes.resize(1 + octets, 0xff);
+            bytes.extend_from_slice(&[8, 10]);
+            let network = u32::MAX
+                .checked_shl(32 - u32::from(len))
+                .unwrap_or_default();
+            let network = if len == 0 { 0 } else { network };
+            let expected = format!("{}/{len}", Ipv4Addr::from_bits(network));
+            assert_eq!(read(&bytes, false, false), [expected, "10.0.0.0/8".into()]);
+            assert_eq!(faults(&bytes, false).is_empty(), len % 8 == 0);
+        }
+    }
+
+    #[test]
+    fn every_length_of_ipv6() {
+        for len in 0..=128u8 {
+            let mut bytes = vec![len];
+            bytes.resize(1 + usize::from(len).div_ceil(8), 0xff);
+            let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or_default();
+            let expected = format!("{}/{len}", Ipv6Addr::from_bits(!host));
+            assert_eq!(read(&bytes, true, false), [expected]);
+        }
+    }
+
+    #[test]
+    fn trailing_host_bits_are_masked_and_reported_once() {
+        let bytes = [24, 10, 0, 0, 20, 192, 168, 0xff, 9, 10, 0xff];
+        assert_eq!(
+            read(&bytes, false, false),
+            ["10.0.0.0/24", "192.168.240.0/20", "10.128.0.0/9"]
+        );
+        assert_eq!(faults(&bytes, false), [HOST_BITS.shifted(4)]);
+    }
+
+    #[test]
+    fn a_length_beyond_the_address_or_the_field_ends_it() {
+        assert_eq!(faults(&[33, 1, 2, 3, 4, 5], false), [TOO_LONG]);
+        assert_eq!(faults(&[129], true), [TOO_LONG]);
+        assert_eq!(faults(&[8, 10, 24, 10, 0], false), [CUT.shifted(2)]);
+        assert_eq!(read(&[8, 10, 24, 10, 0], false, false), ["10.0.0.0/8"]);
+        assert_eq!(faults(&[255], true), [TOO_LONG]);
+    }
+
+    #[test]
+    fn path_identifiers_precede_the_length() {
+        let bytes = [0x18, 1, 2, 3, 24, 192, 0, 2, 0, 0, 0, 7, 0];
+        assert_eq!(
+            read(&bytes, false, true),
+            ["402719235:192.0.2.0/24", "7:0.0.0.0/0"]
+        );
+        // The same bytes without context: 0x18 is a length of 24.
+        assert_eq!(read(&bytes, false, false)[0], "1.2.3.0/24");
+    }
+}

@@ -1,0 +1,157 @@
+//! The command line: parsed here, judged in `main`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A passive BGP monitor: what two routers really said to each other.
+#[derive(Debug, Parser)]
+#[command(name = "bgptap", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Capture from mirror ports by AF_XDP until interrupted.
+    Live(Live),
+    /// Decode capture files (pcap, pcapng; plain, .gz or .zst); needs no privileges.
+    Read(Read),
+    /// Send the frames of a capture file out of an interface, by AF_XDP.
+    Replay(Replay),
+}
+
+/// Options of everything that decodes.
+#[derive(Args, Debug)]
+pub struct Outputs {
+    /// Write one JSON object per message and event to FILE ("-": standard output).
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Add the bytes of each message, in hex, to the JSON lines.
+    #[arg(long)]
+    pub raw: bool,
+    /// Write the summary, one JSON object, to FILE when done ("-": standard output).
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+    /// TCP port of BGP (repeatable).
+    #[arg(long = "port", value_name = "N", default_value = "179")]
+    pub ports: Vec<u16>,
+    /// Exit with status 1 if anything was lost.
+    #[arg(long)]
+    pub strict: bool,
+    /// Name of this monitor in events [default: the host name].
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+}
+
+/// What happens to frames that are not BGP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Foreign {
+    /// The host gets them.
+    Pass,
+    /// They are dropped: for a port that only a mirror feeds.
+    Drop,
+}
+
+/// How the XDP program is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// In the driver, or generic where the driver cannot.
+    Auto,
+    /// In the driver only.
+    Native,
+    /// Generic (SKB mode) only.
+    Skb,
+}
+
+/// `bgptap live`
+#[derive(Args, Debug)]
+pub struct Live {
+    /// Interface that a mirror feeds (repeatable).
+    #[arg(short, long = "interface", value_name = "IFACE", required = true)]
+    pub interfaces: Vec<String>,
+    /// Serve Prometheus metrics at ADDR.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9179")]
+    pub metrics: SocketAddr,
+    /// Frames that are not BGP.
+    #[arg(long, value_enum, default_value = "pass")]
+    pub foreign: Foreign,
+    /// How the XDP program is attached.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub mode: Mode,
+    /// Entries of each receive ring; the fill ring has twice as many. A power of two.
+    #[arg(long, value_name = "N", default_value = "8192")]
+    pub ring: u32,
+    /// Ask for huge pages (they must be reserved); falls back to ordinary ones.
+    #[arg(long)]
+    pub huge_pages: bool,
+    /// Capture even if this host itself speaks BGP over the interface.
+    #[arg(long)]
+    pub force: bool,
+    /// Stop after this many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    pub duration: Option<u64>,
+    /// Where the results go.
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
+
+/// `bgptap read`
+#[derive(Args, Debug)]
+pub struct Read {
+    /// Capture files, merged by time ("-": standard input).
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Serve Prometheus metrics at ADDR while reading.
+    #[arg(long, value_name = "ADDR")]
+    pub metrics: Option<SocketAddr>,
+    /// Where the results go.
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
+
+/// `bgptap replay`
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// Capture file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Interface to send from.
+    #[arg(short, long = "interface", value_name = "IFACE")]
+    pub interface: String,
+    /// `original`, a factor (2 is twice as fast) or `max`.
+    #[arg(long, value_name = "SPEED", default_value = "original")]
+    pub speed: String,
+    /// Send at a fixed rate of so many frames per second instead.
+    #[arg(long, value_name = "FPS", conflicts_with = "speed")]
+    pub rate: Option<u64>,
+    /// Send the file N times; each further time as new sessions (other addresses).
+    #[arg(long = "loop", value_name = "N", default_value = "1")]
+    pub loops: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_contract_parses() {
+        for line in [
+            "bgptap live -i a -i b --json - --raw --port 179 --port 1179",
+            "bgptap read x.pcap y.pcap.gz - --summary - --strict",
+            "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
+        ] {
+            Cli::try_parse_from(line.split(' ')).expect(line);
+        }
+        assert!(Cli::try_parse_from(["bgptap", "live"]).is_err(), "an interface is needed");
+    }
+}

@@ -1,0 +1,167 @@
+//! What is counted for each direction of a session: one series of labels.
+
+use super::count::Count;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// Message types in the order of [`Direction::messages`]; the last takes whatever the RFCs do not name.
+pub const MESSAGE_TYPES: [&str; 6] = [
+    "OPEN",
+    "UPDATE",
+    "NOTIFICATION",
+    "KEEPALIVE",
+    "ROUTE_REFRESH",
+    "UNKNOWN",
+];
+
+/// Values of the label `kind` of `bgptap_errors_total`, in the order of [`Direction::errors`]:
+/// the RFC 7606 dispositions first, then what framing met.
+pub const ERROR_KINDS: [&str; 9] = [
+    "session_reset",
+    "afi_safi_disable",
+    "treat_as_withdraw",
+    "attribute_discard",
+    "bad_marker",
+    "bad_length",
+    "before_first_header",
+    "after_gap",
+    "cut_message",
+];
+
+/// Values of the label `state` of `bgptap_stream_bytes_total`, in the order of [`Direction::bytes`].
+pub const BYTE_STATES: [&str; 8] = [
+    "captured",
+    "span",
+    "decoded",
+    "skipped",
+    "duplicate",
+    "quarantined",
+    "discarded",
+    "gap",
+];
+
+/// Address families that one direction can count apart; more are counted under the last.
+const FAMILIES_MAX: usize = 24;
+
+/// Prefixes of one address family.
+#[derive(Debug, Default)]
+pub struct Prefixes {
+    /// AFI and SAFI, as `afi << 8 | safi`; 0 while the slot is free.
+    family: AtomicU32,
+    /// Announced prefixes.
+    pub announced: Count,
+    /// Withdrawn prefixes.
+    pub withdrawn: Count,
+}
+
+impl Prefixes {
+    /// AFI and SAFI of the slot, if it is taken.
+    pub fn family(&self) -> Option<(u16, u8)> {
+        let family = self.family.load(Relaxed);
+        let [_, afi_high, afi_low, safi] = family.to_be_bytes();
+        (family != 0).then_some((u16::from_be_bytes([afi_high, afi_low]), safi))
+    }
+}
+
+/// Counters of one direction between two addresses. They go on over reconnects:
+/// the ports are not part of the labels.
+#[derive(Debug)]
+pub struct Direction {
+    /// The sender.
+    pub peer: IpAddr,
+    /// The receiver.
+    pub local: IpAddr,
+    /// AS of the sender, 0 while unknown.
+    pub peer_as: AtomicU32,
+    /// AS of the receiver, 0 while unknown.
+    pub local_as: AtomicU32,
+    /// Messages by type, see [`MESSAGE_TYPES`].
+    pub messages: [Count; MESSAGE_TYPES.len()],
+    /// Errors by kind, see [`ERROR_KINDS`].
+    pub errors: [Count; ERROR_KINDS.len()],
+    /// Payload bytes by state, see [`BYTE_STATES`].
+    pub bytes: [Count; BYTE_STATES.len()],
+    /// Holes given up.
+    pub gaps: Count,
+    /// Retransmitted segments.
+    pub retransmissions: Count,
+    /// Session state as in MRT (1 Idle … 6 Established).
+    pub state: Count,
+    /// When the session became established, nanoseconds since the epoch; 0 if it is not.
+    pub established_ns: AtomicU64,
+    prefixes: [Prefixes; FAMILIES_MAX],
+}
+
+impl Direction {
+    /// Counters at zero for what `peer` sends to `local`.
+    #[must_use]
+    pub fn new(peer: IpAddr, local: IpAddr) -> Self {
+        Self {
+            peer,
+            local,
+            peer_as: AtomicU32::new(0),
+            local_as: AtomicU32::new(0),
+            messages: Default::default(),
+            errors: Default::default(),
+            bytes: Default::default(),
+            gaps: Count::default(),
+            retransmissions: Count::default(),
+            state: Count::default(),
+            established_ns: AtomicU64::new(0),
+            prefixes: Default::default(),
+        }
+    }
+
+    /// Counters of one address family; takes a slot the first time the family appears.
+    pub fn prefixes(&self, afi: u16, safi: u8) -> &Prefixes {
+        let wanted = u32::from(afi) << 8 | u32::from(safi);
+        let last = &self.prefixes[FAMILIES_MAX - 1];
+        for slot in &self.prefixes {
+            let family = slot.family.load(Relaxed);
+            if family == wanted {
+                return slot;
+            }
+            if family == 0 {
+                slot.family.store(wanted, Relaxed);
+                return slot;
+            }
+        }
+        last
+    }
+
+    /// The families that appeared.
+    pub fn families(&self) -> impl Iterator<Item = (u16, u8, &Prefixes)> {
+        self.prefixes
+            .iter()
+            .filter_map(|slot| slot.family().map(|(afi, safi)| (afi, safi, slot)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn families_keep_their_slot_and_overflow_shares_the_last() {
+        let direction = Direction::new(Ipv4Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into());
+        direction.prefixes(1, 1).announced.add(3);
+        direction.prefixes(2, 1).withdrawn.add(1);
+        direction.prefixes(1, 1).announced.add(4);
+        let seen: Vec<_> = direction
+            .families()
+            .map(|(afi, safi, p)| (afi, safi, p.announced.get(), p.withdrawn.get()))
+            .collect();
+        assert_eq!(seen, [(1, 1, 7, 0), (2, 1, 0, 1)]);
+
+        for afi in 100..200 {
+            direction.prefixes(afi, 1).announced.add(1);
+        }
+        assert_eq!(direction.families().count(), FAMILIES_MAX);
+        let total: u64 = direction
+            .families()
+            .map(|(_, _, p)| p.announced.get())
+            .sum();
+        assert_eq!(total, 107, "nothing is lost when the slots run out");
+    }
+}

@@ -1,0 +1,114 @@
+//! Counters for Prometheus, as FORMATS names them.
+//!
+//! The worker counts in plain single-writer cells ([`Count`], [`Direction`]) and
+//! publishes a [`Snapshot`] of slower figures about once a second; the exporter
+//! reads both when it is scraped. Nothing here is locked per frame.
+
+mod count;
+mod direction;
+mod export;
+mod latency;
+mod server;
+
+pub use count::Count;
+pub use direction::{BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES};
+pub use latency::{Recorder, Shared as SharedLatency};
+pub use server::Server;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Figures that are gathered, not counted: published by the worker about once a second.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Frames by interface and outcome.
+    pub frames: Vec<(String, Vec<(&'static str, u64)>)>,
+    /// Frames held out of order now.
+    pub frames_held: u64,
+    /// Pools.
+    pub pools: Vec<Pool>,
+    /// Outputs that can lose events.
+    pub outputs: Vec<Output>,
+    /// Sessions known now.
+    pub sessions: u64,
+}
+
+/// State of one pool.
+#[derive(Clone, Debug, Default)]
+pub struct Pool {
+    /// `umem`, or `buffers_SIZE`.
+    pub name: String,
+    /// Share in use, 0 to 1.
+    pub utilisation: f64,
+    /// Times that the heap had to serve instead.
+    pub fallbacks: u64,
+}
+
+/// State of one output.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    /// `json`, …
+    pub name: &'static str,
+    /// Events lost, by reason.
+    pub dropped: Vec<(&'static str, u64)>,
+    /// Share of its queue in use, 0 to 1.
+    pub queue: f64,
+}
+
+/// Everything that the exporter shows.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    directions: Mutex<HashMap<(IpAddr, IpAddr), Arc<Direction>>>,
+    snapshot: Mutex<Snapshot>,
+    /// Wire-to-decoded latency.
+    pub latency: SharedLatency,
+}
+
+impl Metrics {
+    /// The counters of what `peer` sends to `local`; made when asked for the first time.
+    ///
+    /// Called once per direction of a session, not per frame: it takes a lock.
+    pub fn direction(&self, peer: IpAddr, local: IpAddr) -> Arc<Direction> {
+        let mut directions = self
+            .directions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let entry = directions
+            .entry((peer, local))
+            .or_insert_with(|| Arc::new(Direction::new(peer, local)));
+        Arc::clone(entry)
+    }
+
+    /// Forgets the directions that no session uses any more, oldest state first come:
+    /// called when sessions expire, so that the number of series is bounded by the sessions.
+    pub fn forget_unused(&self) {
+        let mut directions = self
+            .directions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        directions.retain(|_, direction| Arc::strong_count(direction) > 1);
+    }
+
+    /// Replaces the gathered figures.
+    pub fn publish(&self, snapshot: &Snapshot) {
+        let mut shared = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.clone_from(snapshot);
+    }
+
+    fn directions(&self) -> Vec<Arc<Direction>> {
+        let directions = self
+            .directions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = directions.values().map(Arc::clone).collect();
+        // A stable order makes two scrapes comparable.
+        all.sort_by_key(|direction| (direction.peer, direction.local));
+        all
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let shared = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.clone()
+    }
+}

@@ -1,0 +1,135 @@
+//! `/metrics` over HTTP, on a thread of its own.
+
+use super::Metrics;
+use super::export::Exporter;
+use crate::error::SetupError;
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use prometheus_client::registry::Registry;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// A running exporter. It stops when dropped.
+pub struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Serves `metrics` at `address`.
+    ///
+    /// # Errors
+    /// The address cannot be bound, or no thread can be started.
+    pub fn start(address: SocketAddr, metrics: Arc<Metrics>) -> Result<Self, SetupError> {
+        let failed = |error: std::io::Error| SetupError::Other {
+            what: format!("serving metrics on {address}"),
+            why: error.to_string(),
+            remedy: "give another address with --metrics ADDR:PORT".into(),
+        };
+        let listener = TcpListener::bind(address).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("metrics".into())
+            .spawn(move || runtime.block_on(serve(listener, metrics, stopped)))
+            .map_err(failed)?;
+        Ok(Self {
+            address,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens; the port is known even if 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic over there has been reported by its own thread.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, metrics: Arc<Metrics>, stopped: oneshot::Receiver<()>) {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Exporter(metrics)));
+    let registry = Arc::new(registry);
+    let app = Router::new().route("/metrics", get(move || scrape(Arc::clone(&registry))));
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+        return;
+    };
+    // Not a graceful shutdown: an idle keep-alive connection must not delay the exit.
+    tokio::select! {
+        _ = axum::serve(listener, app).into_future() => (),
+        _ = stopped => (),
+    }
+}
+
+async fn scrape(registry: Arc<Registry>) -> impl IntoResponse {
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, &registry) {
+        Ok(()) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    fn get(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).expect("the server listens");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        .expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("UTF-8");
+        answer
+    }
+
+    #[test]
+    fn metrics_are_served_there_and_nothing_else() {
+        let server =
+            Server::start(([127, 0, 0, 1], 0).into(), Arc::default()).expect("a free port");
+        let answer = get(server.address(), "/metrics");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains(OPENMETRICS), "{answer}");
+        assert!(answer.contains("# EOF"), "{answer}");
+        assert!(get(server.address(), "/").starts_with("HTTP/1.1 404"));
+    }
+
+    #[test]
+    fn an_occupied_address_is_a_clear_error() {
+        let server =
+            Server::start(([127, 0, 0, 1], 0).into(), Arc::default()).expect("a free port");
+        let error = Server::start(server.address(), Arc::default())
+            .err()
+            .expect("occupied");
+        let text = error.to_string();
+        assert!(text.contains("--metrics"), "{text}");
+        assert!(text.contains(&server.address().to_string()), "{text}");
+    }
+}

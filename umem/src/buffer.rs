@@ -1,0 +1,303 @@
+//! A lock-free pool of buffers in a few sizes.
+//!
+//! Each size class is an `ArrayQueue` of free slots in one locked mapping. Taking and giving
+//! back are O(1) and never block; the pool never grows. When a class is empty the heap
+//! serves, and that is counted.
+
+use crossbeam_queue::ArrayQueue;
+use memmap2::MmapMut;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// One size of buffers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// Bytes of each buffer.
+    pub size: usize,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// How a class fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassStats {
+    /// Bytes of each buffer.
+    pub size: usize,
+    /// How many there are.
+    pub capacity: usize,
+    /// How many are in use.
+    pub in_use: usize,
+    /// Buffers handed out, ever.
+    pub acquired: u64,
+    /// Times that the heap served because the class was empty.
+    pub fallbacks: u64,
+}
+
+struct Slots {
+    class: Class,
+    free: ArrayQueue<NonNull<u8>>,
+    acquired: AtomicU64,
+    fallbacks: AtomicU64,
+}
+
+struct Inner {
+    /// Ascending by size.
+    classes: Vec<Slots>,
+    too_long: AtomicU64,
+    zero_on_release: bool,
+    locked: bool,
+    // Dropped last: the slots point into it. Never touched through this field after set-up.
+    _memory: MmapMut,
+}
+
+// SAFETY: a slot's pointer is owned by whoever popped it from its queue, one owner at a time,
+// and points into `_memory`, which lives as long as `Inner`; the queues are themselves `Sync`.
+unsafe impl Send for Inner {}
+// SAFETY: as above; shared access only ever goes through the queues and atomics.
+unsafe impl Sync for Inner {}
+
+/// The pool. Clones share it.
+#[derive(Clone)]
+pub struct BufferPool(Arc<Inner>);
+
+impl BufferPool {
+    /// Makes all buffers. `classes` may come in any order; `zero_on_release` wipes each buffer
+    /// when it is given back.
+    ///
+    /// # Errors
+    /// The memory cannot be mapped. That it cannot be locked is no error: see [`Self::locked`].
+    pub fn new(classes: &[Class], zero_on_release: bool) -> std::io::Result<Self> {
+        let mut sorted = classes.to_vec();
+        sorted.sort_by_key(|class| class.size);
+        let total: usize = sorted.iter().map(|class| class.size * class.count).sum();
+        let mut memory = MmapMut::map_anon(total.max(1))?;
+        let locked = memory.lock().is_ok();
+        let mut rest: &mut [u8] = &mut memory;
+        let mut slots = Vec::with_capacity(sorted.len());
+        for class in sorted {
+            let free = ArrayQueue::new(class.count.max(1));
+            for _ in 0..class.count {
+                let (slot, behind) = rest.split_at_mut(class.size);
+                rest = behind;
+                // Cannot fail: the queue was made for as many.
+                let _ = free.push(NonNull::from(slot).cast());
+            }
+            slots.push(Slots {
+                class,
+                free,
+                acquired: AtomicU64::new(0),
+                fallbacks: AtomicU64::new(0),
+            });
+        }
+        Ok(Self(Arc::new(Inner {
+            classes: slots,
+            too_long: AtomicU64::new(0),
+            zero_on_release,
+            locked,
+            _memory: memory,
+        })))
+    }
+
+    /// A buffer of `len` bytes, from the smallest class that holds them; from the heap if that
+    /// class is empty or none is large enough. What it contains is unspecified.
+    #[must_use]
+    pub fn acquire(&self, len: usize) -> Buffer {
+        let index = self
+            .0
+            .classes
+            .partition_point(|slots| slots.class.size < len);
+        let Some(slots) = self.0.classes.get(index) else {
+            self.0.too_long.fetch_add(1, Relaxed);
+            return Buffer::heap(len);
+        };
+        let Some(slot) = slots.free.pop() else {
+            slots.fallbacks.fetch_add(1, Relaxed);
+            return Buffer::heap(len);
+        };
+        slots.acquired.fetch_add(1, Relaxed);
+        Buffer {
+            len,
+            store: Store::Pooled {
+                slot,
+                class: index,
+                pool: Arc::clone(&self.0),
+            },
+        }
+    }
+
+    /// The memory is locked: it is never paged out.
+    #[must_use]
+    pub fn locked(&self) -> bool {
+        self.0.locked
+    }
+
+    /// How each class fares, smallest first.
+    pub fn stats(&self) -> impl Iterator<Item = ClassStats> {
+        self.0.classes.iter().map(|slots| ClassStats {
+            size: slots.class.size,
+            capacity: slots.class.count,
+            in_use: slots.class.count.saturating_sub(slots.free.len()),
+            acquired: slots.acquired.load(Relaxed),
+            fallbacks: slots.fallbacks.load(Relaxed),
+        })
+    }
+}
+
+/// A buffer; it goes back to its pool when dropped, also when a panic unwinds.
+pub struct Buffer {
+    len: usize,
+    store: Store,
+}
+
+enum Store {
+    Pooled {
+        slot: NonNull<u8>,
+        class: usize,
+        pool: Arc<Inner>,
+    },
+    Heap(Box<[u8]>),
+}
+
+// SAFETY: the buffer is the only owner of its slot, and the slot's memory is kept by `pool`.
+unsafe impl Send for Buffer {}
+
+impl Buffer {
+    fn heap(len: usize) -> Self {
+        Self {
+            len,
+            store: Store::Heap(vec![0; len].into_boxed_slice()),
+        }
+    }
+
+    /// The heap served it.
+    #[must_use]
+    pub fn is_fallback(&self) -> bool {
+        matches!(self.store, Store::Heap(_))
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.store {
+            // SAFETY: the slot has at least `len` bytes (its class was chosen so), all of them
+            // initialised (anonymous memory is zeroed), and this buffer owns it alone.
+            Store::Pooled { slot, .. } => unsafe {
+                std::slice::from_raw_parts(slot.as_ptr(), self.len)
+            },
+            Store::Heap(bytes) => bytes,
+        }
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match &mut self.store {
+            // SAFETY: as in `deref`; `&mut self` makes the access exclusive.
+            Store::Pooled { slot, .. } => unsafe {
+                std::slice::from_raw_parts_mut(slot.as_ptr(), self.len)
+            },
+            Store::Heap(bytes) => bytes,
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if let Store::Pooled { pool, .. } = &self.store
+            && pool.zero_on_release
+        {
+            self.fill(0);
+        }
+        if let Store::Pooled { slot, class, pool } = &self.store {
+            // Cannot fail: the slot came from this queue, so there is room for it.
+            let _ = pool.classes[*class].free.push(*slot);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(zero: bool) -> BufferPool {
+        let classes = [Class { size: 64, count: 2 }, Class { size: 16, count: 2 }];
+        BufferPool::new(&classes, zero).expect("a little memory")
+    }
+
+    #[test]
+    fn the_smallest_sufficient_class_serves_every_length() {
+        let pool = pool(false);
+        for len in 0..=64 {
+            let buffer = pool.acquire(len);
+            assert_eq!(buffer.len(), len);
+            assert!(!buffer.is_fallback());
+            let used: Vec<_> = pool.stats().map(|class| class.in_use).collect();
+            assert_eq!(
+                used,
+                if len <= 16 { [1, 0] } else { [0, 1] },
+                "length {len}"
+            );
+        }
+        assert!(pool.acquire(65).is_fallback());
+    }
+
+    #[test]
+    fn it_never_grows_and_counts_what_the_heap_serves() {
+        let pool = pool(false);
+        let held: Vec<_> = (0..5).map(|_| pool.acquire(10)).collect();
+        assert_eq!(held.iter().filter(|buffer| buffer.is_fallback()).count(), 3);
+        assert_eq!(pool.stats().next().map(|class| class.fallbacks), Some(3));
+        drop(held);
+        assert!(pool.stats().all(|class| class.in_use == 0));
+    }
+
+    #[test]
+    fn a_panic_gives_the_buffer_back() {
+        let pool = pool(false);
+        let theirs = pool.clone();
+        let result = std::thread::spawn(move || {
+            let _buffer = theirs.acquire(10);
+            panic!("on purpose");
+        })
+        .join();
+        assert!(result.is_err());
+        assert!(pool.stats().all(|class| class.in_use == 0));
+    }
+
+    #[test]
+    fn zeroing_leaves_no_byte_behind() {
+        let pool = pool(true);
+        pool.acquire(64).fill(0xaa);
+        pool.acquire(64).fill(0xaa);
+        for _ in 0..2 {
+            assert!(pool.acquire(64).iter().all(|byte| *byte == 0));
+        }
+    }
+
+    #[test]
+    fn threads_never_share_a_buffer() {
+        let pool = pool(false);
+        let threads: Vec<_> = (0..4u8)
+            .map(|id| {
+                let pool = pool.clone();
+                std::thread::spawn(move || {
+                    let rounds = if cfg!(miri) { 100 } else { 50_000 };
+                    for round in 0..rounds {
+                        let mut buffer = pool.acquire(round % 65);
+                        buffer.fill(id);
+                        std::hint::spin_loop();
+                        assert!(buffer.iter().all(|byte| *byte == id), "bled across");
+                    }
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().expect("no buffer was shared");
+        }
+        assert!(pool.stats().all(|class| class.in_use == 0));
+    }
+}
