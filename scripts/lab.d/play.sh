@@ -23,7 +23,8 @@ act() {
 }
 
 play_changes() {
-  local near="next-hop $(v4 exabgp)"
+  local near
+  near="next-hop $(v4 exabgp)"
   act 'ExaBGP changes a MED and its path, and withdraws a route'
   tell_exabgp "announce route 203.0.113.0/26 $near origin igp med 60 as-path [65005 65005 65005]"
   tell_exabgp "withdraw route 203.0.113.128/26 $near"
@@ -66,7 +67,9 @@ stop_exabgp() {
 # cmd_record FILE: a small lab of its own, captured from before the first SYN.
 cmd_record() {
   [[ $# -eq 1 ]] || die 'usage: scripts/lab record FILE'
+  # shellcheck disable=SC2034  # what `up` reads
   LAB_ID=record-$$ RUN=/run/bgptap-lab/record-$$
+  # shellcheck disable=SC2034
   LAB_PREFIXES=300 LAB_PREFIXES6=60 LAB_HOLD=9
   cmd_up --hold
   on_exit cmd_down

@@ -268,7 +268,8 @@ start_exabgp() {
 tell_exabgp() { printf '%s\n' "$*" >"$RUN/exabgp/commands"; }
 
 exabgp_own_routes() {
-  local near="next-hop $(v4 exabgp)" far="next-hop $(v6 exabgp)"
+  local near far
+  near="next-hop $(v4 exabgp)" far="next-hop $(v6 exabgp)"
   tell_exabgp "announce route 203.0.113.0/26 $near origin incomplete med 50" \
     "community [65005:1 no-export-subconfed] large-community [4200000005:1:2]"
   tell_exabgp "announce route 203.0.113.64/26 $near as-path [65005 64500 [64501 64502]]" \
