@@ -119,14 +119,21 @@ netns_mute() {
   netns_sysctl "$1" net/ipv6/conf/default/disable_ipv6 1
 }
 
-# netns_drop NAME: ends what still runs in it, by pid, and removes it.
+# netns_drop NAME...: ends what still runs in them, by pid, and removes them.
 netns_drop() {
-  netns_exists "$1" || return 0
-  local pid pids
-  pids=$(ip netns pids "$1" 2>/dev/null || true)
-  for pid in $pids; do kill -s TERM "$pid" 2>/dev/null || true; done
-  for pid in $pids; do wait_until 3 gone "$pid" || kill -s KILL "$pid" 2>/dev/null || true; done
-  ip netns delete "$1"
+  local name pid pids=()
+  for name in "$@"; do
+    netns_exists "$name" || continue
+    mapfile -t -O "${#pids[@]}" pids < <(ip netns pids "$name" 2>/dev/null)
+  done
+  for pid in "${pids[@]}"; do kill -s TERM "$pid" 2>/dev/null || true; done
+  local deadline=$((SECONDS + 4))
+  for pid in "${pids[@]}"; do
+    wait_until $((deadline - SECONDS)) gone "$pid" || kill -s KILL "$pid" 2>/dev/null || true
+  done
+  for name in "$@"; do
+    ! netns_exists "$name" || ip netns delete "$name"
+  done
 }
 
 # offloads_off NAMESPACE INTERFACE: frames no longer than the MTU, with the right

@@ -25,3 +25,4 @@ pub mod session;
 pub mod sink;
 pub mod stream;
 pub mod wire;
+pub mod worker;

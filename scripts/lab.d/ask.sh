@@ -22,6 +22,7 @@ DIRECTIONS=(
 )
 
 # How many Established sessions each router must count.
+# shellcheck disable=SC2034  # scripts/lab waits for them
 declare -A SESSIONS=([feeder]=2 [bird]=5 [frr]=3 [gobgp]=3 [openbgpd]=2)
 
 # address ROUTER 4|6
@@ -58,8 +59,8 @@ table() {
       vtysh_at -c "show bgp $family unicast neighbors $far $which json" | "$LAB_D/prefixes" frr
       ;;
     gobgp)
-      local adj=adj-in
-      [[ $said == received ]] || adj=adj-out
+      local adj='adj-in'
+      [[ $said == received ]] || adj='adj-out'
       gobgp_at neighbor "$far" "$adj" -a "$family" -j | "$LAB_D/prefixes" gobgp
       ;;
     openbgpd)

@@ -53,6 +53,7 @@ port_up() {
 }
 
 network_down() {
-  local name
-  for name in "${ROUTERS[@]}" bridge mon; do netns_drop "$(netns_of "$name")"; done
+  local name all=()
+  for name in "${ROUTERS[@]}" bridge mon; do all+=("$(netns_of "$name")"); done
+  netns_drop "${all[@]}"
 }

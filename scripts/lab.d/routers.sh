@@ -4,7 +4,7 @@
 #
 #   exabgp ─► bird ◄─ feeder          bird ─► frr ─► gobgp ─► openbgpd
 #
-# LAB.TABLE is feeder's; the others add a few routes of their own.
+# The table is the feeder's; each other router adds a few routes of its own.
 
 AS_FEEDER=65010 AS_BIRD=65001 AS_FRR=65002 AS_GOBGP=4200000003 AS_OPENBGPD=65004 AS_EXABGP=65005
 MD5_KEY=bgptap-lab
@@ -15,6 +15,7 @@ start_inside() {
   local router=$1
   shift
   setsid ip netns exec "$(netns_of "$router")" "$@" </dev/null >>"$RUN/$router/$router.out" 2>&1 &
+  disown
 }
 
 # run_inside ROUTER COMMAND [ARG...]: the same for what goes into the background itself.
@@ -267,12 +268,13 @@ start_exabgp() {
 tell_exabgp() { printf '%s\n' "$*" >"$RUN/exabgp/commands"; }
 
 exabgp_own_routes() {
-  local near="next-hop $(v4 exabgp)" far="next-hop $(v6 exabgp)"
+  local near far
+  near="next-hop $(v4 exabgp)" far="next-hop $(v6 exabgp)"
   tell_exabgp "announce route 203.0.113.0/26 $near origin incomplete med 50" \
     "community [65005:1 no-export-subconfed] large-community [4200000005:1:2]"
   tell_exabgp "announce route 203.0.113.64/26 $near as-path [65005 64500 [64501 64502]]" \
     "aggregator (64501:192.0.2.5) atomic-aggregate extended-community [target:65005:7 origin:65005:8]"
   tell_exabgp "announce route 203.0.113.128/26 $near as-path [65005 4200000099 64500]" \
-    "attribute [0x63 0xe0 0x0badcafe]"
+    "attribute [0xf0 0xe0 0x0badcafe]"
   tell_exabgp "announce route 2001:db8:5::/48 $far large-community [65005:6:6]"
 }

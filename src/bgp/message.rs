@@ -25,6 +25,15 @@ pub enum Message<'a> {
     Keepalive,
     /// RFC 2918.
     RouteRefresh(RouteRefresh<'a>),
+    /// A body that cannot be read at all; it keeps its type.
+    Broken {
+        /// The type that the header names.
+        kind: MessageType,
+        /// The bytes behind the header.
+        body: &'a [u8],
+        /// Why it cannot be read.
+        error: Error,
+    },
     /// A type that is none of these.
     Unknown {
         /// Type octet.
@@ -51,14 +60,21 @@ impl<'a> Message<'a> {
                 Disposition::SessionReset,
             ));
         }
-        Ok(match header.kind {
-            MessageType::Open => Self::Open(Open::parse(body)?),
-            MessageType::Update => Self::Update(Update::parse(body, context)),
-            MessageType::Notification => Self::Notification(Notification::parse(body)?),
-            MessageType::Keepalive => Self::Keepalive,
-            MessageType::RouteRefresh => Self::RouteRefresh(RouteRefresh::parse(body)?),
-            MessageType::Unknown(code) => Self::Unknown { code, body },
-        })
+        Ok(Self::parse_body(header.kind, body, context))
+    }
+
+    /// Reads the body of a message whose header has been checked.
+    #[must_use]
+    pub fn parse_body(kind: MessageType, body: &'a [u8], context: &Context) -> Self {
+        let read = match kind {
+            MessageType::Open => Open::parse(body).map(Self::Open),
+            MessageType::Update => Ok(Self::Update(Update::parse(body, context))),
+            MessageType::Notification => Notification::parse(body).map(Self::Notification),
+            MessageType::Keepalive => Ok(Self::Keepalive),
+            MessageType::RouteRefresh => RouteRefresh::parse(body).map(Self::RouteRefresh),
+            MessageType::Unknown(code) => Ok(Self::Unknown { code, body }),
+        };
+        read.unwrap_or_else(|error| Self::Broken { kind, body, error })
     }
 
     /// What it is.
@@ -70,6 +86,7 @@ impl<'a> Message<'a> {
             Self::Notification(_) => MessageType::Notification,
             Self::Keepalive => MessageType::Keepalive,
             Self::RouteRefresh(_) => MessageType::RouteRefresh,
+            Self::Broken { kind, .. } => *kind,
             Self::Unknown { code, .. } => MessageType::Unknown(*code),
         }
     }
@@ -83,7 +100,7 @@ impl<'a> Message<'a> {
             Self::Notification(notification) => notification.body(),
             Self::Keepalive => &[],
             Self::RouteRefresh(refresh) => refresh.body(),
-            Self::Unknown { body, .. } => body,
+            Self::Broken { body, .. } | Self::Unknown { body, .. } => body,
         }
     }
 
@@ -100,6 +117,7 @@ impl<'a> Message<'a> {
             Self::Open(open) => open.errors().as_slice(),
             Self::Update(update) => update.errors().as_slice(),
             Self::RouteRefresh(refresh) => refresh.errors().as_slice(),
+            Self::Broken { error, .. } => std::slice::from_ref(error),
             Self::Unknown { .. } => &[BAD_TYPE],
             Self::Notification(_) | Self::Keepalive => &[],
         }

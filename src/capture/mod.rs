@@ -5,6 +5,8 @@
 use std::time::Duration;
 
 pub mod pcap;
+#[cfg(feature = "capture")]
+pub mod xdp;
 
 /// Bytes of one frame, in memory that stays valid and unchanged while the value lives.
 ///

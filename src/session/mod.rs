@@ -1,7 +1,10 @@
 //! Both directions of a TCP connection between two BGP speakers.
 
 mod key;
+#[allow(clippy::module_inception)]
+mod session;
 mod state;
 
 pub use key::{Direction, Key};
+pub use session::Session;
 pub use state::{Sight, State};

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 pub mod encode;
+pub mod skip;
 pub mod synth;
 
 use std::fs;
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub fn corpus() -> Option<Vec<PathBuf>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/pcap");
     if !root.is_dir() {
-        eprintln!("SKIPPED: no corpus at {}", root.display());
+        skip::skip(&format!("no corpus at {}", root.display()));
         return None;
     }
     let mut found = Vec::new();
@@ -46,7 +47,7 @@ pub fn have(program: &str) -> bool {
         .output()
         .is_ok();
     if !found {
-        eprintln!("SKIPPED: {program} is not installed");
+        skip::skip(&format!("{program} is not installed"));
     }
     found
 }

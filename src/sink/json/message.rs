@@ -29,6 +29,7 @@ impl Serialize for MessageLine<'_> {
             }
             Message::Keepalive => {}
             Message::RouteRefresh(message) => write_refresh(&mut map, message)?,
+            Message::Broken { body, .. } => map.serialize_entry("data", &Hex(body))?,
             Message::Unknown { code, body } => {
                 map.serialize_entry("type_code", code)?;
                 map.serialize_entry("data", &Hex(body))?;

@@ -16,16 +16,17 @@ pub const MESSAGE_TYPES: [&str; 6] = [
 
 /// Values of the label `kind` of `bgptap_errors_total`, in the order of [`Direction::errors`]:
 /// the RFC 7606 dispositions first, then what framing met.
-pub const ERROR_KINDS: [&str; 9] = [
-    "session_reset",
-    "afi_safi_disable",
-    "treat_as_withdraw",
-    "attribute_discard",
+pub const ERROR_KINDS: [&str; 10] = [
+    "session-reset",
+    "afi-safi-disable",
+    "treat-as-withdraw",
+    "attribute-discard",
     "bad_marker",
     "bad_length",
     "before_first_header",
     "after_gap",
     "cut_message",
+    "ignore",
 ];
 
 /// Values of the label `state` of `bgptap_stream_bytes_total`, in the order of [`Direction::bytes`].

@@ -11,7 +11,9 @@ mod latency;
 mod server;
 
 pub use count::Count;
-pub use direction::{BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES};
+pub use direction::{
+    BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES, Prefixes as FamilyCounters,
+};
 pub use latency::{Recorder, Shared as SharedLatency};
 pub use server::Server;
 

@@ -1,0 +1,72 @@
+//! What became of the frames of one interface, on their way to user space.
+
+use bgptap_bpf::Steering;
+use bgptap_umem::xsk::{KernelDrops, Socket};
+use std::collections::BTreeMap;
+
+/// What one interface saw and passed on: `seen` = `other` + `redirected`, and
+/// `redirected` = `received` + `drops` once the rings are empty.
+#[derive(Clone, Debug, Default)]
+pub struct InterfaceCounts {
+    /// Frames that reached the program.
+    pub seen: u64,
+    /// Frames handed to a socket.
+    pub redirected: u64,
+    /// Frames not handed to a socket, by reason.
+    pub other: BTreeMap<&'static str, u64>,
+    /// Frames that user space took.
+    pub received: u64,
+    /// Frames that the kernel dropped between the two, by its names.
+    pub drops: BTreeMap<&'static str, u64>,
+}
+
+impl InterfaceCounts {
+    pub(super) fn gather<'s, 'p: 's>(
+        steering: &Steering,
+        sockets: impl Iterator<Item = &'s Socket<'p>>,
+    ) -> Self {
+        let mut counts = Self::default();
+        if let Ok(counters) = steering.counters() {
+            counts.seen = counters.seen();
+            counts.redirected = counters.redirected();
+            counts.other = counters.other().collect();
+        }
+        for socket in sockets {
+            counts.received += socket.received();
+            counts.add_drops(&socket.drops().unwrap_or_default());
+        }
+        counts
+    }
+
+    /// None is counted twice: in copy mode `rx_dropped` includes the frames for which the fill ring
+    /// was empty (net/xdp/xsk.c, `__xsk_rcv`), so the part that has that name is taken out of it.
+    fn add_drops(&mut self, kernel: &KernelDrops) {
+        let fill_empty = kernel.rx_fill_ring_empty.min(kernel.rx_dropped);
+        for (name, count) in [
+            ("rx_ring_full", kernel.rx_ring_full),
+            ("rx_fill_ring_empty", fill_empty),
+            ("rx_dropped", kernel.rx_dropped - fill_empty),
+            ("rx_invalid_descs", kernel.rx_invalid),
+        ] {
+            *self.drops.entry(name).or_default() += count;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_fill_ring_is_not_counted_twice() {
+        let mut counts = InterfaceCounts::default();
+        counts.add_drops(&KernelDrops {
+            rx_dropped: 10,
+            rx_ring_full: 3,
+            rx_fill_ring_empty: 7,
+            rx_invalid: 0,
+        });
+        assert_eq!(counts.drops.values().sum::<u64>(), 13);
+        assert_eq!(counts.drops["rx_dropped"], 3);
+    }
+}

@@ -1,0 +1,292 @@
+//! AF_XDP: the steering program on each interface and a socket on each of its queues.
+
+mod counts;
+mod options;
+mod queues;
+
+pub use counts::InterfaceCounts;
+pub use options::{Options, plan};
+
+use crate::capture::{Captured, Frame, Interrupted, LinkType, Polled, Source, Stamp, StampSource};
+use crate::error::SetupError;
+use bgptap_bpf::{META_LENGTH, Meta, Promiscuous, Steering};
+use bgptap_umem::xsk::{self, FramePool, Socket};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Frames taken from one socket before the next one has its turn.
+const PER_SOCKET: usize = 1024;
+
+impl Frame for xsk::Frame<'_> {
+    fn mark_held(&mut self) {
+        xsk::Frame::mark_held(self);
+    }
+}
+
+/// One interface with its program.
+struct Interface {
+    steering: Steering,
+    // Held for as long as the capture runs.
+    _promiscuous: Promiscuous,
+}
+
+/// Frames of all queues of all interfaces, merged by the time of their arrival.
+pub struct XdpSource<'p> {
+    names: Vec<String>,
+    // Before the sockets: the programs must be off before the sockets close.
+    interfaces: Vec<Interface>,
+    sockets: Vec<Socket<'p>>,
+    /// Which interface each socket is on.
+    owners: Vec<u16>,
+    tai_offset_ns: i64,
+    warnings: Vec<String>,
+}
+
+impl<'p> XdpSource<'p> {
+    /// Opens the sockets, attaches the programs and starts to steer.
+    ///
+    /// # Errors
+    /// The first step that failed, on which interface, why, and what to do about it.
+    pub fn open(pool: &'p FramePool, options: &Options) -> Result<Self, SetupError> {
+        let mut source = Self {
+            names: options.interfaces.clone(),
+            interfaces: Vec::new(),
+            sockets: Vec::new(),
+            owners: Vec::new(),
+            tai_offset_ns: bgptap_umem::clock::tai_offset_ns(),
+            warnings: options.warnings(pool),
+        };
+        for (number, name) in (0u16..).zip(&options.interfaces) {
+            source.add(pool, options, number, name)?;
+        }
+        Ok(source)
+    }
+
+    fn add(
+        &mut self,
+        pool: &'p FramePool,
+        options: &Options,
+        number: u16,
+        name: &str,
+    ) -> Result<(), SetupError> {
+        queues::check_up(name)?;
+        let promiscuous = Promiscuous::enter(name).map_err(|error| bpf_error(&error))?;
+        let first = self.sockets.len();
+        for queue in 0..queues::count(name) {
+            let socket = Socket::open(pool, name, queue, &options.socket())
+                .map_err(|error| xsk_error(name, &error))?;
+            self.sockets.push(socket);
+            self.owners.push(number);
+        }
+        let steering =
+            Steering::attach(name, &options.steering()).map_err(|error| bpf_error(&error))?;
+        for socket in &self.sockets[first..] {
+            steering
+                .insert_socket(socket.queue(), socket.fd())
+                .map_err(|error| bpf_error(&error))?;
+        }
+        self.interfaces.push(Interface {
+            steering,
+            _promiscuous: promiscuous,
+        });
+        Ok(())
+    }
+
+    /// What is not as it was asked for, but does not hinder.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// One line for each interface: how it is captured.
+    pub fn describe(&self) -> impl Iterator<Item = String> + '_ {
+        let interfaces = self.interfaces.iter().zip(&self.names).zip(0u16..);
+        interfaces.map(|((interface, name), number)| {
+            let all = |is: fn(&Socket<'p>) -> bool| self.sockets_of(number).all(is);
+            let word =
+                |yes: bool, this: &'static str, that: &'static str| if yes { this } else { that };
+            format!(
+                "{name}: XDP {} ({}), {}, {}, {} queue(s)",
+                word(interface.steering.is_native(), "native", "skb"),
+                word(interface.steering.has_kfuncs(), "with kfuncs", "plain"),
+                word(all(Socket::is_zero_copy), "zero-copy", "copy"),
+                word(
+                    all(Socket::is_multi_buffer),
+                    "multi-buffer",
+                    "single-buffer"
+                ),
+                self.sockets_of(number).count(),
+            )
+        })
+    }
+
+    fn sockets_of(&self, interface: u16) -> impl Iterator<Item = &Socket<'p>> {
+        let owned = self.sockets.iter().zip(&self.owners);
+        owned
+            .filter(move |(_, owner)| **owner == interface)
+            .map(|(socket, _)| socket)
+    }
+
+    /// Takes the programs off; what was steered until then is still in the rings: poll on
+    /// until nothing comes.
+    ///
+    /// # Errors
+    /// A program could not be taken off.
+    pub fn stop_steering(&self) -> Result<(), SetupError> {
+        for interface in &self.interfaces {
+            interface
+                .steering
+                .detach()
+                .map_err(|error| bpf_error(&error))?;
+        }
+        Ok(())
+    }
+
+    /// What each interface saw and passed on, in the order of [`Source::interfaces`].
+    pub fn counts(&self) -> impl Iterator<Item = (&str, InterfaceCounts)> {
+        let interfaces = self.interfaces.iter().zip(&self.names).zip(0u16..);
+        interfaces.map(|((interface, name), number)| {
+            let counts = InterfaceCounts::gather(&interface.steering, self.sockets_of(number));
+            (name.as_str(), counts)
+        })
+    }
+}
+
+fn captured(
+    frame: xsk::Frame<'_>,
+    continues: bool,
+    interface: u16,
+    tai_offset_ns: i64,
+    now_ns: u64,
+) -> Captured<xsk::Frame<'_>> {
+    let meta = Meta::parse(frame.metadata(META_LENGTH));
+    let ns = meta.map_or(now_ns, |meta| {
+        meta.xdp_ns.saturating_add_signed(-tai_offset_ns)
+    });
+    let wire_len = u32::try_from(frame.as_ref().len()).unwrap_or(u32::MAX);
+    Captured {
+        frame,
+        stamp: Stamp {
+            ns,
+            source: StampSource::Xdp,
+        },
+        link: LinkType::Ethernet,
+        wire_len,
+        interface,
+        vlan: meta.and_then(|meta| meta.vlan),
+        continues,
+    }
+}
+
+impl<'p> Source for XdpSource<'p> {
+    type Frame = xsk::Frame<'p>;
+
+    fn poll(
+        &mut self,
+        batch: &mut Vec<Captured<Self::Frame>>,
+        wait: Duration,
+    ) -> Result<Polled, Interrupted> {
+        for socket in &mut self.sockets {
+            socket.refill();
+        }
+        let before = batch.len();
+        let mut runs = 0;
+        let (offset, now_ns) = (self.tai_offset_ns, realtime_ns());
+        for (socket, owner) in self.sockets.iter_mut().zip(&self.owners) {
+            let taken = socket.receive(PER_SOCKET, |frame, continues| {
+                batch.push(captured(frame, continues, *owner, offset, now_ns));
+            });
+            runs += usize::from(taken > 0);
+        }
+        if batch.len() > before {
+            // One ring is in order already.
+            if runs > 1 {
+                merge(&mut batch[before..]);
+            }
+            return Ok(Polled::Frames);
+        }
+        xsk::wait(&self.sockets, wait).map_err(|error| Interrupted {
+            source_name: self.names.join(", "),
+            why: format!("waiting for frames: {error}"),
+        })?;
+        Ok(Polled::Idle)
+    }
+
+    fn interfaces(&self) -> &[String] {
+        &self.names
+    }
+}
+
+/// Into the order of arrival. The further parts of a frame take the time of its first part, so
+/// that a stable sort keeps them behind it.
+fn merge<F>(captured: &mut [Captured<F>]) {
+    for i in 1..captured.len() {
+        if captured[i - 1].continues {
+            captured[i].stamp = captured[i - 1].stamp;
+        }
+    }
+    if !captured.is_sorted_by_key(|captured| captured.stamp.ns) {
+        captured.sort_by_key(|captured| captured.stamp.ns);
+    }
+}
+
+fn realtime_ns() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        })
+}
+
+fn bpf_error(error: &bgptap_bpf::Error) -> SetupError {
+    let why = if error.log.is_empty() {
+        error.cause.to_string()
+    } else {
+        format!("{} ({})", error.cause, error.log)
+    };
+    SetupError::Interface {
+        interface: error.interface.clone(),
+        what: error.step,
+        why,
+        remedy: error.remedy(),
+    }
+}
+
+fn xsk_error(interface: &str, error: &xsk::XskError) -> SetupError {
+    SetupError::Interface {
+        interface: interface.to_owned(),
+        what: "opening AF_XDP sockets",
+        why: error.to_string(),
+        remedy: error.remedy().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_keeps_the_parts_of_a_frame_together() {
+        let part = |ns, id: u8, continues| Captured {
+            frame: id,
+            stamp: Stamp {
+                ns,
+                source: StampSource::Xdp,
+            },
+            link: LinkType::Ethernet,
+            wire_len: 0,
+            interface: 0,
+            vlan: None,
+            continues,
+        };
+        let mut batch = [
+            part(5, 1, true),
+            part(9, 2, false),
+            part(8, 3, false),
+            part(1, 4, false),
+            part(7, 5, false),
+        ];
+        merge(&mut batch);
+        let order: Vec<u8> = batch.iter().map(|captured| captured.frame).collect();
+        assert_eq!(order, [4, 1, 2, 5, 3]);
+    }
+}

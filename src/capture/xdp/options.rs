@@ -1,0 +1,84 @@
+//! How the capture is set up.
+
+use super::queues;
+use bgptap_bpf::Mode;
+use bgptap_umem::xsk::{FramePool, PoolOptions, SocketOptions, ZeroCopy};
+
+/// Frames in the rings of all queues together: 256 MiB of memory at the most.
+const RING_FRAMES_MAX: u32 = 65_536;
+
+/// What the command line decides.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Interfaces that a mirror feeds.
+    pub interfaces: Vec<String>,
+    /// TCP ports of BGP.
+    pub ports: Vec<u16>,
+    /// Drop what is not BGP instead of passing it to the host.
+    pub drop_foreign: bool,
+    /// Where the program runs.
+    pub mode: Mode,
+    /// Entries of each RX ring.
+    pub ring: u32,
+    /// Ask for huge pages.
+    pub huge_pages: bool,
+}
+
+impl Options {
+    pub(super) fn steering(&self) -> bgptap_bpf::Options {
+        bgptap_bpf::Options {
+            ports: self.ports.clone(),
+            drop_foreign: self.drop_foreign,
+            mode: self.mode,
+        }
+    }
+
+    pub(super) fn socket(&self) -> SocketOptions {
+        SocketOptions {
+            rx_ring: self.ring,
+            // A UMEM has one mode, that of its first socket: several devices share the one that all have.
+            zero_copy: if self.interfaces.len() > 1 {
+                ZeroCopy::Never
+            } else {
+                ZeroCopy::Auto
+            },
+        }
+    }
+
+    /// What the pool could not be given.
+    pub(super) fn warnings(&self, pool: &FramePool) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Err(error) = pool.locked() {
+            warnings.push(format!(
+                "the frames are not locked in memory ({error}): raise `ulimit -l` or grant CAP_IPC_LOCK"
+            ));
+        }
+        if self.huge_pages && !pool.huge_pages() {
+            warnings.push(
+                "there are no huge pages, so ordinary ones serve: reserve some with `sysctl vm.nr_hugepages=N`"
+                    .into(),
+            );
+        }
+        warnings
+    }
+}
+
+/// Sizes the pool and the rings: each fill ring has twice the entries of its RX ring, and on top
+/// of what the rings hold there are frames to work on and to hold out of order, so that holding
+/// never starves the kernel. With many queues the rings get smaller.
+#[must_use]
+pub fn plan(options: &mut Options, held_frames_max: u32, batch: u32) -> PoolOptions {
+    let counts = options
+        .interfaces
+        .iter()
+        .map(|interface| queues::count(interface));
+    let queues: u32 = counts.sum();
+    let share = RING_FRAMES_MAX / queues.max(1) / 3;
+    let largest = 1 << share.max(64).ilog2();
+    options.ring = options.ring.max(64).next_power_of_two().min(largest);
+    PoolOptions {
+        frames: options.ring * 3 * queues + batch * queues + held_frames_max,
+        fill_ring: options.ring * 2,
+        huge_pages: options.huge_pages,
+    }
+}

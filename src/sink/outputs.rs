@@ -1,0 +1,208 @@
+//! All outputs of a run behind one face: what happens is told once.
+
+use super::json::{self, ContextSource, Meta};
+use super::metrics::{Direction, FamilyCounters, Metrics};
+use super::totals::{Gaps, Messages, Prefixes};
+use super::writer::Writer;
+use crate::bgp::{self, Message, MessageType};
+use crate::session::State;
+use crate::stream::{Gap, GapReason, MalformedReason};
+use std::sync::Arc;
+
+/// Figures over the whole run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    /// Messages by type.
+    pub messages: Messages,
+    /// Prefixes of the families whose NLRI is decoded.
+    pub prefixes: Prefixes,
+    /// Holes given up.
+    pub gaps: Gaps,
+    /// Errors in the order of [`super::metrics::ERROR_KINDS`].
+    pub errors: [u64; super::metrics::ERROR_KINDS.len()],
+}
+
+/// JSON lines and what belongs to them.
+pub struct JsonLines {
+    /// Where they go.
+    pub writer: Writer,
+    /// With the bytes of each message.
+    pub raw: bool,
+}
+
+/// Metrics, JSON lines and totals.
+pub struct Outputs {
+    /// Shared with the exporter.
+    pub metrics: Arc<Metrics>,
+    /// If asked for.
+    pub json: Option<JsonLines>,
+    /// Over the whole run.
+    pub totals: Totals,
+    /// Name of this monitor.
+    pub host: String,
+}
+
+impl Outputs {
+    /// Outputs that only count.
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>, json: Option<JsonLines>, host: String) -> Self {
+        Self {
+            metrics,
+            json,
+            totals: Totals::default(),
+            host,
+        }
+    }
+
+    /// A message was decoded.
+    pub fn message(
+        &mut self,
+        meta: &Meta<'_>,
+        counters: &Direction,
+        message: &Message<'_>,
+        context: (&bgp::Context, ContextSource),
+        bytes: &[u8],
+    ) {
+        self.count(counters, message);
+        if let Some(json) = &mut self.json {
+            let raw = json.raw.then_some(bytes);
+            json.writer
+                .event(|out| json::write_message(out, meta, message, Some(context), raw));
+        }
+    }
+
+    fn count(&mut self, counters: &Direction, message: &Message<'_>) {
+        let totals = &mut self.totals.messages;
+        let (index, total) = match message.kind() {
+            MessageType::Open => (0, &mut totals.open),
+            MessageType::Update => (1, &mut totals.update),
+            MessageType::Notification => (2, &mut totals.notification),
+            MessageType::Keepalive => (3, &mut totals.keepalive),
+            MessageType::RouteRefresh => (4, &mut totals.route_refresh),
+            MessageType::Unknown(_) => (5, &mut totals.unknown),
+        };
+        *total += 1;
+        counters.messages[index].add(1);
+        for error in message.errors() {
+            self.error(counters, disposition_index(error.disposition));
+        }
+        if let Message::Update(update) = message {
+            self.count_prefixes(counters, update);
+        }
+    }
+
+    fn count_prefixes(&mut self, counters: &Direction, update: &bgp::Update<'_>) {
+        for field in update.all_announced() {
+            let count = field.prefixes().count() as u64;
+            self.totals.prefixes.announced += count;
+            family(counters, &field).announced.add(count);
+        }
+        for field in update.all_withdrawn() {
+            let count = field.prefixes().count() as u64;
+            self.totals.prefixes.withdrawn += count;
+            family(counters, &field).withdrawn.add(count);
+        }
+    }
+
+    fn error(&mut self, counters: &Direction, kind: usize) {
+        if let (Some(total), Some(counter)) =
+            (self.totals.errors.get_mut(kind), counters.errors.get(kind))
+        {
+            *total += 1;
+            counter.add(1);
+        }
+    }
+
+    /// The session's state changed.
+    pub fn state(&mut self, meta: &Meta<'_>, state: State, previous: State, reason: &str) {
+        if let Some(json) = &mut self.json {
+            json.writer.event(|out| {
+                json::write_state(out, meta, state.number(), previous.number(), reason);
+            });
+        }
+    }
+
+    /// A hole was given up.
+    pub fn gap(&mut self, meta: &Meta<'_>, counters: Option<&Direction>, gap: &Gap) {
+        self.totals.gaps.count += 1;
+        self.totals.gaps.bytes += gap.bytes;
+        if let Some(counters) = counters {
+            counters.gaps.add(1);
+        }
+        if let Some(json) = &mut self.json {
+            let reason = gap_reason(gap.reason);
+            json.writer.event(|out| {
+                json::write_gap(out, meta, gap.bytes, gap.seq_from, gap.seq_to, reason);
+            });
+        }
+    }
+
+    /// Contiguous bytes were passed over.
+    pub fn malformed(
+        &mut self,
+        meta: &Meta<'_>,
+        counters: &Direction,
+        bytes: u64,
+        reason: MalformedReason,
+    ) {
+        let (kind, name) = malformed_reason(reason);
+        self.error(counters, kind);
+        if let Some(json) = &mut self.json {
+            json.writer
+                .event(|out| json::write_malformed(out, meta, bytes, name));
+        }
+    }
+
+    /// Hands over what has been encoded so far.
+    pub fn flush(&mut self) {
+        if let Some(json) = &mut self.json {
+            json.writer.flush();
+        }
+    }
+
+    /// An output has nobody left to write for.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.json
+            .as_ref()
+            .is_some_and(|json| json.writer.is_broken())
+    }
+}
+
+fn family<'a>(counters: &'a Direction, field: &bgp::NlriField<'_>) -> &'a FamilyCounters {
+    let family = field.family();
+    counters.prefixes(family.afi.0, family.safi.0)
+}
+
+fn gap_reason(reason: GapReason) -> &'static str {
+    match reason {
+        GapReason::MirrorLoss => "mirror_loss",
+        GapReason::OneSided => "one_sided",
+        GapReason::Limit => "limit",
+        GapReason::CutFrame => "cut_frame",
+        GapReason::End => "end",
+    }
+}
+
+/// Index in [`super::metrics::ERROR_KINDS`].
+fn disposition_index(disposition: bgp::Disposition) -> usize {
+    match disposition {
+        bgp::Disposition::SessionReset => 0,
+        bgp::Disposition::AfiSafiDisable => 1,
+        bgp::Disposition::TreatAsWithdraw => 2,
+        bgp::Disposition::AttributeDiscard => 3,
+        bgp::Disposition::Ignore => 9,
+    }
+}
+
+/// Index and name in [`super::metrics::ERROR_KINDS`].
+fn malformed_reason(reason: MalformedReason) -> (usize, &'static str) {
+    let index = match reason {
+        MalformedReason::BadMarker => 4,
+        MalformedReason::BadLength => 5,
+        MalformedReason::BeforeFirstHeader => 6,
+        MalformedReason::AfterGap => 7,
+        MalformedReason::CutMessage => 8,
+    };
+    (index, super::metrics::ERROR_KINDS[index])
+}

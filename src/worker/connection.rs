@@ -1,0 +1,243 @@
+//! Both streams of a connection with their session.
+
+use super::delivery::{Counters, Delivery};
+use crate::bgp::header::{MAX_LEN, MAX_LEN_EXTENDED};
+use crate::capture::{Frame, Stamp};
+use crate::config::Limits;
+use crate::session::{Direction, Key, Session, Sight};
+use crate::sink::outputs::Outputs;
+use crate::sink::totals;
+use crate::stream::{Ledger, Stream};
+use crate::wire::Segment;
+use bgptap_umem::buffer::BufferPool;
+
+/// One TCP connection, from its first segment to its end.
+pub(super) struct Connection<F> {
+    session: Session,
+    streams: [Stream<F>; 2],
+    counters: Counters,
+    published: [Ledger; 2],
+    retransmissions: [u64; 2],
+    /// When the last frame came, nanoseconds since the epoch.
+    pub(super) last_ns: u64,
+    delivered: u64,
+}
+
+/// What all connections share while a frame is worked on.
+pub(super) struct Shared<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) outputs: &'a mut Outputs,
+    /// Frames held out of order by all streams.
+    pub(super) held: &'a mut u32,
+    /// The time now: the newest timestamp seen.
+    pub(super) now_ns: u64,
+}
+
+/// Splits a connection into a stream and the delivery of what it yields.
+macro_rules! with_delivery {
+    ($self:ident, $direction:expr, $shared:ident, |$stream:ident, $delivery:ident| $body:expr) => {{
+        let direction = $direction & 1;
+        let $stream = &mut $self.streams[direction];
+        let mut delivery = Delivery {
+            session: &mut $self.session,
+            counters: &mut $self.counters,
+            direction,
+            outputs: $shared.outputs,
+            open_wait_ns: nanoseconds($shared.limits.open_wait),
+            now_ns: $shared.now_ns,
+            delivered: 0,
+        };
+        let $delivery = &mut delivery;
+        $body;
+        $self.delivered += delivery.delivered;
+    }};
+}
+
+impl<F: Frame> Connection<F> {
+    pub(super) fn new(key: Key, first: &Segment, limits: &Limits, pool: &BufferPool) -> Self {
+        Self {
+            session: Session::new(key, first.seq, first.flags.syn()),
+            streams: [
+                Stream::new(limits.into(), pool.clone()),
+                Stream::new(limits.into(), pool.clone()),
+            ],
+            counters: [None, None],
+            published: [Ledger::default(); 2],
+            retransmissions: [0; 2],
+            last_ns: 0,
+            delivered: 0,
+        }
+    }
+
+    /// The segment begins another connection between the same endpoints.
+    pub(super) fn is_new_epoch(&self, direction: Direction, segment: &Segment) -> bool {
+        self.streams[direction & 1].is_new_epoch(segment)
+    }
+
+    /// Messages delivered so far.
+    pub(super) fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    pub(super) fn segment(
+        &mut self,
+        direction: Direction,
+        frame: F,
+        segment: &Segment,
+        stamp: Stamp,
+        shared: &mut Shared<'_>,
+    ) {
+        self.last_ns = shared.now_ns;
+        let before = self.delivered;
+        if segment.flags.syn() {
+            with_delivery!(self, direction, shared, |_stream, delivery| delivery.see(
+                Sight::Syn,
+                "syn",
+                stamp
+            ));
+        }
+        let ignored = self.streams[direction & 1].counters().rst_ignored;
+        with_delivery!(self, direction, shared, |stream, delivery| stream.segment(
+            frame,
+            segment,
+            stamp,
+            shared.held,
+            delivery
+        ));
+        if segment.flags.ack() {
+            with_delivery!(self, direction ^ 1, shared, |stream, delivery| stream
+                .acked(segment.ack, stamp, shared.held, delivery));
+        }
+        if self.delivered != before {
+            self.after_messages(stamp, shared);
+        }
+        let reset =
+            segment.flags.rst() && self.streams[direction & 1].counters().rst_ignored == ignored;
+        if reset || segment.flags.fin() {
+            let reason = if reset { "rst" } else { "fin" };
+            with_delivery!(self, direction, shared, |_stream, delivery| delivery.see(
+                Sight::End,
+                reason,
+                stamp
+            ));
+        }
+    }
+
+    /// An OPEN may have come: other lengths are allowed now, and a message that waited may go on.
+    fn after_messages(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
+        for direction in [0, 1] {
+            let max = if self.session.context(direction).0.extended {
+                MAX_LEN_EXTENDED
+            } else {
+                MAX_LEN
+            };
+            self.streams[direction].set_message_max(max);
+        }
+        self.resume(stamp, shared);
+    }
+
+    fn resume(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
+        for direction in [0, 1] {
+            if self.streams[direction].waiting() {
+                with_delivery!(self, direction, shared, |stream, delivery| stream
+                    .resume(stamp, delivery));
+            }
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn tick(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
+        self.resume(stamp, shared);
+        for direction in [0, 1] {
+            with_delivery!(self, direction, shared, |stream, delivery| stream.tick(
+                shared.now_ns,
+                stamp,
+                shared.held,
+                delivery
+            ));
+        }
+    }
+
+    /// Nothing more will come: what is complete is delivered, what is missing becomes a gap.
+    pub(super) fn finish(
+        &mut self,
+        reason: &str,
+        stamp: Stamp,
+        shared: &mut Shared<'_>,
+    ) -> impl Iterator<Item = totals::Direction> {
+        self.session.stop_waiting();
+        self.resume(stamp, shared);
+        for direction in [0, 1] {
+            with_delivery!(self, direction, shared, |stream, delivery| stream.finish(
+                stamp,
+                shared.held,
+                delivery
+            ));
+        }
+        // The end of a capture says nothing about the session.
+        if reason != END_OF_CAPTURE && self.delivered > 0 {
+            with_delivery!(self, 0, shared, |_stream, delivery| delivery.see(
+                Sight::End,
+                reason,
+                stamp
+            ));
+        }
+        self.publish();
+        let (key, id) = (self.session.key, self.session.id);
+        let ledgers = [*self.streams[0].ledger(), *self.streams[1].ledger()];
+        ledgers
+            .into_iter()
+            .enumerate()
+            .filter(|(_, ledger)| ledger.captured > 0 || ledger.gap > 0)
+            .map(move |(direction, ledger)| {
+                let (peer, local) = key.endpoints(direction);
+                totals::Direction::new(id, peer, local, &ledger)
+            })
+    }
+
+    /// Adds to the counters what the ledgers have gained since the last time.
+    pub(super) fn publish(&mut self) {
+        for direction in [0, 1] {
+            let Some(counters) = &self.counters[direction] else {
+                continue;
+            };
+            let now = *self.streams[direction].ledger();
+            let then = std::mem::replace(&mut self.published[direction], now);
+            let gained = bytes_by_state(&now).into_iter().zip(bytes_by_state(&then));
+            for (counter, (now, then)) in counters.bytes.iter().zip(gained) {
+                counter.add(now.saturating_sub(then));
+            }
+            let retransmitted = self.streams[direction].counters().retransmitted_segments;
+            counters
+                .retransmissions
+                .add(retransmitted - self.retransmissions[direction]);
+            self.retransmissions[direction] = retransmitted;
+        }
+    }
+
+    /// Counts payload bytes as they come in; the ledger must explain them.
+    pub(super) fn count_captured(&mut self, direction: Direction, bytes: u64) {
+        self.streams[direction & 1].count_captured(bytes);
+    }
+}
+
+/// The reason with which a connection is finished when the capture ends.
+pub(super) const END_OF_CAPTURE: &str = "end_of_capture";
+
+/// In the order of [`crate::sink::metrics::BYTE_STATES`].
+fn bytes_by_state(ledger: &Ledger) -> [u64; 8] {
+    [
+        ledger.captured,
+        ledger.span,
+        ledger.decoded,
+        ledger.skipped,
+        ledger.duplicate,
+        ledger.quarantined,
+        ledger.discarded_window + ledger.discarded_limit,
+        ledger.gap,
+    ]
+}
+
+pub(super) fn nanoseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

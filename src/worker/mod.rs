@@ -1,0 +1,399 @@
+//! The loop that carries frames from a source to the outputs.
+//!
+//! One thread does it all, from the ring to the encoded output, so a frame is in the
+//! cache once. What blocks is behind the outputs' queues.
+
+mod connection;
+mod delivery;
+
+use crate::capture::{Captured, Frame, Interrupted, Polled, Source, Stamp, StampSource};
+use crate::config::Limits;
+use crate::session::{Direction, Key};
+use crate::sink::metrics::{Recorder, Snapshot};
+use crate::sink::outputs::{Outputs, Totals};
+use crate::sink::totals;
+use crate::wire::{Ports, Segment, Skip, dissect};
+use bgptap_umem::buffer::BufferPool;
+use connection::{Connection, END_OF_CAPTURE, Shared, nanoseconds};
+use slab::Slab;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Frames that a batch has room for; sources append fewer at a time.
+const BATCH: usize = 4096;
+/// How often timers are looked at and figures published.
+const TICK_NS: u64 = 20_000_000;
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
+/// Connections that never spoke BGP are forgotten sooner than sessions.
+const SILENT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Directions listed one by one in the summary; the rest is not kept.
+const DIRECTIONS_MAX: usize = 65_536;
+
+/// Frames as user space counts them.
+#[derive(Clone, Debug, Default)]
+pub struct FrameCounts {
+    /// Frames taken from the source.
+    pub received: u64,
+    /// Frames by the reason for which no segment was found in them.
+    pub skipped: [u64; Skip::COUNT],
+    /// Frames that held a segment (or a further part of one).
+    pub segments: u64,
+    /// Segments of connections that there was no room for.
+    pub refused: u64,
+}
+
+/// What a run came to.
+pub struct Outcome {
+    /// Frames.
+    pub frames: FrameCounts,
+    /// Every direction of every session.
+    pub directions: Vec<totals::Direction>,
+    /// Over the whole run.
+    pub totals: Totals,
+    /// Captures that broke off.
+    pub interrupted: Vec<Interrupted>,
+    /// How long it took.
+    pub duration: Duration,
+    /// Time from capture to decoded message.
+    pub latency: Recorder,
+}
+
+/// Carries frames of one kind to the outputs.
+pub struct Worker<F> {
+    limits: Limits,
+    ports: Ports,
+    /// What is told.
+    pub outputs: Outputs,
+    connections: Slab<Connection<F>>,
+    by_key: HashMap<Key, usize, foldhash::fast::RandomState>,
+    held: u32,
+    now_ns: u64,
+    next_tick_ns: u64,
+    frames: FrameCounts,
+    directions: Vec<totals::Direction>,
+    latency: Recorder,
+    /// A frame that continues in the next one: its connection and what comes next.
+    partial: Option<(usize, Direction, Segment)>,
+    /// Buffers for messages that straddle frames.
+    buffers: BufferPool,
+    /// The frames come from a wire, not from a file.
+    live: bool,
+    snapshot: Snapshot,
+}
+
+impl<F: Frame> Worker<F> {
+    /// A worker that has seen nothing.
+    #[must_use]
+    pub fn new(limits: Limits, ports: Ports, outputs: Outputs, buffers: BufferPool) -> Self {
+        Self {
+            limits,
+            ports,
+            outputs,
+            connections: Slab::new(),
+            by_key: HashMap::default(),
+            held: 0,
+            now_ns: 0,
+            next_tick_ns: 0,
+            frames: FrameCounts::default(),
+            directions: Vec::new(),
+            latency: Recorder::default(),
+            partial: None,
+            buffers,
+            live: false,
+            snapshot: Snapshot::default(),
+        }
+    }
+
+    /// Works until the source ends, `stop` is set or there is nobody left to write for.
+    ///
+    /// `gather` adds to the snapshot what only the caller can tell, about once a second.
+    pub fn run<S: Source<Frame = F>>(
+        &mut self,
+        source: &mut S,
+        stop: &AtomicBool,
+        mut gather: impl FnMut(&mut S, &mut Snapshot),
+    ) -> Vec<Interrupted> {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut interrupted = Vec::new();
+        let mut published = Instant::now();
+        while !stop.load(Ordering::Relaxed) && !self.outputs.is_broken() {
+            match source.poll(&mut batch, Duration::from_millis(20)) {
+                Ok(Polled::Frames) => self.batch(&mut batch),
+                Ok(Polled::Idle) => self.idle(),
+                Ok(Polled::End) => break,
+                Err(error) => interrupted.push(error),
+            }
+            if published.elapsed() >= PUBLISH_INTERVAL {
+                published = Instant::now();
+                self.snapshot_now(|snapshot| gather(source, snapshot));
+            }
+        }
+        interrupted
+    }
+
+    /// Works through one batch and empties it.
+    pub fn batch(&mut self, batch: &mut Vec<Captured<F>>) {
+        for captured in batch.drain(..) {
+            let stamp = captured.stamp;
+            self.advance(stamp);
+            let before = self.outputs.totals.messages.update;
+            self.frame(captured);
+            self.live = stamp.source != StampSource::File;
+            if self.live {
+                let decoded = self.outputs.totals.messages.update - before;
+                if decoded > 0 {
+                    self.latency
+                        .record(wall_clock_ns().saturating_sub(stamp.ns), decoded);
+                }
+            }
+        }
+    }
+
+    /// Nothing came: whatever waits for time to pass is looked at, and output goes out.
+    fn idle(&mut self) {
+        if self.live {
+            let stamp = Stamp {
+                ns: wall_clock_ns().max(self.now_ns),
+                source: StampSource::Xdp,
+            };
+            self.advance(stamp);
+        }
+        self.outputs.flush();
+    }
+
+    /// Moves the clock on. It never goes back: files and rings may be slightly out of order.
+    fn advance(&mut self, stamp: Stamp) {
+        self.now_ns = self.now_ns.max(stamp.ns);
+        if self.now_ns < self.next_tick_ns {
+            return;
+        }
+        self.next_tick_ns = self.now_ns.saturating_add(TICK_NS);
+        let mut shared = Shared {
+            limits: &self.limits,
+            outputs: &mut self.outputs,
+            held: &mut self.held,
+            now_ns: self.now_ns,
+        };
+        for (_, connection) in &mut self.connections {
+            connection.tick(stamp, &mut shared);
+        }
+    }
+
+    fn frame(&mut self, captured: Captured<F>) {
+        self.frames.received += 1;
+        let Captured {
+            frame,
+            stamp,
+            link,
+            wire_len,
+            vlan,
+            continues,
+            ..
+        } = captured;
+        let (index, direction, segment) = match self.partial.take() {
+            Some(part) => continuation(part, frame.as_ref()),
+            None => match dissect(frame.as_ref(), link, wire_len, vlan, &self.ports) {
+                Ok(mut segment) => {
+                    if continues {
+                        // What lies in the next frames is not missing.
+                        segment.cut = 0;
+                    }
+                    let (key, direction) = Key::of(&segment);
+                    let Some(index) = self.connection(key, direction, &segment, stamp) else {
+                        self.frames.segments += 1;
+                        return;
+                    };
+                    (index, direction, segment)
+                }
+                Err(skip) => {
+                    self.frames.skipped[skip.index()] += 1;
+                    return;
+                }
+            },
+        };
+        self.frames.segments += 1;
+        self.deliver(index, direction, frame, &segment, stamp);
+        if continues {
+            self.partial = Some((index, direction, segment));
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        index: usize,
+        direction: Direction,
+        frame: F,
+        segment: &Segment,
+        stamp: Stamp,
+    ) {
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        let mut shared = Shared {
+            limits: &self.limits,
+            outputs: &mut self.outputs,
+            held: &mut self.held,
+            now_ns: self.now_ns,
+        };
+        connection.count_captured(direction, segment.payload.len() as u64);
+        connection.segment(direction, frame, segment, stamp, &mut shared);
+    }
+
+    /// The connection of a segment; a new one if it begins one. `None` for segments that
+    /// cannot begin one, and when there are too many.
+    fn connection(
+        &mut self,
+        key: Key,
+        direction: Direction,
+        segment: &Segment,
+        stamp: Stamp,
+    ) -> Option<usize> {
+        if let Some(&index) = self.by_key.get(&key) {
+            if !self.connections[index].is_new_epoch(direction, segment) {
+                return Some(index);
+            }
+            self.close(index, "new_connection", stamp);
+            self.connections[index] = Connection::new(key, segment, &self.limits, &self.buffers);
+            return Some(index);
+        }
+        if segment.payload.is_empty() && !segment.flags.syn() {
+            return None;
+        }
+        if self.connections.len() >= self.limits.sessions_max as usize {
+            self.frames.refused += 1;
+            return None;
+        }
+        let index =
+            self.connections
+                .insert(Connection::new(key, segment, &self.limits, &self.buffers));
+        self.by_key.insert(key, index);
+        Some(index)
+    }
+
+    /// Ends a connection and keeps its figures.
+    fn close(&mut self, index: usize, reason: &str, stamp: Stamp) {
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        let mut shared = Shared {
+            limits: &self.limits,
+            outputs: &mut self.outputs,
+            held: &mut self.held,
+            now_ns: self.now_ns,
+        };
+        let room = DIRECTIONS_MAX.saturating_sub(self.directions.len());
+        self.directions
+            .extend(connection.finish(reason, stamp, &mut shared).take(room));
+    }
+
+    fn expire(&mut self, stamp: Stamp) {
+        let (idle, silent) = (
+            nanoseconds(self.limits.idle_timeout),
+            nanoseconds(SILENT_TIMEOUT),
+        );
+        let now = self.now_ns;
+        let expired: Vec<(Key, usize)> = self
+            .by_key
+            .iter()
+            .filter(|(_, index)| {
+                let connection = &self.connections[**index];
+                let timeout = if connection.delivered() > 0 {
+                    idle
+                } else {
+                    silent
+                };
+                now.saturating_sub(connection.last_ns) > timeout
+            })
+            .map(|(key, index)| (*key, *index))
+            .collect();
+        for (key, index) in expired {
+            self.close(index, "idle_timeout", stamp);
+            self.connections.remove(index);
+            self.by_key.remove(&key);
+        }
+        self.outputs.metrics.forget_unused();
+    }
+
+    fn stamp_now(&self) -> Stamp {
+        Stamp {
+            ns: self.now_ns,
+            source: StampSource::File,
+        }
+    }
+
+    fn snapshot_now(&mut self, gather: impl FnOnce(&mut Snapshot)) {
+        self.expire(self.stamp_now());
+        for (_, connection) in &mut self.connections {
+            connection.publish();
+        }
+        self.latency.publish(&self.outputs.metrics.latency);
+        let mut snapshot = std::mem::take(&mut self.snapshot);
+        snapshot.frames_held = self.held.into();
+        snapshot.sessions = self.connections.len() as u64;
+        snapshot.outputs.clear();
+        snapshot.pools.clear();
+        for class in self.buffers.stats() {
+            #[allow(clippy::cast_precision_loss)]
+            snapshot.pools.push(crate::sink::metrics::Pool {
+                name: format!("buffers_{}", class.size),
+                utilisation: class.in_use as f64 / class.capacity as f64,
+                fallbacks: class.fallbacks,
+            });
+        }
+        if let Some(json) = &self.outputs.json {
+            snapshot.outputs.push(crate::sink::metrics::Output {
+                name: "json",
+                dropped: vec![
+                    ("queue_full", json.writer.lost_full()),
+                    ("write_error", json.writer.lost_broken()),
+                ],
+                queue: json.writer.queue_ratio(),
+            });
+        }
+        gather(&mut snapshot);
+        self.outputs.metrics.publish(&snapshot);
+        self.snapshot = snapshot;
+    }
+
+    /// Ends all connections and tells what it all came to.
+    pub fn finish(mut self, interrupted: Vec<Interrupted>, started: Instant) -> (Outcome, Outputs) {
+        let stamp = self.stamp_now();
+        let mut open: Vec<usize> = self.connections.iter().map(|(index, _)| index).collect();
+        open.sort_unstable();
+        for index in open {
+            self.close(index, END_OF_CAPTURE, stamp);
+        }
+        self.outputs.flush();
+        self.latency.publish(&self.outputs.metrics.latency);
+        let outcome = Outcome {
+            frames: self.frames,
+            directions: self.directions,
+            totals: self.outputs.totals,
+            interrupted,
+            duration: started.elapsed(),
+            latency: self.latency,
+        };
+        (outcome, self.outputs)
+    }
+}
+
+/// A further frame of a packet: all of it is payload, next in sequence.
+fn continuation(
+    (index, direction, mut segment): (usize, Direction, Segment),
+    bytes: &[u8],
+) -> (usize, Direction, Segment) {
+    let before = segment.payload.end - segment.payload.start;
+    segment.seq = segment.seq.wrapping_add(before);
+    segment.options = 0..0;
+    segment.payload = 0..u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    (index, direction, segment)
+}
+
+fn wall_clock_ns() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        })
+}
