@@ -152,6 +152,9 @@ mod tests {
         ] {
             Cli::try_parse_from(line.split(' ')).expect(line);
         }
-        assert!(Cli::try_parse_from(["bgptap", "live"]).is_err(), "an interface is needed");
+        assert!(
+            Cli::try_parse_from(["bgptap", "live"]).is_err(),
+            "an interface is needed"
+        );
     }
 }

@@ -16,8 +16,10 @@
 //! says where and why bytes are copied otherwise.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod bgp;
 pub mod capture;
+pub mod cli;
 pub mod config;
 pub mod error;
 pub mod replay;

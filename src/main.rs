@@ -1,4 +1,18 @@
 //! The `bgptap` command.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use bgptap::app::{self, Ended};
+use bgptap::cli::Cli;
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match app::run(Cli::parse()) {
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::InPart) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("bgptap: {error}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -132,6 +132,18 @@ impl<F: Frame> Worker<F> {
         interrupted
     }
 
+    /// Takes what is left in the rings of a source that nothing is steered to any more.
+    pub fn drain<S: Source<Frame = F>>(&mut self, source: &mut S) -> Option<Interrupted> {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            match source.poll(&mut batch, Duration::from_millis(10)) {
+                Ok(Polled::Frames) => self.batch(&mut batch),
+                Ok(Polled::Idle | Polled::End) => return None,
+                Err(error) => return Some(error),
+            }
+        }
+    }
+
     /// Works through one batch and empties it.
     pub fn batch(&mut self, batch: &mut Vec<Captured<F>>) {
         for captured in batch.drain(..) {

@@ -1,0 +1,163 @@
+//! `bgptap live`
+
+use super::{Ended, outputs};
+use crate::capture::xdp::{InterfaceCounts, Options, XdpSource, plan};
+use crate::cli;
+use crate::config::Limits;
+use crate::error::SetupError;
+use crate::sink::metrics::{Metrics, Pool, Server, Snapshot};
+use crate::sink::totals::Frames;
+use crate::sink::writer::WhenFull;
+use crate::wire::{Ports, Skip};
+use crate::worker::{Outcome, Worker};
+use bgptap_bpf::Mode;
+use bgptap_umem::xsk::{FramePool, Gauges};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Frames that may be worked on at a time, for each queue.
+const BATCH_FRAMES: u32 = 1024;
+
+pub(super) fn run(options: cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+    let limits = Limits::default();
+    let mut capture = capture_options(&options);
+    let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
+    let metrics = Arc::new(Metrics::default());
+    let server = Server::start(options.metrics, Arc::clone(&metrics))?;
+    let closing = outputs::open(&options.outputs, metrics, WhenFull::Drop)?;
+    let pool = FramePool::new(&pool_options).map_err(|error| SetupError::Other {
+        what: "setting up the frame pool".into(),
+        why: error.to_string(),
+        remedy: error.remedy().into(),
+    })?;
+    let mut source = XdpSource::open(&pool, &capture)?;
+    announce(&source, &pool, &server);
+    if let Some(seconds) = options.duration {
+        stop_after(Duration::from_secs(seconds), stop);
+    }
+
+    let ports = Ports::new(&options.outputs.ports);
+    let mut worker = Worker::new(limits, ports, closing, outputs::buffers()?);
+    let started = Instant::now();
+    let gather = |source: &mut XdpSource<'_>, snapshot: &mut Snapshot| {
+        fill_snapshot(source, &pool.gauges(), snapshot);
+    };
+    let mut interrupted = worker.run(&mut source, stop, gather);
+    // Off first: then what was steered is in the rings, and the last round finds it all.
+    source.stop_steering()?;
+    interrupted.extend(worker.drain(&mut source));
+    let frames: Vec<InterfaceCounts> = source.counts().map(|(_, counts)| counts).collect();
+    let (outcome, closing) = worker.finish(interrupted, started);
+    let summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
+    let gauges = pool.gauges();
+    assert!(
+        gauges.conserved(),
+        "frames were lost or doubled: {gauges:?}"
+    );
+    let ended = outputs::close(&options.outputs, closing, &outcome, &summary)?;
+    report_latency(&outcome);
+    drop(server);
+    Ok(ended)
+}
+
+fn capture_options(options: &cli::Live) -> Options {
+    Options {
+        interfaces: options.interfaces.clone(),
+        ports: options.outputs.ports.clone(),
+        drop_foreign: options.foreign == cli::Foreign::Drop,
+        mode: match options.mode {
+            cli::Mode::Auto => Mode::Auto,
+            cli::Mode::Native => Mode::Native,
+            cli::Mode::Skb => Mode::Skb,
+        },
+        ring: options.ring,
+        huge_pages: options.huge_pages,
+    }
+}
+
+fn announce(source: &XdpSource<'_>, pool: &FramePool, server: &Server) {
+    for line in source.describe() {
+        eprintln!("bgptap: {line}");
+    }
+    for warning in source.warnings() {
+        eprintln!("bgptap: warning: {warning}");
+    }
+    eprintln!(
+        "bgptap: {} frames in the pool, {}; metrics at http://{}/metrics",
+        pool.gauges().total,
+        if pool.locked().is_ok() {
+            "locked"
+        } else {
+            "not locked"
+        },
+        server.address()
+    );
+}
+
+fn stop_after(duration: Duration, stop: &Arc<AtomicBool>) {
+    let stop = Arc::clone(stop);
+    std::thread::spawn(move || {
+        std::thread::sleep(duration);
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+fn fill_snapshot(source: &XdpSource<'_>, gauges: &Gauges, snapshot: &mut Snapshot) {
+    snapshot.frames.clear();
+    for (name, counts) in source.counts() {
+        let mut outcomes = vec![
+            ("seen", counts.seen),
+            ("redirected", counts.redirected),
+            ("received", counts.received),
+        ];
+        outcomes.extend(counts.other);
+        outcomes.extend(counts.drops);
+        snapshot.frames.push((name.to_owned(), outcomes));
+    }
+    snapshot.pools.push(Pool {
+        name: "umem".into(),
+        utilisation: f64::from(gauges.batch + gauges.held) / f64::from(gauges.total),
+        fallbacks: 0,
+    });
+}
+
+fn add_up(interfaces: &[InterfaceCounts], outcome: &Outcome) -> Frames {
+    let mut frames = Frames {
+        undissected: Skip::ALL
+            .iter()
+            .map(|skip| (skip.name(), outcome.frames.skipped[skip.index()]))
+            .filter(|(_, count)| *count > 0)
+            .collect(),
+        ..Frames::default()
+    };
+    for counts in interfaces {
+        frames.seen += counts.seen;
+        frames.redirected += counts.redirected;
+        add(&mut frames.other, &counts.other);
+        add(&mut frames.drops, &counts.drops);
+    }
+    // As the worker counted them, not the sockets: the two must agree.
+    frames.received = outcome.frames.received;
+    frames
+}
+
+fn add(to: &mut BTreeMap<&'static str, u64>, from: &BTreeMap<&'static str, u64>) {
+    for (name, count) in from {
+        *to.entry(name).or_default() += count;
+    }
+}
+
+fn report_latency(outcome: &Outcome) {
+    let latency = &outcome.latency;
+    if latency.count() > 0 {
+        let micros = |quantile| Duration::from_nanos(latency.quantile(quantile)).as_micros();
+        eprintln!(
+            "  latency     wire to decoded: p50 {} µs, p99 {} µs, p99.9 {} µs",
+            micros(0.5),
+            micros(0.99),
+            micros(0.999)
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! Outputs as the command line asks for them, and what is said at the end.
+
+use super::Ended;
+use crate::cli;
+use crate::error::SetupError;
+use crate::sink::metrics::{ERROR_KINDS, Metrics};
+use crate::sink::outputs::{JsonLines, Outputs};
+use crate::sink::totals::{Frames, Summary};
+use crate::sink::writer::{WhenFull, Writer};
+use crate::stream::CLASSES;
+use crate::worker::Outcome;
+use bgptap_umem::buffer::BufferPool;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Opens what `options` name.
+pub(super) fn open(
+    options: &cli::Outputs,
+    metrics: Arc<Metrics>,
+    when_full: WhenFull,
+) -> Result<Outputs, SetupError> {
+    let json = match &options.json {
+        None => None,
+        Some(path) => {
+            let failed = |source| cannot_write(path, source);
+            let target = target(path).map_err(failed)?;
+            let writer = Writer::start(target, when_full).map_err(failed)?;
+            Some(JsonLines {
+                writer,
+                raw: options.raw,
+            })
+        }
+    };
+    let host = options.host.clone().unwrap_or_else(host_name);
+    Ok(Outputs::new(metrics, json, host))
+}
+
+/// Buffers for messages that straddle frames.
+pub(super) fn buffers() -> Result<BufferPool, SetupError> {
+    BufferPool::new(&CLASSES, false).map_err(|error| SetupError::Other {
+        what: "mapping memory for messages".into(),
+        why: error.to_string(),
+        remedy: "free some memory: a few MiB suffice".into(),
+    })
+}
+
+fn target(path: &Path) -> io::Result<Box<dyn Write + Send>> {
+    if path.as_os_str() == "-" {
+        Ok(Box::new(io::stdout()))
+    } else {
+        Ok(Box::new(File::create(path)?))
+    }
+}
+
+fn cannot_write(path: &Path, source: io::Error) -> SetupError {
+    SetupError::Other {
+        what: format!("writing {}", path.display()),
+        why: source.to_string(),
+        remedy: "name a file in a folder that exists and that you may write to".into(),
+    }
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "localhost".into(), |name| name.trim().to_owned())
+}
+
+/// The summary of a run, balanced.
+pub(super) fn summarise(outcome: &Outcome, frames: Frames) -> Summary {
+    let totals = &outcome.totals;
+    let mut summary = Summary {
+        frames,
+        segments: outcome.frames.segments,
+        messages: totals.messages,
+        prefixes: totals.prefixes,
+        directions: outcome.directions.clone(),
+        errors: ERROR_KINDS
+            .into_iter()
+            .zip(totals.errors)
+            .filter(|(_, count)| *count > 0)
+            .collect(),
+        gaps: totals.gaps,
+        duration_s: outcome.duration.as_secs_f64(),
+        ..Summary::default()
+    };
+    summary.balance();
+    summary
+}
+
+/// Closes the outputs, prints the ledger and tells how it ended.
+pub(super) fn close(
+    options: &cli::Outputs,
+    mut outputs: Outputs,
+    outcome: &Outcome,
+    summary: &Summary,
+) -> Result<Ended, SetupError> {
+    let mut ended = Ended::Done;
+    for interrupted in &outcome.interrupted {
+        eprintln!("bgptap: {interrupted}; what came before it was kept");
+        ended = Ended::InPart;
+    }
+    if let Some(json) = &mut outputs.json {
+        let lost = (json.writer.lost_full(), json.writer.lost_broken());
+        if let Err(error) = json.writer.close()
+            // Whoever reads our output may stop reading: `| head` is no failure.
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            eprintln!("bgptap: writing JSON: {error}; events lost: {}", lost.1);
+            ended = Ended::InPart;
+        }
+        if lost.0 > 0 {
+            eprintln!(
+                "bgptap: the JSON output could not keep up: {} events dropped",
+                lost.0
+            );
+            if options.strict {
+                ended = Ended::InPart;
+            }
+        }
+    }
+    eprintln!("{summary}");
+    if options.strict && summary.has_losses() {
+        eprintln!("bgptap: something was lost, and --strict was given");
+        ended = Ended::InPart;
+    }
+    if let Some(path) = &options.summary {
+        let failed = |source| cannot_write(path, source);
+        let mut target = target(path).map_err(failed)?;
+        let write = serde_json::to_writer(&mut target, summary).map_err(io::Error::from);
+        write.and_then(|()| writeln!(target)).map_err(failed)?;
+    }
+    Ok(ended)
+}

@@ -1,0 +1,79 @@
+//! `bgptap read`
+
+use super::{Ended, outputs};
+use crate::capture::pcap::PcapSource;
+use crate::cli;
+use crate::config::Limits;
+use crate::error::SetupError;
+use crate::sink::metrics::{Metrics, Server};
+use crate::sink::totals::Frames;
+use crate::sink::writer::WhenFull;
+use crate::wire::{Ports, Skip};
+use crate::worker::{Outcome, Worker};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+pub(super) fn run(options: cli::Read, stop: &AtomicBool) -> Result<Ended, SetupError> {
+    let started = Instant::now();
+    let mut source = PcapSource::open(&options.files)?;
+    let metrics = Arc::new(Metrics::default());
+    let server = options
+        .metrics
+        .map(|address| Server::start(address, Arc::clone(&metrics)))
+        .transpose()?;
+    let outputs = outputs::open(&options.outputs, metrics, WhenFull::Wait)?;
+    let ports = Ports::new(&options.outputs.ports);
+    let mut worker = Worker::new(Limits::default(), ports, outputs, outputs::buffers()?);
+
+    let bar = progress_bar(&source);
+    let interrupted = worker.run(&mut source, stop, |source: &mut PcapSource, _| {
+        bar.set_position(source.progress().0);
+    });
+    bar.finish_and_clear();
+    let (outcome, closing) = worker.finish(interrupted, started);
+    for unreadable in source.unreadable() {
+        eprintln!(
+            "bgptap: {} frames of link type {} ({}) were passed over: bgptap does not read it",
+            unreadable.frames, unreadable.link_type, unreadable.name
+        );
+    }
+    let summary = outputs::summarise(&outcome, frames(&outcome));
+    drop(server);
+    outputs::close(&options.outputs, closing, &outcome, &summary)
+}
+
+/// A file has no kernel in front of it: what holds a segment was "redirected" and "received".
+fn frames(outcome: &Outcome) -> Frames {
+    let counts = &outcome.frames;
+    Frames {
+        seen: counts.received,
+        redirected: counts.segments,
+        received: counts.segments,
+        other: Skip::ALL
+            .iter()
+            .map(|skip| (skip.name(), counts.skipped[skip.index()]))
+            .collect(),
+        ..Frames::default()
+    }
+}
+
+/// On a terminal only: indicatif draws nothing elsewhere.
+fn progress_bar(source: &PcapSource) -> ProgressBar {
+    let (_, total) = source.progress();
+    let (bar, template) = match total {
+        Some(total) => (
+            ProgressBar::new(total),
+            "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+        ),
+        None => (
+            ProgressBar::new_spinner(),
+            "{spinner} {bytes} {bytes_per_sec}",
+        ),
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
