@@ -180,7 +180,7 @@ pub struct Errors {
 
 impl Errors {
     /// Errors kept; a later one replaces the mildest if it is graver.
-    pub const CAPACITY: usize = 6;
+    pub const CAPACITY: usize = 4;
 
     const BLANK: Error = Error {
         offset: 0,

@@ -49,6 +49,7 @@ impl<'a> Message<'a> {
     /// # Errors
     /// The header is none, or its length is not that of `bytes` (RFC 4271 §6.1).
     /// Whatever is wrong behind the header is in [`Message::errors`].
+    #[inline]
     pub fn parse(bytes: &'a [u8], context: &Context) -> Result<Self, Error> {
         let header = Header::parse(bytes)?;
         let body = bytes.get(HEADER_LEN..).unwrap_or_default();

@@ -247,6 +247,8 @@ impl<'a> Iterator for Capabilities<'a> {
             if let Some((code, value)) = take_capability(&mut self.current) {
                 return Some(Capability::parse(code, value));
             }
+            // What follows a capability that does not fit is none.
+            self.current.clear();
             let (kind, value) = self.parameters.next()?;
             if kind == Parameters::CAPABILITIES {
                 self.current = Reader::new(value);
@@ -311,6 +313,14 @@ mod tests {
                 ErrorCode::BadBgpIdentifier
             ]
         );
+    }
+
+    #[test]
+    fn nothing_is_read_behind_a_capability_that_does_not_fit() {
+        let bytes = body(&[10, 2, 8, 64, 0, 0, 0, 65, 4, 0, 0]);
+        let open = Open::parse(&bytes).expect("fixed part");
+        let codes: Vec<_> = open.capabilities().map(|c| c.code()).collect();
+        assert_eq!(codes, [64, 0]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::open::AS_TRANS;
 use super::reader::Reader;
 
 /// Attribute codes below this have a place in the offset table; others are searched for.
-const INDEXED: usize = 48;
+const INDEXED: usize = 40;
 
 /// A borrowed UPDATE.
 ///
@@ -40,6 +40,7 @@ impl<'a> Update<'a> {
     /// Reads what follows the header. It never fails: a field that cannot be
     /// located is empty, and [`Update::errors`] says so.
     #[must_use]
+    #[inline]
     pub fn parse(body: &'a [u8], context: &Context) -> Self {
         let mut update = Self {
             body,
@@ -51,15 +52,15 @@ impl<'a> Update<'a> {
             offsets: [0; INDEXED],
             errors: Errors::new(),
         };
-        if update.split().is_none() {
+        if update.split().is_some() {
+            update.check();
+        } else {
             // RFC 4271 §6.3: lengths that exceed the message. RFC 7606 §3 leaves
             // this one as it was, since nothing can be located then.
             let text = "withdrawn routes or attributes exceed the message";
             let fault = Fault::new(0, ErrorCode::MalformedAttributeList, text);
             update.report(fault, 0, None, Disposition::SessionReset);
-            return update;
         }
-        update.check();
         update
     }
 

@@ -1,6 +1,6 @@
 //! Network layer reachability information, by family.
 //!
-//! A family is one file with a [`Codec`] and one line in the table below; a
+//! A family is one file with a `Codec` and one line in the table below; a
 //! family that is not in it keeps its bytes, [`Nlri::Opaque`].
 
 mod prefix;

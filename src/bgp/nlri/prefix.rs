@@ -89,7 +89,9 @@ impl Codec for Ipv4 {
                 return Ok((word << 8) & (u32::MAX >> (word >> 24)) != 0);
             }
             let (_, len, bits) = take_bits::<4>(input, add_path)?;
-            let host = u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+            let below = |bits: u32| u32::MAX.checked_shr(bits).unwrap_or(0);
+            let len = u32::from(len);
+            let host = below(len) & !below(len.next_multiple_of(8));
             Ok(u32::from_be_bytes(bits) & host != 0)
         });
     }
@@ -112,7 +114,9 @@ impl Codec for Ipv6 {
     fn check(field: &[u8], add_path: bool, report: &mut dyn FnMut(Fault)) {
         check_all(field, report, |input| {
             let (_, len, bits) = take_bits::<16>(input, add_path)?;
-            let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+            let below = |bits: u32| u128::MAX.checked_shr(bits).unwrap_or(0);
+            let len = u32::from(len);
+            let host = below(len) & !below(len.next_multiple_of(8));
             Ok(u128::from_be_bytes(bits) & host != 0)
         });
     }
@@ -142,7 +146,8 @@ fn check_all(
     }
 }
 
-/// Path identifier, length in bits, and the address with its missing octets zero.
+/// Path identifier, length in bits, and the address. Only the octets that the
+/// length covers mean anything; behind them may be what follows the prefix.
 #[inline]
 fn take_bits<const N: usize>(
     input: &mut Reader<'_>,
@@ -158,11 +163,16 @@ fn take_bits<const N: usize>(
     if octets > N {
         return Err(TOO_LONG);
     }
+    // A copy of fixed size is a load; near the end of the field it would not fit.
+    let whole = input.rest().first_chunk::<N>().copied();
     let sent = input.take(octets).ok_or(CUT)?;
-    let mut bits = [0; N];
-    if let Some(target) = bits.get_mut(..octets) {
-        target.copy_from_slice(sent);
-    }
+    let bits = whole.unwrap_or_else(|| {
+        let mut bits = [0; N];
+        for (target, octet) in bits.iter_mut().zip(sent) {
+            *target = *octet;
+        }
+        bits
+    });
     Ok((path_id, len, bits))
 }
 

@@ -1,0 +1,320 @@
+//! tshark's reading of each BGP capture.
+
+use std::collections::HashMap;
+use std::fs;
+
+use bgptap::bgp::{Capability, Context, Family, Message, NlriField, OpenFacts, Update, View};
+use serde_json::{Value, json};
+
+use crate::{Allowed, Differences, bytes, compared, corpus, lines, strings, text};
+
+const ALLOWED: &[Allowed] = &[
+    Allowed {
+        file: "bgp_pcapplusplus_fuzz-1eb005b8",
+        messages: 4..=9,
+        fields: &["attrs", "as_path", "med", "large", "next_hop", "announced"],
+        why: "RFC 7606 §7.2: an AS_PATH that holds AS 0 and an unknown segment is malformed, \
+              and what follows it stays readable; tshark stops there",
+    },
+    Allowed {
+        file: "bgp_pcapplusplus_fuzz-clusterfuzz",
+        messages: 2..=2,
+        fields: &["type"],
+        why: "RFC 4271 §6.1: a header without its marker is none",
+    },
+    Allowed {
+        file: "bgp_tcpdump_bgp-aigp-oobr",
+        messages: 2..=2,
+        fields: &["type"],
+        why: "RFC 4271 §6.1: a header without its marker is none",
+    },
+    Allowed {
+        file: "bgp_tcpdump_bgp-aigp-oobr",
+        messages: 5..=9,
+        fields: &["attrs"],
+        why: "RFC 7606 §4: an attribute that exceeds the path attributes field is not one",
+    },
+    Allowed {
+        file: "bgp_tcpdump_bgp-addpath",
+        messages: 1..=1,
+        fields: &["next_hop", "announced", "withdrawn"],
+        why: "RFC 7606 §3 g: the second MP_REACH_NLRI and MP_UNREACH_NLRI are errors; \
+              §7.3: a NEXT_HOP of no octets is malformed",
+    },
+    Allowed {
+        file: "bgp_tcpdump_bgp-bgp_capabilities_print-oobr-1",
+        messages: 1..=1,
+        fields: &["asn", "caps"],
+        why: "RFC 5492 §4: capabilities end with their parameter; tshark reads past its end",
+    },
+];
+
+/// The context of each message of a truth file, from the OPENs of its stream.
+struct Contexts(HashMap<(u64, String), OpenFacts>);
+
+impl Contexts {
+    fn new(messages: &[Value]) -> Self {
+        let mut facts = HashMap::new();
+        for message in messages.iter().filter(|m| m["type"] == "OPEN") {
+            let raw = bytes(message["raw"].as_str().unwrap());
+            if let Ok(Message::Open(open)) = Message::parse(&raw, &Context::assumed()) {
+                facts.insert(Self::key(message, "src", "sport"), OpenFacts::new(&open));
+            }
+        }
+        Self(facts)
+    }
+
+    fn key(message: &Value, addr: &str, port: &str) -> (u64, String) {
+        let stream = message["stream"].as_u64().unwrap();
+        (stream, format!("{}:{}", message[addr], message[port]))
+    }
+
+    fn negotiated(&self, message: &Value) -> Option<Context> {
+        let sender = self.0.get(&Self::key(message, "src", "sport"))?;
+        let receiver = self.0.get(&Self::key(message, "dst", "dport"))?;
+        Some(Context::negotiate(sender, receiver))
+    }
+
+    /// Where an OPEN is missing, the truth is tshark's guess about ADD-PATH, which
+    /// we take over, and AS numbers have two octets only if four cannot be.
+    fn of(&self, message: &Value) -> Context {
+        if let Some(context) = self.negotiated(message) {
+            return context;
+        }
+        let add_path = ["announced", "withdrawn"]
+            .into_iter()
+            .flat_map(|field| message[field].as_array().into_iter().flatten())
+            .filter(|item| item.get("path_id").is_some())
+            .map(family)
+            .collect();
+        let wide = Context {
+            add_path,
+            ..Context::assumed()
+        };
+        let narrow = Context { as4: false, ..wide };
+        let raw = bytes(message["raw"].as_str().unwrap());
+        let readable = |context| match Message::parse(&raw, context) {
+            Ok(Message::Update(update)) => update.as_path().is_some(),
+            _ => false,
+        };
+        if !readable(&wide) && readable(&narrow) {
+            narrow
+        } else {
+            wide
+        }
+    }
+}
+
+fn family(item: &Value) -> Family {
+    let number = |field: &str| item[field].as_u64().unwrap();
+    Family::new(
+        u16::try_from(number("afi")).unwrap(),
+        u8::try_from(number("safi")).unwrap(),
+    )
+}
+
+fn our_prefixes<'a>(fields: impl Iterator<Item = NlriField<'a>>) -> Value {
+    let mut list = Vec::new();
+    for field in fields.filter(|f| compared(f.family())) {
+        let (afi, safi) = (field.family().afi.0, field.family().safi.0);
+        for prefix in field.prefixes() {
+            let mut item = json!({ "prefix": prefix.to_string(), "afi": afi, "safi": safi });
+            if let Some(id) = prefix.path_id {
+                item["path_id"] = id.into();
+            }
+            list.push(item);
+        }
+    }
+    // tshark lists attributes where they stand, before the NLRI field.
+    list.sort_by_key(|item| item.to_string());
+    list.into()
+}
+
+fn their_prefixes(items: &Value) -> Value {
+    let mut list: Vec<_> = items
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|item| item.get("prefix").is_some() && compared(family(item)))
+        .cloned()
+        .collect();
+    list.sort_by_key(|item| item.to_string());
+    list.into()
+}
+
+/// All next hops, NEXT_HOP and MP_REACH_NLRI in the order of the attributes.
+fn our_next_hops(update: &Update<'_>) -> Value {
+    let mut list: Vec<String> = Vec::new();
+    for attribute in update.attributes() {
+        match attribute.view(update.context()) {
+            View::NextHop(hop) => list.push(hop.0.to_string()),
+            View::MpReach(mp) => {
+                list.extend(mp.next_hops.iter().map(|addr| addr.to_string()));
+            }
+            _ => {}
+        }
+    }
+    if list.is_empty() {
+        Value::Null
+    } else {
+        json!(list)
+    }
+}
+
+/// Our reading of an UPDATE in the shape of the truth.
+fn our_update(update: &Update<'_>) -> Vec<(&'static str, Value)> {
+    let codes: Vec<u8> = update.attributes().map(|a| a.code).collect();
+    let eor = update
+        .eor()
+        .map(|family| json!([family.afi.0, family.safi.0]));
+    let ext = update.ext_communities().map(|list| {
+        list.iter()
+            .map(|c| Value::from(format!("{:016x}", c.to_bits())))
+            .collect::<Value>()
+    });
+    vec![
+        ("attrs", json!(codes)),
+        ("origin", json!(update.origin().map(|o| o as u8))),
+        ("as_path", text(update.as_path())),
+        ("as4_path", text(update.as4_path())),
+        ("med", json!(update.med())),
+        ("local_pref", json!(update.local_pref())),
+        ("atomic", json!(update.atomic_aggregate().then_some(true))),
+        (
+            "aggregator",
+            text(update.aggregator().map(|a| format!("{} {}", a.asn, a.addr))),
+        ),
+        (
+            "communities",
+            strings(update.communities().map(|c| c.iter())),
+        ),
+        (
+            "large",
+            strings(update.large_communities().map(|c| c.iter())),
+        ),
+        ("ext", comparable(ext.unwrap_or_default())),
+        ("originator", text(update.originator_id())),
+        ("cluster", strings(update.cluster_list().map(|c| c.iter()))),
+        ("next_hop", our_next_hops(update)),
+        ("eor", json!(eor)),
+        ("announced", our_prefixes(update.all_announced())),
+        ("withdrawn", our_prefixes(update.all_withdrawn())),
+    ]
+}
+
+/// The truth puts extended communities together from the fields that tshark
+/// shows; for the types where those leave bits out, only the type is compared.
+fn comparable(mut list: Value) -> Value {
+    for item in list.as_array_mut().into_iter().flatten() {
+        let text = item.as_str().unwrap();
+        if ["80", "030c"].iter().any(|kind| text.starts_with(kind)) {
+            *item = text[..4].into();
+        }
+    }
+    list
+}
+
+fn their_field(message: &Value, field: &str) -> Value {
+    match field {
+        "announced" | "withdrawn" => their_prefixes(&message[field]),
+        "ext" => comparable(message["ext"].as_array().map_or(Value::Null, |list| {
+            list.iter().map(|item| item["raw"].clone()).collect()
+        })),
+        _ => message[field].clone(),
+    }
+}
+
+fn compare_open(differences: &mut Differences, file: &str, number: u64, raw: &[u8], truth: &Value) {
+    let Ok(Message::Open(open)) = Message::parse(raw, &Context::assumed()) else {
+        return differences.compare(file, number, "type", &"unreadable".into(), &truth["type"]);
+    };
+    let codes: Vec<u8> = open.capabilities().map(|c| c.code()).collect();
+    let families: Vec<_> = open
+        .capabilities()
+        .filter_map(|c| match c {
+            Capability::Multiprotocol(f) => Some((f.afi.0, f.safi.0)),
+            _ => None,
+        })
+        .collect();
+    let asn = truth.get("asn4").unwrap_or(&truth["asn"]);
+    differences.compare(
+        file,
+        number,
+        "version",
+        &json!(open.version),
+        &truth["version"],
+    );
+    differences.compare(file, number, "asn", &json!(open.asn()), asn);
+    differences.compare(file, number, "hold", &json!(open.hold_time), &truth["hold"]);
+    differences.compare(file, number, "id", &text(Some(open.bgp_id)), &truth["id"]);
+    differences.compare(file, number, "caps", &json!(codes), &truth["caps"]);
+    differences.compare(file, number, "mp", &json!(families), &truth["mp"]);
+}
+
+fn compare_message(differences: &mut Differences, file: &str, truth: &Value, context: &Context) {
+    let number = truth["n"].as_u64().unwrap();
+    let raw = bytes(truth["raw"].as_str().unwrap());
+    let message = match Message::parse(&raw, context) {
+        Ok(message) => message,
+        Err(error) => {
+            let ours = Value::from(error.to_string());
+            return differences.compare(file, number, "type", &ours, &truth["type"]);
+        }
+    };
+    let name = message.kind().name().replace('_', "-");
+    differences.compare(file, number, "type", &name.into(), &truth["type"]);
+    differences.compare(file, number, "len", &json!(message.length()), &truth["len"]);
+    match message {
+        Message::Update(update) => {
+            for (field, ours) in our_update(&update) {
+                differences.compare(file, number, field, &ours, &their_field(truth, field));
+            }
+        }
+        Message::Open(_) => compare_open(differences, file, number, &raw, truth),
+        Message::Notification(notification) => {
+            let (code, subcode) = (json!(notification.code), json!(notification.subcode));
+            differences.compare(file, number, "code", &code, &truth["code"]);
+            differences.compare(file, number, "subcode", &subcode, &truth["subcode"]);
+            let data: String = notification
+                .data
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect();
+            differences.compare(file, number, "data", &data.into(), &truth["data"]);
+        }
+        Message::RouteRefresh(refresh) => {
+            let family = json!([refresh.family.afi.0, refresh.family.safi.0]);
+            let theirs = json!([truth["afi"], truth["safi"]]);
+            differences.compare(file, number, "family", &family, &theirs);
+            differences.compare(
+                file,
+                number,
+                "subtype",
+                &json!(refresh.subtype),
+                &truth["subtype"],
+            );
+        }
+        Message::Keepalive | Message::Unknown { .. } => {}
+    }
+}
+
+#[test]
+fn every_message_reads_as_tshark_reads_it() {
+    let Some(corpus) = corpus() else { return };
+    let mut files: Vec<_> = fs::read_dir(corpus.join("truth"))
+        .expect("a directory")
+        .map(|entry| entry.expect("readable").path())
+        .collect();
+    files.sort();
+    let mut differences = Differences::new(ALLOWED);
+    for path in &files {
+        let file = path.file_name().unwrap().to_string_lossy();
+        let messages = lines(path);
+        let contexts = Contexts::new(&messages);
+        for message in &messages {
+            compare_message(&mut differences, &file, message, &contexts.of(message));
+        }
+    }
+    assert!(differences.compared["type"] > 500, "the corpus is there");
+    differences.finish();
+}

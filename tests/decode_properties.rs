@@ -1,0 +1,279 @@
+//! Whatever the bytes are: nothing panics, every iterator ends, and no view
+//! yields more than its message holds.
+#![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use bgptap::bgp::attribute::{AsPath, MergedPath};
+use bgptap::bgp::header::HEADER_LEN;
+use bgptap::bgp::{Context, Family, FamilySet, Message, Nlri, NlriField, Open, Update, View};
+use bgptap::sink::json::{ContextSource, Meta, write_message};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+/// Well-formed attributes, header included, one of each kind that is typed.
+const ATTRIBUTES: [&[u8]; 20] = [
+    &[0x40, 1, 1, 0],
+    &[0x40, 2, 10, 2, 2, 0, 0, 0xfb, 0xf0, 0, 1, 0, 0],
+    &[0x50, 2, 0, 12, 3, 1, 0, 0, 0xfd, 0xe9, 1, 1, 0, 0, 0, 9],
+    &[0x40, 3, 4, 192, 0, 2, 1],
+    &[0x80, 4, 4, 0, 0, 0, 5],
+    &[0x40, 5, 4, 0, 0, 0, 100],
+    &[0x40, 6, 0],
+    &[0xc0, 7, 8, 0, 0, 0x5b, 0xa0, 192, 0, 2, 1],
+    &[0xc0, 7, 6, 0x5b, 0xa0, 192, 0, 2, 1],
+    &[0xc0, 8, 8, 0, 2, 0, 1, 0xff, 0xff, 0xff, 1],
+    &[0x80, 9, 4, 192, 0, 2, 1],
+    &[0x80, 10, 8, 192, 0, 2, 1, 192, 0, 2, 2],
+    &[
+        0x80, 14, 14, 0, 1, 1, 4, 192, 0, 2, 1, 0, 24, 198, 51, 100, 0,
+    ],
+    &[
+        0x80, 14, 28, 0, 2, 1, 16, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0,
+        0, 7, 16, 0x20, 1,
+    ],
+    &[0x80, 15, 6, 0, 2, 2, 16, 0x20, 1],
+    &[0xc0, 16, 8, 0, 2, 0xfb, 0xf0, 0, 0, 0, 1],
+    &[0xc0, 17, 6, 2, 1, 0, 1, 0, 0],
+    &[0xc0, 18, 8, 0, 1, 0, 0, 192, 0, 2, 1],
+    &[0xc0, 32, 12, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3],
+    &[0xc0, 200, 3, 1, 2, 3],
+];
+
+/// Well-formed capabilities.
+const CAPABILITIES: [&[u8]; 10] = [
+    &[1, 4, 0, 2, 0, 1],
+    &[2, 0],
+    &[5, 6, 0, 1, 0, 1, 0, 2],
+    &[6, 0],
+    &[8, 4, 0, 1, 128, 2],
+    &[64, 6, 0x80, 120, 0, 1, 1, 0x80],
+    &[65, 4, 0, 1, 0, 0],
+    &[69, 8, 0, 1, 1, 3, 0, 2, 1, 1],
+    &[73, 4, 1, b'r', 1, b'd'],
+    &[200, 1, 9],
+];
+
+const PREFIXES: [&[u8]; 6] = [
+    &[0],
+    &[8, 10],
+    &[24, 198, 51, 100],
+    &[20, 192, 168, 0xff],
+    &[32, 192, 0, 2, 1],
+    &[0, 0, 0, 7, 24, 198, 51, 100],
+];
+
+fn whole(code: u8, body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(HEADER_LEN + body.len()).expect("short");
+    [&[0xff; 16][..], &length.to_be_bytes(), &[code], body].concat()
+}
+
+fn update() -> impl Strategy<Value = Vec<u8>> {
+    let routes = || vec(select(&PREFIXES[..]), 0..6).prop_map(|list| list.concat());
+    let attributes = vec(select(&ATTRIBUTES[..]), 0..8).prop_map(|list| list.concat());
+    (routes(), attributes, routes()).prop_map(|(withdrawn, attributes, announced)| {
+        let length = |field: &[u8]| u16::try_from(field.len()).expect("short").to_be_bytes();
+        let fields = [
+            &length(&withdrawn),
+            &withdrawn[..],
+            &length(&attributes),
+            &attributes,
+        ];
+        whole(2, &[&fields.concat()[..], &announced].concat())
+    })
+}
+
+fn open() -> impl Strategy<Value = Vec<u8>> {
+    vec(select(&CAPABILITIES[..]), 0..8).prop_map(|list| {
+        let list = list.concat();
+        let length = u8::try_from(list.len()).expect("short");
+        let head = [4, 0xfd, 0xe8, 0, 180, 192, 0, 2, 1, length + 2, 2, length];
+        whole(1, &[&head[..], &list].concat())
+    })
+}
+
+/// A message with some octets of its body replaced.
+fn mutated(base: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    (base, vec((any::<Index>(), any::<u8>()), 0..6)).prop_map(|(mut bytes, changes)| {
+        let body = &mut bytes[HEADER_LEN..];
+        for (index, value) in changes {
+            let at = index.index(body.len());
+            body[at] = value;
+        }
+        bytes
+    })
+}
+
+fn context() -> impl Strategy<Value = Context> {
+    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(as4, v4, v6)| {
+        let mut add_path = FamilySet::EMPTY;
+        if v4 {
+            add_path = add_path.with(Family::IPV4_UNICAST);
+        }
+        if v6 {
+            add_path = add_path.with(Family::IPV6_UNICAST);
+        }
+        Context {
+            as4,
+            add_path,
+            ..Context::assumed()
+        }
+    })
+}
+
+/// Asserts that `part` lies inside `whole`.
+fn inside(part: &[u8], whole: &[u8]) {
+    let (part, whole) = (part.as_ptr_range(), whole.as_ptr_range());
+    assert!(part.start == part.end || whole.start <= part.start && part.end <= whole.end);
+}
+
+/// `valid`: no error was reported, so the field must be readable to its end.
+fn visit_field(field: NlriField<'_>, body: &[u8], valid: bool) {
+    inside(field.as_bytes(), body);
+    let mut octets = 0;
+    for nlri in field.iter() {
+        octets += match nlri {
+            Nlri::Ipv4(prefix) | Nlri::Ipv6(prefix) => {
+                let width = if prefix.addr.is_ipv4() { 32 } else { 128 };
+                assert!(prefix.len <= width);
+                assert_eq!(prefix.path_id.is_some(), field.has_path_ids());
+                let id = if field.has_path_ids() { 4 } else { 0 };
+                id + 1 + usize::from(prefix.len).div_ceil(8)
+            }
+            Nlri::Opaque(bytes) => bytes.len(),
+            _ => 0,
+        };
+    }
+    assert!(octets <= field.as_bytes().len());
+    assert!(!valid || octets == field.as_bytes().len());
+    if !field.is_opaque() {
+        assert_eq!(field.prefixes().count(), field.iter().count());
+    }
+}
+
+fn visit_path(path: AsPath<'_>, limit: usize) {
+    let asns: usize = path.segments().map(|s| s.asns.count()).sum();
+    let merged = MergedPath::new(path, Some(path));
+    let merged: usize = merged.segments().map(|s| s.asns.count()).sum();
+    assert!(2 * asns <= limit && merged <= 2 * asns);
+}
+
+fn visit_update(update: &Update<'_>) {
+    let body = update.body();
+    let valid = update.errors().total() == 0;
+    let mut octets = 0;
+    for attribute in update.attributes() {
+        inside(attribute.value, body);
+        octets += 3 + attribute.value.len();
+        let limit = attribute.value.len();
+        match attribute.view(update.context()) {
+            View::AsPath(path) => visit_path(path, limit),
+            View::As4Path(path) => visit_path(path.0, limit),
+            View::MpReach(mp) => {
+                assert!(mp.next_hops.iter().count() <= 2);
+                visit_field(mp.nlri, body, valid);
+            }
+            View::MpUnreach(mp) => visit_field(mp.nlri, body, valid),
+            View::Communities(list) => assert_eq!(4 * list.iter().count(), limit),
+            View::ExtCommunities(list) => assert_eq!(8 * list.iter().count(), limit),
+            View::LargeCommunities(list) => assert_eq!(12 * list.iter().count(), limit),
+            View::ClusterList(list) => assert_eq!(4 * list.iter().count(), limit),
+            View::Malformed(value) | View::Unknown(value) => inside(value, body),
+            _ => {}
+        }
+        assert!(update.has(attribute.code));
+        assert_eq!(
+            update.attribute(attribute.code).map(|a| a.code),
+            Some(attribute.code)
+        );
+    }
+    assert!(octets <= body.len());
+    for field in update.all_withdrawn().chain(update.all_announced()) {
+        visit_field(field, body, valid);
+    }
+    if valid {
+        let malformed = |view| matches!(view, View::Malformed(_));
+        let mut views = update.attributes().map(|a| a.view(update.context()));
+        assert!(!views.any(malformed), "an error that was not reported");
+    }
+}
+
+fn visit_open(open: &Open<'_>) {
+    let body = open.body();
+    for (_, value) in open.parameters() {
+        inside(value, body);
+    }
+    assert!(2 * open.capabilities().count() <= body.len());
+}
+
+/// Reads, visits and renders.
+fn visit(bytes: &[u8], context: &Context) {
+    let Ok(message) = Message::parse(bytes, context) else {
+        return;
+    };
+    assert_eq!(message.length(), bytes.len());
+    for error in message.errors() {
+        assert!(usize::from(error.offset) <= bytes.len());
+    }
+    match &message {
+        Message::Update(update) => visit_update(update),
+        Message::Open(open) => visit_open(open),
+        Message::Notification(notification) => inside(notification.data, bytes),
+        _ => {}
+    }
+    let meta = Meta {
+        ts_ns: 1,
+        ts_source: "file",
+        peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        peer_port: 1,
+        peer_asn: None,
+        local: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        local_port: 179,
+        local_asn: None,
+        session: 1,
+        seq: 1,
+        event_no: 1,
+        host: "h",
+    };
+    let mut out = Vec::new();
+    let source = Some((context, ContextSource::Inferred));
+    write_message(&mut out, &meta, &message, source, Some(bytes));
+    assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
+    let line: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+    assert_eq!(
+        line["errors"].as_array().map_or(0, Vec::len),
+        message.errors().len()
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn arbitrary_bytes(bytes in vec(any::<u8>(), 0..200), context in context()) {
+        visit(&bytes, &context);
+    }
+
+    #[test]
+    fn arbitrary_bodies(code in 0..7u8, body in vec(any::<u8>(), 0..200), context in context()) {
+        visit(&whole(code, &body), &context);
+    }
+
+    #[test]
+    fn mutated_updates(bytes in mutated(update()), context in context()) {
+        visit(&bytes, &context);
+    }
+
+    #[test]
+    fn mutated_opens(bytes in mutated(open()), context in context()) {
+        visit(&bytes, &context);
+    }
+
+    #[test]
+    fn cut_messages_are_refused(bytes in update(), keep in any::<Index>(), context in context()) {
+        let cut = &bytes[..keep.index(bytes.len())];
+        prop_assert!(Message::parse(cut, &context).is_err());
+        visit_update(&Update::parse(cut, &context));
+    }
+}
