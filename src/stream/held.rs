@@ -8,6 +8,8 @@ pub(super) struct Held<F> {
     pub(super) start: u64,
     /// First byte after it.
     pub(super) end: u64,
+    /// When it came.
+    pub(super) since_ns: u64,
     bytes: Bytes<F>,
 }
 
@@ -19,19 +21,21 @@ enum Bytes<F> {
 }
 
 impl<F: Frame> Held<F> {
-    pub(super) fn frame(start: u64, end: u64, mut frame: F, at: usize) -> Self {
+    pub(super) fn frame(start: u64, end: u64, since_ns: u64, mut frame: F, at: usize) -> Self {
         frame.mark_held();
         Self {
             start,
             end,
+            since_ns,
             bytes: Bytes::Frame { frame, at },
         }
     }
 
-    pub(super) fn copy(start: u64, bytes: &[u8]) -> Self {
+    pub(super) fn copy(start: u64, since_ns: u64, bytes: &[u8]) -> Self {
         Self {
             start,
             end: start + bytes.len() as u64,
+            since_ns,
             bytes: Bytes::Copy(bytes.into()),
         }
     }

@@ -80,10 +80,11 @@ struct Position {
     acked: u64,
     /// Initial sequence number, if the SYN was seen.
     isn: Option<u32>,
-    /// When the first hole appeared.
-    hole_since_ns: Option<u64>,
-    /// When the receiver was first seen to have acknowledged past it.
-    confirmed_since_ns: Option<u64>,
+    /// When the receiver was first seen to have acknowledged a hole, and up to where: one
+    /// acknowledgement confirms all holes before it.
+    confirmed: Option<(u64, u64)>,
+    /// When a frame was cut and nothing is held behind it.
+    cut_since_ns: u64,
     /// Bytes that a capture cut from a frame: the last such range.
     cut: Option<(u64, u64)>,
     /// Where the FIN stands.
@@ -100,8 +101,8 @@ impl Position {
             highest: start,
             acked: start,
             isn,
-            hole_since_ns: None,
-            confirmed_since_ns: None,
+            confirmed: None,
+            cut_since_ns: 0,
             cut: None,
             fin: None,
         }
@@ -208,6 +209,7 @@ impl<F: Frame> Stream<F> {
         }
         if segment.cut > 0 {
             position.cut = Some((end, end + u64::from(segment.cut)));
+            position.cut_since_ns = stamp.ns;
         }
         if length + u64::from(segment.cut) > 0 {
             position.highest = position.highest.max(end + u64::from(segment.cut));
@@ -222,7 +224,7 @@ impl<F: Frame> Stream<F> {
             held_all,
         );
         self.keep_limits(stamp, held_all, handler);
-        self.settle(stamp);
+        self.settle();
     }
 
     /// Puts payload into its place: what is next is framed, what is early is held, the rest is old.
@@ -287,14 +289,14 @@ impl<F: Frame> Stream<F> {
             } else if keep.is_none() {
                 keep = Some((from, until));
             } else {
-                let held = Held::copy(from, bytes);
+                let held = Held::copy(from, stamp.ns, bytes);
                 self.hold(held, held_all);
             }
             from = until;
         }
         if let (Some((from, until)), Some(frame)) = (keep, frame.take()) {
             self.counters.out_of_order += 1;
-            let held = Held::frame(from, until, frame, offset(from));
+            let held = Held::frame(from, until, stamp.ns, frame, offset(from));
             self.hold(held, held_all);
             // A later piece of the same frame may have been framed meanwhile, but never an earlier one.
         }
@@ -335,8 +337,6 @@ impl<F: Frame> Stream<F> {
         );
         if let Some(position) = &mut self.position {
             position.next = until;
-            position.hole_since_ns = None;
-            position.confirmed_since_ns = None;
         }
     }
 
@@ -392,10 +392,24 @@ impl<F: Frame> Stream<F> {
             let Some(hole_end) = first_hole(position, &self.held) else {
                 return;
             };
-            let since = *position.hole_since_ns.get_or_insert(now_ns);
+            // The data behind a hole may come later than its acknowledgement: both must have waited.
+            let since = self
+                .held
+                .front()
+                .map_or(position.cut_since_ns, |held| held.since_ns);
             let reason = if position.acked >= hole_end {
-                let confirmed = *position.confirmed_since_ns.get_or_insert(now_ns);
-                if now_ns < confirmed.saturating_add(self.limits.gap_grace_ns) {
+                let confirmed = match position.confirmed {
+                    Some((at, up_to)) if hole_end <= up_to => at,
+                    _ => {
+                        position.confirmed = Some((now_ns, position.acked));
+                        now_ns
+                    }
+                };
+                if now_ns
+                    < confirmed
+                        .max(since)
+                        .saturating_add(self.limits.gap_grace_ns)
+                {
                     return;
                 }
                 GapReason::MirrorLoss
@@ -405,7 +419,7 @@ impl<F: Frame> Stream<F> {
                 return;
             };
             self.give_up(reason, stamp, held_all, handler);
-            self.settle(stamp);
+            self.settle();
         }
     }
 
@@ -436,8 +450,6 @@ impl<F: Frame> Stream<F> {
             reason,
         };
         position.next = hole_end;
-        position.hole_since_ns = None;
-        position.confirmed_since_ns = None;
         self.ledger.gap += bytes;
         handler.gap(gap, stamp);
         self.framer.gap(
@@ -468,7 +480,7 @@ impl<F: Frame> Stream<F> {
             ledger: &mut self.ledger,
             stamp,
         });
-        self.settle(stamp);
+        self.settle();
     }
 
     /// Nothing more will come: holes become gaps; an incomplete message stays pending.
@@ -497,11 +509,11 @@ impl<F: Frame> Stream<F> {
                 stamp,
             },
         );
-        self.settle(stamp);
+        self.settle();
     }
 
     /// Brings the ledger up to date with what is held and missing.
-    fn settle(&mut self, stamp: Stamp) {
+    fn settle(&mut self) {
         let Some(position) = &mut self.position else {
             return;
         };
@@ -509,9 +521,6 @@ impl<F: Frame> Stream<F> {
         self.ledger.span = position.highest - position.start;
         self.ledger.pending = self.framer.pending() + self.held_bytes;
         self.ledger.open_hole = beyond - self.held_bytes;
-        if beyond > 0 {
-            position.hole_since_ns.get_or_insert(stamp.ns);
-        }
     }
 }
 

@@ -218,6 +218,24 @@ fn an_acknowledged_hole_is_given_up_after_the_grace_and_not_before() {
 }
 
 #[test]
+fn holes_behind_one_another_share_one_grace() {
+    let bytes = updates(12).concat();
+    let mut bench = Bench::new(1000);
+    bench.syn();
+    for hole in 0..5 {
+        bench.data(hole * 60 + 30, &bytes[hole * 60 + 30..hole * 60 + 60]);
+    }
+    bench.ack(300);
+    bench.wait_ms(250);
+    assert_eq!(
+        bench.seen.gaps.len(),
+        5,
+        "one acknowledgement confirms them all"
+    );
+    bench.finish();
+}
+
+#[test]
 fn a_late_copy_within_the_grace_is_no_gap() {
     let messages = updates(3);
     let bytes = messages.concat();
