@@ -96,12 +96,15 @@ stop_pid() {
 
 netns_exists() { [[ -e /run/netns/$1 || -e /var/run/netns/$1 ]]; }
 
-# netns_make NAME: with loopback up and IPv6 addresses usable at once.
+# netns_make NAME: with loopback up, IPv6 addresses usable at once, and no addresses but
+# those given: FRR advertises its prefix where it sends IPv6 next hops.
 netns_make() {
   ip netns add "$1"
   ip -n "$1" link set lo up
   netns_sysctl "$1" net/ipv6/conf/all/accept_dad 0
   netns_sysctl "$1" net/ipv6/conf/default/accept_dad 0
+  netns_sysctl "$1" net/ipv6/conf/all/accept_ra 0
+  netns_sysctl "$1" net/ipv6/conf/default/accept_ra 0
   netns_sysctl "$1" net/ipv6/conf/all/keep_addr_on_down 1
   netns_sysctl "$1" net/ipv6/conf/default/keep_addr_on_down 1
 }
