@@ -93,6 +93,9 @@ const ALLOWED_PREFIXES: &[(&str, u64, &str)] = &[(
     "RFC 7606 §7.2: a malformed AS_PATH is confined to its attribute, so the NLRI behind it stays readable; tshark stops there",
 )];
 
+/// Sender, receiver and their ports.
+type Direction = (String, String, u64, u64);
+/// The same, then type, length and bytes.
 type Key = (String, String, u64, u64, String, u64, String);
 
 fn root() -> PathBuf {
@@ -159,9 +162,7 @@ fn theirs(message: &Value) -> Key {
 }
 
 /// In each direction, in order: the place in the list is the number in the direction.
-fn by_direction(
-    keys: impl Iterator<Item = (u64, Key)>,
-) -> BTreeMap<(String, String, u64, u64), Vec<(u64, Key)>> {
+fn by_direction(keys: impl Iterator<Item = (u64, Key)>) -> BTreeMap<Direction, Vec<(u64, Key)>> {
     let mut directions: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (frame, key) in keys {
         let direction = (key.0.clone(), key.1.clone(), key.2, key.3);
@@ -180,15 +181,13 @@ fn differences(theirs: &[(u64, Key)], ours: &[(u64, Key)]) -> Vec<(u64, Only, Ke
                 t += 1;
                 o += 1;
             }
-            (Some(a), b) => {
-                let later = ours[o..].iter().any(|other| other.1 == a.1);
-                if b.is_some() && later {
-                    found.push((a.0, Only::Bgptap, b.unwrap().1.clone()));
-                    o += 1;
-                } else {
-                    found.push((a.0, Only::Tshark, a.1.clone()));
-                    t += 1;
-                }
+            (Some(a), Some(b)) if ours[o..].iter().any(|other| other.1 == a.1) => {
+                found.push((a.0, Only::Bgptap, b.1.clone()));
+                o += 1;
+            }
+            (Some(a), _) => {
+                found.push((a.0, Only::Tshark, a.1.clone()));
+                t += 1;
             }
             (None, Some(b)) => {
                 found.push((

@@ -84,11 +84,7 @@ impl Steering {
     /// not change (rights, an occupied interface).
     pub fn attach(interface: &str, options: &Options) -> Result<Self, Error> {
         let index = interface_index(interface)?;
-        if let Some(program) = occupant(interface)? {
-            let busy = io::Error::from_raw_os_error(libc::EBUSY);
-            return Err(Error::new("attaching the XDP program", interface, busy)
-                .with_log(format!("program id {program} is there")));
-        }
+        refuse_occupied(interface)?;
         let mut refusals = Vec::new();
         let mut last = None;
         for attempt in ATTEMPTS {
@@ -311,6 +307,19 @@ fn link(program: BorrowedFd<'_>, index: u32, flags: u32) -> io::Result<OwnedFd> 
     }
     // SAFETY: the descriptor was just made and belongs to nobody else.
     Ok(unsafe { OwnedFd::from_raw_fd(link) })
+}
+
+/// Refuses an interface that has an XDP program already.
+///
+/// # Errors
+/// There is one, or the interface cannot be asked.
+pub fn refuse_occupied(interface: &str) -> Result<(), Error> {
+    let Some(program) = occupant(interface)? else {
+        return Ok(());
+    };
+    let busy = io::Error::from_raw_os_error(libc::EBUSY);
+    Err(Error::new("attaching the XDP program", interface, busy)
+        .with_log(format!("program id {program} is there")))
 }
 
 /// The XDP program that is attached to an interface, if any: its id.

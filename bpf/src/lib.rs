@@ -11,7 +11,7 @@ mod promiscuous;
 
 #[doc(hidden)]
 pub use attach::load_plain;
-pub use attach::{Mode, Options, Steering, occupant};
+pub use attach::{Mode, Options, Steering, occupant, refuse_occupied};
 pub use counters::Counters;
 pub use error::Error;
 pub use meta::{META_LENGTH, Meta};

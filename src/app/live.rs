@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 /// Frames that may be worked on at a time, for each queue.
 const BATCH_FRAMES: u32 = 1024;
 
-pub(super) fn run(options: cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
     let limits = Limits::default();
-    let mut capture = capture_options(&options);
+    let mut capture = capture_options(options);
     let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
     let metrics = Arc::new(Metrics::default());
     let server = Server::start(options.metrics, Arc::clone(&metrics))?;
@@ -74,6 +74,7 @@ fn capture_options(options: &cli::Live) -> Options {
         },
         ring: options.ring,
         huge_pages: options.huge_pages,
+        force: options.force,
     }
 }
 

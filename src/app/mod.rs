@@ -28,9 +28,9 @@ pub enum Ended {
 pub fn run(cli: Cli) -> Result<Ended, SetupError> {
     let stop = stop_on_signals()?;
     match cli.command {
-        Command::Read(options) => read::run(options, &stop),
+        Command::Read(options) => read::run(&options, &stop),
         #[cfg(feature = "capture")]
-        Command::Live(options) => live::run(options, &stop),
+        Command::Live(options) => live::run(&options, &stop),
         #[cfg(feature = "capture")]
         Command::Replay(options) => replay::run(&options, &stop),
         #[cfg(not(feature = "capture"))]

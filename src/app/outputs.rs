@@ -24,7 +24,7 @@ pub(super) fn open(
     let json = match &options.json {
         None => None,
         Some(path) => {
-            let failed = |source| cannot_write(path, source);
+            let failed = |source: io::Error| cannot_write(path, &source);
             let target = target(path).map_err(failed)?;
             let writer = Writer::start(target, when_full).map_err(failed)?;
             Some(JsonLines {
@@ -54,7 +54,7 @@ fn target(path: &Path) -> io::Result<Box<dyn Write + Send>> {
     }
 }
 
-fn cannot_write(path: &Path, source: io::Error) -> SetupError {
+fn cannot_write(path: &Path, source: &io::Error) -> SetupError {
     SetupError::Other {
         what: format!("writing {}", path.display()),
         why: source.to_string(),
@@ -126,7 +126,7 @@ pub(super) fn close(
         ended = Ended::InPart;
     }
     if let Some(path) = &options.summary {
-        let failed = |source| cannot_write(path, source);
+        let failed = |source: io::Error| cannot_write(path, &source);
         let mut target = target(path).map_err(failed)?;
         let write = serde_json::to_writer(&mut target, summary).map_err(io::Error::from);
         write.and_then(|()| writeln!(target)).map_err(failed)?;

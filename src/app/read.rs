@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-pub(super) fn run(options: cli::Read, stop: &AtomicBool) -> Result<Ended, SetupError> {
+pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, SetupError> {
     let started = Instant::now();
     let mut source = PcapSource::open(&options.files)?;
     let metrics = Arc::new(Metrics::default());

@@ -269,7 +269,7 @@ fn a_hole_that_nobody_acknowledges_is_given_up_in_the_end() {
 
 #[test]
 fn a_hole_inside_a_message_costs_that_message_only() {
-    let messages = vec![message(2, &[1; 300]), message(2, &[2; 50]), message(4, &[])];
+    let messages = [message(2, &[1; 300]), message(2, &[2; 50]), message(4, &[])];
     let bytes = messages.concat();
     let mut bench = Bench::new(5);
     bench.syn();
@@ -311,7 +311,7 @@ fn markers_inside_attributes_are_not_mistaken_for_messages() {
     for at in 0..120 {
         let mut body = vec![7u8; 150];
         body[at..at + 19].copy_from_slice(&message(4, &[]));
-        let messages = vec![
+        let messages = [
             message(2, &body),
             message(2, &body),
             message(4, &[]),

@@ -15,6 +15,9 @@ use serde_json::Value;
 
 mod exabgp;
 mod projects;
+#[path = "../support/skip.rs"]
+#[allow(unreachable_pub, reason = "shared by several test programs")]
+mod skip;
 mod tshark;
 
 /// A difference that an RFC decides in our favour.
@@ -32,7 +35,7 @@ fn corpus() -> Option<PathBuf> {
     if dir.is_dir() {
         return Some(dir);
     }
-    eprintln!("skipped: no corpus at {}", dir.display());
+    skip::skip(&format!("no corpus at {}", dir.display()));
     None
 }
 

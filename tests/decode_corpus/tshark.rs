@@ -294,6 +294,10 @@ fn compare_message(differences: &mut Differences, file: &str, truth: &Value, con
                 &truth["subtype"],
             );
         }
+        Message::Broken { error, .. } => {
+            // A table entry of its own has to say why tshark reads it.
+            differences.compare(file, number, "type", &error.text.into(), &truth["type"]);
+        }
         Message::Keepalive | Message::Unknown { .. } => {}
     }
 }

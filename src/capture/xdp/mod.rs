@@ -1,6 +1,7 @@
 //! AF_XDP: the steering program on each interface and a socket on each of its queues.
 
 mod counts;
+mod host;
 mod options;
 mod queues;
 
@@ -69,6 +70,10 @@ impl<'p> XdpSource<'p> {
         name: &str,
     ) -> Result<(), SetupError> {
         queues::check_up(name)?;
+        bgptap_bpf::refuse_occupied(name).map_err(|error| bpf_error(&error))?;
+        if !options.force {
+            host::refuse_bgp(name, &options.ports)?;
+        }
         let promiscuous = Promiscuous::enter(name).map_err(|error| bpf_error(&error))?;
         let first = self.sockets.len();
         for queue in 0..queues::count(name) {

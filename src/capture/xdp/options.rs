@@ -22,6 +22,8 @@ pub struct Options {
     pub ring: u32,
     /// Ask for huge pages.
     pub huge_pages: bool,
+    /// Capture even if the host speaks BGP over the interface.
+    pub force: bool,
 }
 
 impl Options {

@@ -1,0 +1,208 @@
+//! `bgptap live` on a veth: the whole way from the wire to the events, and nothing left behind.
+#![cfg(feature = "capture")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use support::net::{Live, Net, TAP, WIRE, allowed};
+use support::synth::Synth;
+use support::{Scratch, net};
+
+fn recording() -> &'static Path {
+    Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/lab-session.pcap"
+    ))
+}
+
+/// The events of each session in order, without what tells when and where they were captured.
+fn by_session(path: &Path) -> BTreeMap<String, Vec<Value>> {
+    let mut sessions: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for line in std::fs::read_to_string(path).unwrap().lines() {
+        let mut event: Value = serde_json::from_str(line).unwrap();
+        let fields = event.as_object_mut().unwrap();
+        for clock in ["timestamp", "ts_ns", "ts_source", "host"] {
+            fields.remove(clock).unwrap();
+        }
+        let session = event["session"].as_str().unwrap().to_owned();
+        sessions.entry(session).or_default().push(event);
+    }
+    sessions
+}
+
+#[test]
+fn the_same_events_come_from_the_wire_as_from_the_file() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("live"));
+    let (wire, file) = (scratch.path("wire.json"), scratch.path("file.json"));
+    let live = Live::start(
+        &net.mon,
+        TAP,
+        &scratch,
+        &["--raw", "--json", wire.to_str().unwrap()],
+    );
+    let said = net.replay(recording(), &["--speed", "8"]);
+    let summary = live.stop();
+    net::run(Command::new(env!("CARGO_BIN_EXE_bgptap")).args([
+        "read",
+        recording().to_str().unwrap(),
+        "--raw",
+        "--json",
+        file.to_str().unwrap(),
+    ]));
+    let (wire, file) = (by_session(&wire), by_session(&file));
+    assert!(file.len() >= 10, "{} sessions", file.len());
+    assert_eq!(
+        wire.keys().collect::<Vec<_>>(),
+        file.keys().collect::<Vec<_>>(),
+        "{said}"
+    );
+    for (session, events) in &file {
+        assert_eq!(&wire[session], events, "session {session}");
+    }
+    assert_eq!(summary["unaccounted"]["frames"], 0, "{summary}");
+    assert_eq!(summary["unaccounted"]["bytes"], 0, "{summary}");
+}
+
+#[test]
+fn the_monitor_sends_nothing_and_leaves_nothing() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("live"));
+    let before = Net::counter(&net.mon, TAP, "tx_packets");
+    let live = Live::start(&net.mon, TAP, &scratch, &[]);
+    assert!(net.has_program());
+    net.replay(recording(), &["--speed", "max"]);
+    let summary = live.stop();
+    assert!(
+        summary["frames"]["redirected"].as_u64().unwrap() > 3000,
+        "{summary}"
+    );
+    assert!(!net.has_program(), "the program is off after a clean end");
+    assert_eq!(
+        Net::counter(&net.mon, TAP, "tx_packets"),
+        before,
+        "passive means passive"
+    );
+
+    let live = Live::start(&net.mon, TAP, &scratch, &[]);
+    assert!(net.has_program());
+    live.kill();
+    assert!(!net.has_program(), "the program is off after kill -9");
+    assert_eq!(Net::counter(&net.mon, TAP, "tx_packets"), before);
+}
+
+#[test]
+fn an_occupied_or_missing_interface_is_refused_with_a_remedy() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("live"));
+    let _first = Live::start(&net.mon, TAP, &scratch, &[]);
+    for (interface, remedy) in [(TAP, "xdp off"), ("nosuch0", "ip link show")] {
+        let args = ["live", "-i", interface, "--metrics", "127.0.0.1:0"];
+        let output = Net::bgptap(&net.mon, &args).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(interface) && text.contains(remedy), "{text}");
+    }
+    // A host that speaks BGP over the interface would lose its frames.
+    net::run(Command::new("ip").args([
+        "-n",
+        &net.wire,
+        "addr",
+        "add",
+        "192.0.2.1/24",
+        "dev",
+        WIRE,
+    ]));
+    let mut speaker = Command::new("ip")
+        .args(["netns", "exec", &net.wire, "python3", "-c"])
+        .arg("import socket,sys,time; s=socket.create_server((\"192.0.2.1\",179)); print(1,flush=True); time.sleep(60)")
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Read::read_exact(speaker.stdout.as_mut().unwrap(), &mut [0; 1]).unwrap();
+    let args = ["live", "-i", WIRE, "--metrics", "127.0.0.1:0"];
+    let output = Net::bgptap(&net.wire, &args).output().unwrap();
+    speaker.kill().unwrap();
+    speaker.wait().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.contains("speaks BGP") && text.contains("--force"),
+        "{text}"
+    );
+
+    net::run(Command::new("ip").args(["-n", &net.wire, "link", "set", WIRE, "down"]));
+    let args = ["live", "-i", WIRE, "--metrics", "127.0.0.1:0"];
+    let output = Net::bgptap(&net.wire, &args).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("ip link set dev wire0 up"), "{text}");
+}
+
+/// A million frames, one UPDATE in each, at a rate that must lose nothing and at the sender's top rate.
+#[test]
+fn a_million_frames_are_accounted_for_to_the_last() {
+    if !allowed() {
+        return;
+    }
+    const FRAMES: u64 = 1_000_000;
+    let scratch = Scratch::new("million");
+    let file = scratch.path("million.pcap");
+    let shape = Synth {
+        frames: FRAMES as u32,
+        sessions: 16,
+        gap_ns: 10_000,
+    };
+    let mut target = std::io::BufWriter::new(std::fs::File::create(&file).unwrap());
+    shape.write(&mut target).unwrap();
+    drop(target);
+    for (pace, lossless) in [(&["--rate", "100000"], true), (&["--speed", "max"], false)] {
+        let net = Net::new();
+        let live = Live::start(&net.mon, TAP, &scratch, &[]);
+        let said = net.replay(&file, pace);
+        let (sent, veth_drops) = (
+            Net::counter(&net.wire, WIRE, "tx_packets"),
+            Net::counter(&net.wire, WIRE, "tx_dropped"),
+        );
+        let summary = live.stop();
+        println!(
+            "{} {said} veth dropped {veth_drops}\n{}",
+            pace[1], summary["frames"]
+        );
+        let frame = |name: &str| summary["frames"][name].as_u64().unwrap();
+        let drops: u64 = summary["frames"]["drops"]
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|v| v.as_u64().unwrap())
+            .sum();
+        assert_eq!(
+            sent + veth_drops,
+            FRAMES,
+            "every frame was sent or refused by the veth: {said}"
+        );
+        assert_eq!(frame("seen"), sent, "{summary}");
+        assert_eq!(frame("redirected"), frame("received") + drops);
+        assert_eq!(
+            summary["messages"]["UPDATE"].as_u64().unwrap(),
+            frame("received")
+        );
+        assert_eq!(summary["unaccounted"]["frames"], 0);
+        assert_eq!(summary["unaccounted"]["bytes"], 0);
+        if lossless {
+            assert_eq!(
+                (veth_drops, drops),
+                (0, 0),
+                "at 100,000 frames/s nothing is lost: {said}"
+            );
+        }
+    }
+}

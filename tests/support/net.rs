@@ -1,0 +1,186 @@
+//! Two network namespaces with a veth between them: a monitor and a wire.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// The monitor's end of the veth.
+pub const TAP: &str = "tap0";
+/// The other end, which traffic is sent into.
+pub const WIRE: &str = "wire0";
+
+/// A monitor's namespace and a wire's. They are removed when this is dropped.
+pub struct Net {
+    /// The monitor's namespace.
+    pub mon: String,
+    /// The namespace that traffic comes from.
+    pub wire: String,
+}
+
+/// Whether namespaces can be made; says so if not.
+pub fn allowed() -> bool {
+    let root = fs::read_to_string("/proc/self/status")
+        .is_ok_and(|status| status.lines().any(|line| line.starts_with("Uid:\t0\t")));
+    if !root {
+        super::skip::skip("network namespaces need root");
+    }
+    root
+}
+
+impl Net {
+    /// Makes the namespaces and the veth, both ends up and silent: no IPv6, no addresses.
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "bt{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let net = Self {
+            mon: format!("{name}-mon"),
+            wire: format!("{name}-wire"),
+        };
+        for space in [&net.mon, &net.wire] {
+            ip(&["netns", "add", space]);
+            for knob in ["all", "default"] {
+                let set = format!("net.ipv6.conf.{knob}.disable_ipv6=1");
+                run(Command::new("ip").args(["netns", "exec", space, "sysctl", "-qw", &set]));
+            }
+            ip(&["-n", space, "link", "set", "lo", "up"]);
+        }
+        ip(&[
+            "-n", &net.mon, "link", "add", TAP, "type", "veth", "peer", "name", WIRE, "netns",
+            &net.wire,
+        ]);
+        ip(&["-n", &net.mon, "link", "set", TAP, "up"]);
+        ip(&["-n", &net.wire, "link", "set", WIRE, "up"]);
+        net
+    }
+
+    /// `bgptap` with arguments, in a namespace.
+    pub fn bgptap(space: &str, args: &[&str]) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", space, env!("CARGO_BIN_EXE_bgptap")]);
+        command.args(args);
+        command
+    }
+
+    /// A counter of an interface, as the kernel keeps it.
+    pub fn counter(space: &str, interface: &str, name: &str) -> u64 {
+        let path = format!("/sys/class/net/{interface}/statistics/{name}");
+        let output = run(Command::new("ip").args(["netns", "exec", space, "cat", &path]));
+        String::from_utf8_lossy(&output.stdout)
+            .trim()
+            .parse()
+            .unwrap()
+    }
+
+    /// Whether an XDP program is on the monitor's interface.
+    pub fn has_program(&self) -> bool {
+        let output = run(Command::new("ip").args(["-n", &self.mon, "-d", "link", "show", TAP]));
+        String::from_utf8_lossy(&output.stdout).contains("prog/xdp")
+    }
+
+    /// Sends a capture into the wire; what `replay` said.
+    pub fn replay(&self, file: &Path, more: &[&str]) -> String {
+        let mut args = vec!["replay", file.to_str().unwrap(), "-i", WIRE];
+        args.extend(more);
+        let output = run(&mut Self::bgptap(&self.wire, &args));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        for space in [&self.mon, &self.wire] {
+            let _ = Command::new("ip").args(["netns", "del", space]).status();
+        }
+    }
+}
+
+/// A running `bgptap live`. It is killed when dropped without [`Live::stop`].
+pub struct Live {
+    child: Child,
+    summary: PathBuf,
+    log: PathBuf,
+}
+
+impl Live {
+    /// Starts it and waits until it steers.
+    pub fn start(space: &str, interface: &str, scratch: &super::Scratch, more: &[&str]) -> Self {
+        let (summary, log) = (scratch.path("summary.json"), scratch.path("live.log"));
+        let mut args = vec![
+            "live",
+            "-i",
+            interface,
+            "--summary",
+            summary.to_str().unwrap(),
+        ];
+        args.extend(more);
+        let child = Net::bgptap(space, &args)
+            .stdin(Stdio::null())
+            .stderr(fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let live = Self {
+            child,
+            summary,
+            log,
+        };
+        let started = Instant::now();
+        while !live.log().contains("metrics at") {
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "not ready: {}",
+                live.log()
+            );
+            sleep(Duration::from_millis(20));
+        }
+        live
+    }
+
+    /// What it has said.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Ends it at once, as `kill -9` does.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Ends it with SIGINT; its summary.
+    pub fn stop(mut self) -> serde_json::Value {
+        let pid = self.child.id().to_string();
+        run(Command::new("kill").args(["-s", "INT", &pid]));
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}: {}", self.log());
+        serde_json::from_slice(&fs::read(&self.summary).unwrap()).unwrap()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn ip(args: &[&str]) {
+    run(Command::new("ip").args(args));
+}
+
+/// Runs a command that must succeed.
+pub fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
