@@ -13,10 +13,10 @@ use std::time::Duration;
 
 /// Bytes after which a chunk is handed over.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Room above [`CHUNK_BYTES`] for the event that fills it: a 65,535-byte message in hex and its JSON.
-const CHUNK_CAPACITY: usize = CHUNK_BYTES + 512 * 1024;
-/// Chunks in flight: 4 MiB of text.
-const CHUNKS: usize = 64;
+/// Room above [`CHUNK_BYTES`] for the event that fills it; a chunk grows for one that is longer.
+const CHUNK_CAPACITY: usize = CHUNK_BYTES + 32 * 1024;
+/// Chunks in flight: 64 MiB of text, what a table of 100,000 prefixes makes in a second.
+const CHUNKS: usize = 1024;
 
 /// What to do when the writer cannot keep up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,118 @@
+//! In steady state nothing is allocated per frame: not by dissection, reassembly, decoding,
+//! metrics or JSON encoding.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use allocation_counter::measure;
+use bgptap::capture::{Captured, Frame, LinkType, Stamp, StampSource};
+use bgptap::config::Limits;
+use bgptap::sink::metrics::Metrics;
+use bgptap::sink::outputs::{JsonLines, Outputs};
+use bgptap::sink::writer::{WhenFull, Writer};
+use bgptap::stream::CLASSES;
+use bgptap::wire::Ports;
+use bgptap::worker::Worker;
+use bgptap_umem::buffer::BufferPool;
+use std::sync::Arc;
+use support::synth::{FRAME_LEN, Synth};
+
+/// A frame that borrows its bytes, as those of AF_XDP and mapped files do.
+struct View<'a>(&'a [u8]);
+
+impl AsRef<[u8]> for View<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl Frame for View<'_> {}
+
+/// The frames of a synthetic capture, each with one UPDATE.
+fn frames(count: u32) -> Vec<Vec<u8>> {
+    let mut file = Vec::new();
+    let shape = Synth {
+        frames: count,
+        sessions: 4,
+        gap_ns: 1000,
+    };
+    shape.write(&mut file).unwrap();
+    // A pcap file: 24 bytes of header, then 16 before each frame.
+    let records = file[24..].chunks_exact(16 + FRAME_LEN);
+    records.map(|record| record[16..].to_vec()).collect()
+}
+
+fn captured(bytes: &[u8], number: usize) -> Captured<View<'_>> {
+    Captured {
+        frame: View(bytes),
+        stamp: Stamp {
+            ns: 1_700_000_000_000_000_000 + number as u64 * 1000,
+            source: StampSource::Xdp,
+        },
+        link: LinkType::Ethernet,
+        wire_len: bytes.len() as u32,
+        interface: 0,
+        vlan: None,
+        continues: false,
+    }
+}
+
+fn outputs(json: bool) -> Outputs {
+    let json = json.then(|| JsonLines {
+        writer: Writer::start(std::io::sink(), WhenFull::Wait).unwrap(),
+        raw: true,
+    });
+    Outputs::new(Arc::new(Metrics::default()), json, "monitor".into())
+}
+
+fn allocations(json: bool, reorder: bool) -> (u64, u64) {
+    let mut frames = frames(20_000);
+    if reorder {
+        // Within each session: four sessions take turns.
+        for group in frames.chunks_exact_mut(16) {
+            group.swap(4, 8);
+        }
+    }
+    let pool = BufferPool::new(&CLASSES, false).unwrap();
+    let mut worker = Worker::new(Limits::default(), Ports::new(&[179]), outputs(json), pool);
+    let mut batch = Vec::with_capacity(256);
+    let mut feed = |worker: &mut Worker<View<'_>>, from: usize, to: usize| {
+        // The lifetime of the frames is that of the test.
+        for start in (from..to).step_by(256) {
+            for number in start..(start + 256).min(to) {
+                let bytes: &'static [u8] = frames[number].clone().leak();
+                batch.push(captured(bytes, number));
+            }
+            let count = measure(|| worker.batch(&mut batch)).count_total;
+            if count > 0 && start >= 10_000 {
+                return count;
+            }
+        }
+        0
+    };
+    // Sessions, buffers and hash tables come into being with the first frames.
+    feed(&mut worker, 0, 10_000);
+    let steady = feed(&mut worker, 10_000, 20_000);
+    (steady, worker.outputs.totals.messages.update)
+}
+
+#[test]
+fn counting_allocates_nothing() {
+    let (steady, updates) = allocations(false, false);
+    assert_eq!(updates, 20_000, "every frame was decoded");
+    assert_eq!(steady, 0, "allocations in a batch of the steady state");
+}
+
+#[test]
+fn writing_json_allocates_nothing() {
+    let (steady, updates) = allocations(true, false);
+    assert_eq!(updates, 20_000);
+    assert_eq!(steady, 0);
+}
+
+#[test]
+fn holding_frames_out_of_order_allocates_nothing() {
+    let (steady, updates) = allocations(false, true);
+    assert_eq!(updates, 20_000);
+    assert_eq!(steady, 0);
+}

@@ -1,0 +1,201 @@
+//! Real routers: what crosses the mirror must be what the routers themselves say they sent.
+#![cfg(feature = "capture")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::BufRead;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::Scratch;
+use support::net::{Live, allowed, run};
+
+/// A lab of this test's own; taken down when dropped.
+struct Lab {
+    id: String,
+}
+
+impl Lab {
+    fn script(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lab"));
+        command.args(args).env("LAB_ID", &self.id);
+        command
+    }
+
+    fn up() -> Self {
+        let lab = Self {
+            id: format!("t{}", std::process::id()),
+        };
+        run(&mut lab.script(&["up", "--hold"]));
+        lab
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = self.script(&["down"]).output();
+    }
+}
+
+/// Sender, receiver, AFI.
+type Table = (IpAddr, IpAddr, u64);
+/// Prefix with path identifier.
+type Path1 = (String, u64);
+
+/// The routes that each side has announced and not withdrawn, by the events.
+fn tables_on_the_wire(events: &Path) -> HashMap<Table, HashSet<Path1>> {
+    let mut tables: HashMap<Table, HashSet<Path1>> = HashMap::new();
+    let mut sessions: HashMap<(IpAddr, IpAddr), String> = HashMap::new();
+    let lines = std::io::BufReader::new(std::fs::File::open(events).unwrap()).lines();
+    for line in lines {
+        let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        if event["type"] != "UPDATE" {
+            continue;
+        }
+        let address = |field: &str| event[field].as_str().unwrap().parse::<IpAddr>().unwrap();
+        let (peer, local) = (address("peer"), address("local"));
+        let session = event["session"].as_str().unwrap();
+        if sessions
+            .insert((peer, local), session.into())
+            .is_some_and(|before| before != session)
+        {
+            // Another connection begins with an empty table (RFC 4271 §3.1).
+            tables.retain(|table, _| (table.0, table.1) != (peer, local));
+        }
+        for (list, announced) in [("withdrawals", false), ("announcements", true)] {
+            for group in event[list].as_array().into_iter().flatten() {
+                let table = tables
+                    .entry((peer, local, group["afi"].as_u64().unwrap()))
+                    .or_default();
+                for prefix in group["prefixes"].as_array().unwrap() {
+                    let path = match prefix.as_str() {
+                        Some(text) => (text.to_owned(), 0),
+                        None => (
+                            prefix["prefix"].as_str().unwrap().to_owned(),
+                            prefix["path_id"].as_u64().unwrap(),
+                        ),
+                    };
+                    if announced {
+                        table.insert(path);
+                    } else {
+                        table.remove(&path);
+                    }
+                }
+            }
+        }
+    }
+    tables
+}
+
+/// Addresses as everybody writes them.
+fn canonical(prefix: &str) -> String {
+    let (address, length) = prefix.trim().split_once('/').unwrap();
+    format!("{}/{length}", address.parse::<IpAddr>().unwrap())
+}
+
+/// A line of index.tsv: the table that a router tells.
+struct Told {
+    table: Table,
+    said: String,
+    file: PathBuf,
+}
+
+fn told(folder: &Path) -> Vec<Told> {
+    let index = std::fs::read_to_string(folder.join("index.tsv")).unwrap();
+    let rows = index
+        .lines()
+        .skip(1)
+        .map(|line| line.split('\t').collect::<Vec<_>>());
+    rows.map(|row| Told {
+        table: (
+            row[0].parse().unwrap(),
+            row[1].parse().unwrap(),
+            if row[2] == "ipv4" { 1 } else { 2 },
+        ),
+        said: row[4].into(),
+        file: folder.join(row[6]),
+    })
+    .collect()
+}
+
+#[test]
+fn the_routers_tables_are_what_crossed_the_wire() {
+    if !allowed() {
+        return;
+    }
+    for router in ["/usr/sbin/bird", "/usr/lib/frr/bgpd", "/usr/bin/gobgpd"] {
+        if !Path::new(router).exists() {
+            support::skip::skip(&format!("{router} is missing: scripts/setup --lab"));
+            return;
+        }
+    }
+    let scratch = Scratch::new("lab");
+    let lab = Lab::up();
+    let events = scratch.path("events.json");
+    let space = format!("bgptap-{}-mon", lab.id);
+    let live = Live::start(
+        &space,
+        "mon0",
+        &scratch,
+        &["--json", events.to_str().unwrap()],
+    );
+    run(&mut lab.script(&["go"]));
+    let folder = scratch.path("tables");
+    run(&mut lab.script(&["tables", folder.to_str().unwrap()]));
+    let summary = live.stop();
+    let log = std::fs::read_to_string(scratch.path("live.log")).unwrap();
+    assert!(
+        !log.contains("dropped"),
+        "the comparison needs every event: {log}"
+    );
+
+    for name in ["frames", "bytes"] {
+        assert_eq!(summary["unaccounted"][name], 0, "{summary}");
+    }
+    assert_eq!(summary["gaps"]["count"], 0, "{summary}");
+    assert_eq!(
+        summary["errors"],
+        serde_json::json!({}),
+        "routers that are well behaved"
+    );
+
+    let wire = tables_on_the_wire(&events);
+    let told = told(&folder);
+    let mut compared = 0;
+    let mut largest = 0;
+    for entry in &told {
+        let sent_told = told
+            .iter()
+            .any(|other| other.table == entry.table && other.said == "sent");
+        if entry.said == "received" && sent_told {
+            continue;
+        }
+        let empty = HashSet::new();
+        let seen: BTreeSet<String> = wire
+            .get(&entry.table)
+            .unwrap_or(&empty)
+            .iter()
+            .map(|(prefix, _)| canonical(prefix))
+            .collect();
+        let text = std::fs::read_to_string(&entry.file).unwrap();
+        let theirs: BTreeSet<String> = text.lines().map(canonical).collect();
+        let missing: Vec<_> = theirs.difference(&seen).take(5).collect();
+        let extra: Vec<_> = seen.difference(&theirs).take(5).collect();
+        assert!(
+            missing.is_empty() && extra.is_empty(),
+            "{:?} ({}): missing {missing:?}, extra {extra:?}, {} told, {} seen",
+            entry.table,
+            entry.said,
+            theirs.len(),
+            seen.len()
+        );
+        compared += 1;
+        largest = largest.max(theirs.len());
+    }
+    println!("{compared} tables equal, the largest of {largest} prefixes");
+    assert!(compared >= 10, "{compared} tables");
+    assert!(largest >= 100_000, "a table of {largest}");
+}
