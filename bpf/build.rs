@@ -1,62 +1,94 @@
-//! Compiles the steering program, plain and with kfuncs, and generates the Rust side of steer.h.
+//! Compiles `steer.bpf.c` twice, and mirrors `steer.h` in Rust.
+//!
+//! The headers of libbpf are those that `libbpf-cargo` brings along, so
+//! that `libbpf-dev` is not needed and cannot disagree with the loader.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use libbpf_cargo::SkeletonBuilder;
-use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::{env, fs};
 
-const SOURCE: &str = "steer.bpf.c";
-const HEADER: &str = "steer.h";
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rerun-if-changed={SOURCE}");
-    println!("cargo:rerun-if-changed={HEADER}");
+fn main() -> Result<()> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("abi.rs"), generate(&fs::read_to_string(HEADER)?)?)?;
-    compile(&out.join("steer_plain.o"), &[])?;
-    compile(&out.join("steer_kfuncs.o"), &["-DBGPTAP_KFUNCS"])
-}
+    println!("cargo:rerun-if-changed=steer.h");
+    println!("cargo:rerun-if-changed=steer.bpf.c");
+    println!("cargo:rerun-if-env-changed=CLANG");
 
-fn compile(object: &Path, defines: &[&str]) -> Result<(), Box<dyn Error>> {
-    // <linux/bpf.h> includes <asm/types.h>, which Debian and Ubuntu keep per architecture.
-    let arch = env::var("CARGO_CFG_TARGET_ARCH")?;
+    fs::write(out.join("abi.rs"), mirror(&fs::read_to_string("steer.h")?)?)?;
+
     let mut args = vec![
-        format!("-I/usr/include/{arch}-linux-gnu"),
         "-Wall".into(),
+        "-Wextra".into(),
         "-Werror".into(),
+        "-Wno-unused-parameter".into(),
     ];
-    args.extend(defines.iter().map(ToString::to_string));
-    SkeletonBuilder::new()
-        .source(SOURCE)
-        .obj(object)
-        .clang_args(args)
-        .build()
-        .map_err(|error| format!("compiling {SOURCE}: {error:#}\n  try: apt-get install clang libelf-dev linux-libc-dev").into())
+    if let Some(dir) = multiarch_include() {
+        args.push(format!("-I{}", dir.display()));
+    }
+    compile(&out.join("plain.bpf.o"), &args)?;
+    args.push("-DBGPTAP_KFUNCS".into());
+    compile(&out.join("kfuncs.bpf.o"), &args)
 }
 
-/// Constants from the `#define`s, names from the list of counters.
-fn generate(header: &str) -> Result<String, Box<dyn Error>> {
+/// The two objects have the same maps and symbols, so one loader serves both and
+/// no skeleton is generated.
+fn compile(object: &Path, args: &[String]) -> Result<()> {
+    let mut builder = SkeletonBuilder::new();
+    builder.source("steer.bpf.c").obj(object).clang_args(args);
+    if let Ok(clang) = env::var("CLANG") {
+        builder.clang(clang);
+    }
+    builder
+        .build()
+        .map_err(|e| format!("{e:#} (needs clang 11 or later with the BPF target)").into())
+}
+
+/// Debian keeps `asm/types.h` in a directory named after the host, which clang
+/// does not search when it compiles for another target.
+fn multiarch_include() -> Option<PathBuf> {
+    let arch = match env::var("CARGO_CFG_TARGET_ARCH").ok()?.as_str() {
+        "x86" => "i386".to_owned(),
+        "riscv64gc" => "riscv64".to_owned(),
+        other => other.to_owned(),
+    };
+    let guess = PathBuf::from(format!("/usr/include/{arch}-linux-gnu"));
+    if guess.is_dir() {
+        return Some(guess);
+    }
+    let told = Command::new("cc").arg("-print-multiarch").output().ok()?;
+    let triplet = String::from_utf8(told.stdout).ok()?;
+    let dir = Path::new("/usr/include").join(triplet.trim());
+    (!triplet.trim().is_empty() && dir.is_dir()).then_some(dir)
+}
+
+/// The constants of the header, and its counters in their order, as Rust.
+fn mirror(header: &str) -> Result<String> {
     let mut rust = String::from("// Generated from steer.h.\n");
-    for line in header.lines() {
-        let mut words = line.split_whitespace();
-        if let (Some("#define"), Some(name), Some(value), None) =
-            (words.next(), words.next(), words.next(), words.next())
-            && let Some(name) = name.strip_prefix("BGPTAP_")
-            && !name.contains('(')
-        {
-            rust += &format!("pub(crate) const {name}: u32 = {value};\n");
+    let mut counters = Vec::new();
+    for line in header.lines().map(str::trim) {
+        if let Some(define) = line.strip_prefix("#define BGPTAP_") {
+            let Some((name, value)) = define.split_once(char::is_whitespace) else {
+                continue; // the include guard
+            };
+            let value = value.trim();
+            writeln!(rust, "pub(crate) const {name}: u32 = {value};")?;
+        } else if let Some(rest) = line.strip_prefix("BGPTAP_COUNTER_") {
+            let name = rest.split(',').next().unwrap_or(rest);
+            counters.push(name.to_lowercase());
         }
     }
-    let names: Vec<&str> = header
-        .lines()
-        .filter_map(|line| line.trim_start().strip_prefix("X(")?.split(')').next())
-        .collect();
-    if names.first() != Some(&"seen") {
-        return Err("steer.h: the list of counters was not found".into());
+    if counters.is_empty() {
+        return Err("steer.h names no counters".into());
     }
-    rust += &format!(
-        "pub(crate) const COUNTERS: [&str; {}] = {names:?};\n",
-        names.len()
-    );
+    writeln!(
+        rust,
+        "pub(crate) const COUNTER_NAMES: [&str; {}] = {counters:?};",
+        counters.len()
+    )?;
     Ok(rust)
 }

@@ -1,56 +1,67 @@
-/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * What the steering program and user space agree on. It is written here once:
- * build.rs reads the #defines and the counter list and generates the Rust side.
+ * What the steering program and user space share: the layout of the metadata
+ * in front of each steered packet, and the order of the counters.
+ *
+ * This header is the only place where the two are written. build.rs reads the
+ * `#define BGPTAP_…` lines and the names of `enum bgptap_counter` and turns
+ * them into Rust; keep one definition per line and the values literal.
  */
 #ifndef BGPTAP_STEER_H
 #define BGPTAP_STEER_H
 
-/* Metadata right below a steered packet, in host byte order. */
-#define BGPTAP_META_MAGIC 0x42475054
-#define BGPTAP_META_VERSION 1
-#define BGPTAP_META_LENGTH 24
-/* flags */
-#define BGPTAP_META_HAS_HW_TIME 1
-#define BGPTAP_META_HAS_VLAN 2
+#include <linux/types.h>
 
+/* "BGPt" as bytes in memory on a little-endian machine. */
+#define BGPTAP_META_MAGIC 0x74504742
+#define BGPTAP_META_VERSION 1
+
+/* `vlan_tci` is valid: the packet carried a tag, in the frame or stripped by the NIC. */
+#define BGPTAP_META_VLAN 0x01
+
+/* Offsets and size of `struct bgptap_meta`; steer.bpf.c asserts that they hold. */
+#define BGPTAP_META_OFF_MAGIC 0
+#define BGPTAP_META_OFF_VERSION 4
+#define BGPTAP_META_OFF_FLAGS 5
+#define BGPTAP_META_OFF_VLAN_TCI 6
+#define BGPTAP_META_OFF_XDP_NS 8
+#define BGPTAP_META_OFF_HW_NS 16
+#define BGPTAP_META_LEN 24
+
+/*
+ * Lies directly below the first byte of the packet, in native byte order.
+ * The kernel limits XDP metadata to 32 bytes on older releases, in steps of 4.
+ */
 struct bgptap_meta {
 	__u32 magic;
 	__u8 version;
 	__u8 flags;
-	__u16 vlan_tci;
-	__u64 xdp_ns; /* CLOCK_TAI */
-	__u64 hw_ns;  /* the card's own clock */
+	__u16 vlan_tci; /* outermost tag: priority, DEI, VLAN id */
+	__u64 xdp_ns;   /* CLOCK_TAI when the program ran */
+	__u64 hw_ns;    /* clock of the NIC, 0 = absent */
 };
 
-/* Queues that can be served. */
+/* Ports are a bitmap in an array map: word = port / 64, bit = port % 64. */
+#define BGPTAP_PORT_WORDS 1024
+/* Upper bound of receive queues that one program serves. */
 #define BGPTAP_QUEUES_MAX 256
 
 /*
- * One counter for each way out of the program:
- * seen = redirected + no_socket + not_ip + not_tcp + other_port + fragment + truncated.
- * meta_failed counts steered packets that had no room for metadata, in addition.
+ * Every packet counts as `seen` and as exactly one reason up to `truncated`:
+ *   seen = redirected + no_socket + not_ip + not_tcp + other_port + fragment + truncated
+ * `meta_failed` comes on top: the packet was redirected, but without metadata.
  */
-#define BGPTAP_COUNTERS(X) \
-	X(seen) \
-	X(redirected) \
-	X(no_socket) \
-	X(not_ip) \
-	X(not_tcp) \
-	X(other_port) \
-	X(fragment) \
-	X(truncated) \
-	X(meta_failed)
-
 enum bgptap_counter {
-#define X(name) BGPTAP_COUNT_##name,
-	BGPTAP_COUNTERS(X)
-#undef X
-	BGPTAP_COUNTER_COUNT
-};
-
-struct bgptap_counters {
-	__u64 count[BGPTAP_COUNTER_COUNT];
+	BGPTAP_COUNTER_SEEN,
+	BGPTAP_COUNTER_REDIRECTED, /* handed to the AF_XDP socket of its queue */
+	BGPTAP_COUNTER_NO_SOCKET,  /* BGP, but no socket serves its queue */
+	BGPTAP_COUNTER_NOT_IP,     /* neither IPv4 nor IPv6 under at most two VLAN tags */
+	BGPTAP_COUNTER_NOT_TCP,    /* IP, but another protocol */
+	BGPTAP_COUNTER_OTHER_PORT, /* TCP, but neither port is one of BGP */
+	BGPTAP_COUNTER_FRAGMENT,   /* IP fragment that is not the first: has no ports */
+	BGPTAP_COUNTER_TRUNCATED,  /* a header ends early, is malformed, or the chain is too long */
+	BGPTAP_COUNTER_META_FAILED,
+	BGPTAP_COUNTERS,
 };
 
 #endif

@@ -75,25 +75,22 @@ fn allocations(json: bool, reorder: bool) -> (u64, u64) {
     }
     let pool = BufferPool::new(&CLASSES, false).unwrap();
     let mut worker = Worker::new(Limits::default(), Ports::new(&[179]), outputs(json), pool);
-    let mut batch = Vec::with_capacity(256);
-    let mut feed = |worker: &mut Worker<View<'_>>, from: usize, to: usize| {
-        // The lifetime of the frames is that of the test.
-        for start in (from..to).step_by(256) {
-            for number in start..(start + 256).min(to) {
-                let bytes: &'static [u8] = frames[number].clone().leak();
-                batch.push(captured(bytes, number));
-            }
-            let count = measure(|| worker.batch(&mut batch)).count_total;
-            if count > 0 && start >= 10_000 {
-                return count;
-            }
-        }
-        0
-    };
     // Sessions, buffers and hash tables come into being with the first frames.
-    feed(&mut worker, 0, 10_000);
-    let steady = feed(&mut worker, 10_000, 20_000);
+    feed(&mut worker, &frames[..10_000]);
+    let steady = feed(&mut worker, &frames[10_000..]);
     (steady, worker.outputs.totals.messages.update)
+}
+
+/// Allocations while the worker goes through the frames in batches.
+fn feed<'a>(worker: &mut Worker<View<'a>>, frames: &'a [Vec<u8>]) -> u64 {
+    let mut batch = Vec::with_capacity(256);
+    let mut allocations = 0;
+    for (start, group) in (0..).step_by(256).zip(frames.chunks(256)) {
+        let numbered = group.iter().zip(start..);
+        batch.extend(numbered.map(|(bytes, number)| captured(bytes, number)));
+        allocations += measure(|| worker.batch(&mut batch)).count_total;
+    }
+    allocations
 }
 
 #[test]

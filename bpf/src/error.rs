@@ -1,65 +1,121 @@
-//! What can go wrong before the program runs.
+//! What can go wrong when the program is loaded and attached.
 
-use std::io;
+use std::fs;
 
-/// A step that failed: what, on which interface, why, and what the kernel's verifier or libbpf said.
-#[derive(Debug, thiserror::Error)]
-#[error("{step} on {interface}: {cause}{}", detail(.log))]
+/// A step that failed, why, and what to do about it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{step}: {why}\n  try: {remedy}")]
 pub struct Error {
-    /// The step.
+    /// What sort of failure it is.
+    pub kind: ErrorKind,
+    /// The step that failed.
     pub step: &'static str,
-    /// The interface.
-    pub interface: String,
-    /// The cause.
-    pub cause: io::Error,
-    /// The last lines that libbpf printed about it.
-    pub log: String,
+    /// Why, as the kernel or libbpf put it.
+    pub why: String,
+    /// The command or change that mends it.
+    pub remedy: String,
 }
 
-fn detail(log: &str) -> String {
-    if log.is_empty() {
-        String::new()
-    } else {
-        format!(" ({log})")
-    }
+/// The sorts of failures that a caller may treat differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The process lacks a capability.
+    NoPrivilege,
+    /// There is no interface of that name.
+    NoSuchInterface,
+    /// Another XDP program is on the interface.
+    Occupied,
+    /// The kernel or the driver refused.
+    Kernel,
 }
+
+/// What loading, attaching and opening a socket take, by bit in the capability
+/// sets of `capabilities(7)`.
+const NEEDED: [(u32, &str); 3] = [(39, "CAP_BPF"), (12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON")];
+/// Stands in for CAP_BPF and CAP_PERFMON.
+const CAP_SYS_ADMIN: u32 = 21;
+const CAP_NET_ADMIN: u32 = 12;
 
 impl Error {
-    pub(crate) fn new(step: &'static str, interface: &str, cause: io::Error) -> Self {
+    /// A refusal by the kernel, which is lack of privilege if the capabilities
+    /// say so, whatever the errno (the verifier reports EACCES for its own rules too).
+    pub(crate) fn kernel(step: &'static str, why: impl Into<String>) -> Self {
+        let why = why.into();
+        let missing = fs::read_to_string("/proc/thread-self/status")
+            .ok()
+            .and_then(|status| missing_capabilities(&status))
+            .unwrap_or_default();
+        if missing.is_empty() {
+            return Self {
+                kind: ErrorKind::Kernel,
+                step,
+                why,
+                remedy: "Linux 6.1 or later with CONFIG_XDP_SOCKETS and CONFIG_BPF_SYSCALL, \
+                         and a driver with XDP or the mode skb"
+                    .into(),
+            };
+        }
         Self {
+            kind: ErrorKind::NoPrivilege,
             step,
-            interface: interface.to_owned(),
-            cause,
-            log: String::new(),
+            why: format!("{why} (the process lacks {})", missing.join(", ")),
+            remedy: "run it as root, or give it CAP_BPF CAP_NET_ADMIN CAP_PERFMON (and CAP_NET_RAW \
+                     for its sockets): setcap cap_bpf,cap_net_admin,cap_perfmon,cap_net_raw+ep BINARY"
+                .into(),
         }
     }
 
-    pub(crate) fn with_log(mut self, log: String) -> Self {
-        self.log = log;
-        self
+    pub(crate) fn no_such_interface(interface: &str) -> Self {
+        Self {
+            kind: ErrorKind::NoSuchInterface,
+            step: "look up the interface",
+            why: format!("there is no interface {interface:?} in this network namespace"),
+            remedy: "ip -br link show lists the interfaces".into(),
+        }
     }
 
-    /// What to do about it, as far as the error number tells.
-    #[must_use]
-    pub fn remedy(&self) -> String {
-        let interface = &self.interface;
-        match self.cause.raw_os_error() {
-            Some(libc::EPERM | libc::EACCES) => {
-                "run as root, or give the binary the capabilities: setcap cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon+ep bgptap".into()
-            }
-            Some(libc::ENODEV | libc::ENXIO) => {
-                format!("is {interface} spelt right? `ip link show` lists the interfaces")
-            }
-            Some(libc::EBUSY | libc::EEXIST) => format!(
-                "another XDP program is attached: see `ip -d link show dev {interface}`; if it may go: `ip link set dev {interface} xdp off`"
+    pub(crate) fn occupied(interface: &str, prog_id: Option<u32>) -> Self {
+        let why = match prog_id {
+            Some(id) => format!("XDP program {id} is already on {interface}"),
+            None => format!("another XDP program is already on {interface}"),
+        };
+        Self {
+            kind: ErrorKind::Occupied,
+            step: "attach the XDP program",
+            why,
+            remedy: format!(
+                "stop the process that uses it; if none does: ip link set dev {interface} xdp off"
             ),
-            Some(libc::EOPNOTSUPP) => {
-                "the driver has no XDP of this mode: leave --mode at auto, or use --mode skb".into()
-            }
-            Some(libc::ENOSYS | libc::EINVAL) => {
-                "the kernel may be too old or built without BPF: it needs 5.15 or later with CONFIG_BPF_SYSCALL and CONFIG_XDP_SOCKETS".into()
-            }
-            _ => "see the kernel's log: dmesg".into(),
         }
+    }
+}
+
+/// The needed capabilities that are not in the effective set of a `status` file of proc(5).
+fn missing_capabilities(status: &str) -> Option<Vec<&'static str>> {
+    let line = status.lines().find_map(|l| l.strip_prefix("CapEff:"))?;
+    let effective = u64::from_str_radix(line.trim(), 16).ok()?;
+    let has = |bit: u32| effective >> bit & 1 == 1;
+    let missing = NEEDED
+        .into_iter()
+        .filter(|&(bit, _)| !has(bit) && (bit == CAP_NET_ADMIN || !has(CAP_SYS_ADMIN)))
+        .map(|(_, name)| name);
+    Some(missing.collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::missing_capabilities;
+
+    #[test]
+    fn missing_capabilities_are_named() {
+        let none = missing_capabilities("Name:\tx\nCapEff:\t0000000000000000\n").unwrap();
+        assert_eq!(none, ["CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON"]);
+        let root = missing_capabilities("CapEff:\t000001ffffffffff\n").unwrap();
+        assert!(root.is_empty());
+        // An older container: CAP_SYS_ADMIN alone.
+        let admin = missing_capabilities("CapEff:\t0000000000200000\n").unwrap();
+        assert_eq!(admin, ["CAP_NET_ADMIN"]);
+        assert_eq!(missing_capabilities("CapEff: no number"), None);
     }
 }

@@ -1,42 +1,66 @@
-//! The steering programs of bgptap: XDP in C, compiled at build time, with safe handles.
+//! The steering programs of bgptap: XDP that sends BGP to AF_XDP sockets.
 //!
-//! [`Steering::attach`] loads the best variant that the kernel and the driver take and attaches it
-//! by a link, so that the program leaves the interface when the process ends, however it ends.
+//! [`Attached::load`] puts the program on an interface, [`Attached::insert_socket`]
+//! adds the socket of each receive queue. From then on a packet from or to a port
+//! of BGP arrives at the socket of its queue, with [`Meta`] in the [`META_LEN`]
+//! bytes below it; everything else stays with the host, or is dropped. What
+//! happened to how many packets is in [`Counters`].
+//!
+//! ```no_run
+//! use bgptap_bpf::{Attached, Options};
+//! # fn sockets() -> Vec<std::os::fd::OwnedFd> { Vec::new() }
+//!
+//! let attached = Attached::load("eth1", &Options::default())?;
+//! for (queue, socket) in (0..).zip(sockets()) {
+//!     attached.insert_socket(queue, std::os::fd::AsFd::as_fd(&socket))?;
+//! }
+//! println!("{:?}", attached.counters()?);
+//! # Ok::<(), bgptap_bpf::Error>(())
+//! ```
 
+mod abi;
 mod attach;
-mod counters;
 mod error;
-mod meta;
+mod log;
+mod program;
 mod promiscuous;
 
-#[doc(hidden)]
-pub use attach::load_plain;
-pub use attach::{Mode, Options, Steering, occupant, refuse_occupied};
-pub use counters::Counters;
-pub use error::Error;
-pub use meta::{META_LENGTH, Meta};
+pub use abi::{Counters, META_LEN, Meta};
+pub use attach::{Attached, occupant, refuse_occupied};
+pub use error::{Error, ErrorKind};
+pub use program::{Steering, Verdict};
 pub use promiscuous::Promiscuous;
 
-/// Queues of one interface that can be served.
-pub const QUEUES_MAX: u32 = abi::QUEUES_MAX;
-
-#[allow(dead_code, clippy::unreadable_literal)]
-mod abi {
-    include!(concat!(env!("OUT_DIR"), "/abi.rs"));
+/// What the steering program looks for, and how it is attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// TCP ports of BGP; a packet is steered if its source or destination port is one.
+    pub ports: Vec<u16>,
+    /// Drop what is not steered, for interfaces that only a mirror port feeds.
+    /// Otherwise the host gets it as if no program were there.
+    pub drop_foreign: bool,
+    /// Where in the receive path the program runs.
+    pub mode: Mode,
 }
 
-/// The index of an interface.
-///
-/// # Errors
-/// There is no such interface.
-pub fn interface_index(interface: &str) -> Result<u32, Error> {
-    let failed = |cause| Error::new("finding the interface", interface, cause);
-    let name = std::ffi::CString::new(interface)
-        .map_err(|_| failed(std::io::ErrorKind::InvalidInput.into()))?;
-    // SAFETY: `name` is a NUL-terminated string that lives through the call.
-    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-    if index == 0 {
-        return Err(failed(std::io::Error::last_os_error()));
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            ports: vec![179],
+            drop_foreign: false,
+            mode: Mode::Auto,
+        }
     }
-    Ok(index)
+}
+
+/// Where in the receive path the program runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Native if the driver can, otherwise SKB.
+    #[default]
+    Auto,
+    /// In the driver, before the kernel allocates anything for the packet.
+    Native,
+    /// Generic: after the kernel has built an skb; slow, but works with every driver.
+    Skb,
 }

@@ -1,6 +1,6 @@
 //! What became of the frames of one interface, on their way to user space.
 
-use bgptap_bpf::Steering;
+use bgptap_bpf::Attached;
 use bgptap_umem::xsk::{KernelDrops, Socket};
 use std::collections::BTreeMap;
 
@@ -22,14 +22,15 @@ pub struct InterfaceCounts {
 
 impl InterfaceCounts {
     pub(super) fn gather<'s, 'p: 's>(
-        steering: &Steering,
+        steering: &Attached,
         sockets: impl Iterator<Item = &'s Socket<'p>>,
     ) -> Self {
         let mut counts = Self::default();
         if let Ok(counters) = steering.counters() {
-            counts.seen = counters.seen();
-            counts.redirected = counters.redirected();
-            counts.other = counters.other().collect();
+            counts.seen = counters.seen;
+            counts.redirected = counters.redirected;
+            counts.other = counters.other().into_iter().collect();
+            counts.other.insert("no_socket", counters.no_socket);
         }
         for socket in sockets {
             counts.received += socket.received();

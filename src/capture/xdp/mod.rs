@@ -10,10 +10,12 @@ pub use options::{Options, plan};
 
 use crate::capture::{Captured, Frame, Interrupted, LinkType, Polled, Source, Stamp, StampSource};
 use crate::error::SetupError;
-use bgptap_bpf::{META_LENGTH, Meta, Promiscuous, Steering};
+use bgptap_bpf::{Attached, META_LEN, Meta, Promiscuous};
 use bgptap_umem::xsk::{self, FramePool, Socket};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// The id in a VLAN tag's control information (IEEE 802.1Q §9.6).
+const VLAN_ID: u16 = 0x0fff;
 /// Frames taken from one socket before the next one has its turn.
 const PER_SOCKET: usize = 1024;
 
@@ -25,7 +27,7 @@ impl Frame for xsk::Frame<'_> {
 
 /// One interface with its program.
 struct Interface {
-    steering: Steering,
+    steering: Attached,
     // Held for as long as the capture runs.
     _promiscuous: Promiscuous,
 }
@@ -70,11 +72,16 @@ impl<'p> XdpSource<'p> {
         name: &str,
     ) -> Result<(), SetupError> {
         queues::check_up(name)?;
-        bgptap_bpf::refuse_occupied(name).map_err(|error| bpf_error(&error))?;
+        bgptap_bpf::refuse_occupied(name).map_err(|error| bpf_error(name, error))?;
         if !options.force {
             host::refuse_bgp(name, &options.ports)?;
         }
-        let promiscuous = Promiscuous::enter(name).map_err(|error| bpf_error(&error))?;
+        let promiscuous = Promiscuous::enter(name).map_err(|error| SetupError::Interface {
+            interface: name.to_owned(),
+            what: "setting promiscuous mode",
+            why: error.to_string(),
+            remedy: "run as root, or grant CAP_NET_RAW".into(),
+        })?;
         let first = self.sockets.len();
         for queue in 0..queues::count(name) {
             let socket = Socket::open(pool, name, queue, &options.socket())
@@ -83,11 +90,11 @@ impl<'p> XdpSource<'p> {
             self.owners.push(number);
         }
         let steering =
-            Steering::attach(name, &options.steering()).map_err(|error| bpf_error(&error))?;
+            Attached::load(name, &options.steering()).map_err(|error| bpf_error(name, error))?;
         for socket in &self.sockets[first..] {
             steering
                 .insert_socket(socket.queue(), socket.fd())
-                .map_err(|error| bpf_error(&error))?;
+                .map_err(|error| bpf_error(name, error))?;
         }
         self.interfaces.push(Interface {
             steering,
@@ -111,8 +118,8 @@ impl<'p> XdpSource<'p> {
                 |yes: bool, this: &'static str, that: &'static str| if yes { this } else { that };
             format!(
                 "{name}: XDP {} ({}), {}, {}, {} queue(s)",
-                word(interface.steering.is_native(), "native", "skb"),
-                word(interface.steering.has_kfuncs(), "with kfuncs", "plain"),
+                word(interface.steering.native(), "native", "skb"),
+                word(interface.steering.kfuncs(), "with kfuncs", "plain"),
                 word(all(Socket::is_zero_copy), "zero-copy", "copy"),
                 word(
                     all(Socket::is_multi_buffer),
@@ -137,11 +144,9 @@ impl<'p> XdpSource<'p> {
     /// # Errors
     /// A program could not be taken off.
     pub fn stop_steering(&self) -> Result<(), SetupError> {
-        for interface in &self.interfaces {
-            interface
-                .steering
-                .detach()
-                .map_err(|error| bpf_error(&error))?;
+        for (interface, name) in self.interfaces.iter().zip(&self.names) {
+            let detached = interface.steering.detach();
+            detached.map_err(|error| bpf_error(name, error))?;
         }
         Ok(())
     }
@@ -163,7 +168,7 @@ fn captured(
     tai_offset_ns: i64,
     now_ns: u64,
 ) -> Captured<xsk::Frame<'_>> {
-    let meta = Meta::parse(frame.metadata(META_LENGTH));
+    let meta = Meta::parse(frame.metadata(META_LEN));
     let ns = meta.map_or(now_ns, |meta| {
         meta.xdp_ns.saturating_add_signed(-tai_offset_ns)
     });
@@ -177,7 +182,7 @@ fn captured(
         link: LinkType::Ethernet,
         wire_len,
         interface,
-        vlan: meta.and_then(|meta| meta.vlan),
+        vlan: meta.and_then(|meta| meta.vlan).map(|tci| tci & VLAN_ID),
         continues,
     }
 }
@@ -242,17 +247,12 @@ fn realtime_ns() -> u64 {
         })
 }
 
-fn bpf_error(error: &bgptap_bpf::Error) -> SetupError {
-    let why = if error.log.is_empty() {
-        error.cause.to_string()
-    } else {
-        format!("{} ({})", error.cause, error.log)
-    };
+fn bpf_error(interface: &str, error: bgptap_bpf::Error) -> SetupError {
     SetupError::Interface {
-        interface: error.interface.clone(),
+        interface: interface.to_owned(),
         what: error.step,
-        why,
-        remedy: error.remedy(),
+        why: error.why,
+        remedy: error.remedy,
     }
 }
 

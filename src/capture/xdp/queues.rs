@@ -3,6 +3,9 @@
 use crate::error::SetupError;
 use std::path::{Path, PathBuf};
 
+/// As many as the program's map of sockets has room for.
+const QUEUES_MAX: u32 = 256;
+
 /// Receive queues of an interface.
 pub(super) fn count(interface: &str) -> u32 {
     let queues = std::fs::read_dir(folder(interface).join("queues")).map_or(1, |entries| {
@@ -11,9 +14,7 @@ pub(super) fn count(interface: &str) -> u32 {
             .filter(|name| name.to_string_lossy().starts_with("rx-"))
             .count()
     });
-    u32::try_from(queues)
-        .unwrap_or(1)
-        .clamp(1, bgptap_bpf::QUEUES_MAX)
+    u32::try_from(queues).unwrap_or(1).clamp(1, QUEUES_MAX)
 }
 
 /// Refuses an interface that is not there or not up: nothing would ever arrive.

@@ -1,0 +1,188 @@
+//! The program in the kernel, with its maps; not yet on an interface.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use libbpf_rs::{MapCore, MapFlags, MapImpl, Object, ObjectBuilder, OpenObject, ProgramInput};
+
+use crate::abi::{PORT_WORDS, QUEUES_MAX};
+use crate::log::captured;
+use crate::{Counters, Error, Options};
+
+const PLAIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plain.bpf.o"));
+const KFUNCS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kfuncs.bpf.o"));
+
+const PROGRAM: &str = "bgptap_steer";
+const XDP_DROP: u32 = 1;
+const XDP_PASS: u32 = 2;
+
+/// The steering program, verified and loaded.
+///
+/// By itself it does nothing: [`Attached`](crate::Attached) puts it on an
+/// interface, [`test_run`](Self::test_run) shows what it does with one packet.
+#[derive(Debug)]
+pub struct Steering {
+    object: Object,
+}
+
+/// What became of a packet in [`Steering::test_run`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// `enum xdp_action` of the kernel: 1 drop, 2 pass, 4 redirect.
+    pub action: u32,
+    /// The packet afterwards, with its metadata in front.
+    pub packet: Vec<u8>,
+}
+
+impl Steering {
+    /// Loads the variant without kfuncs, which runs on every interface and in every mode.
+    ///
+    /// # Errors
+    /// If the kernel refuses the program, or the process lacks capabilities.
+    pub fn plain(options: &Options) -> Result<Self, Error> {
+        Self::load(PLAIN, options, None)
+    }
+
+    /// Loads the variant that asks the driver of one interface for its
+    /// timestamps. It can only be attached there, in native mode.
+    pub(crate) fn with_kfuncs(options: &Options, ifindex: u32) -> Result<Self, Error> {
+        Self::load(KFUNCS, options, Some(ifindex))
+    }
+
+    fn load(elf: &[u8], options: &Options, device: Option<u32>) -> Result<Self, Error> {
+        const STEP: &str = "load the XDP program";
+        let (loaded, log) = captured(|| -> libbpf_rs::Result<Object> {
+            let mut open = ObjectBuilder::default().name("bgptap")?.open_memory(elf)?;
+            set_policy(&mut open, options.drop_foreign)?;
+            if let Some(ifindex) = device {
+                bind_to_device(&mut open, ifindex);
+            }
+            open.load()
+        });
+        let object = loaded.map_err(|e| Error::kernel(STEP, with_log(&e, &log)))?;
+        let steering = Self { object };
+        steering.set_ports(&options.ports)?;
+        Ok(steering)
+    }
+
+    fn set_ports(&self, ports: &[u16]) -> Result<(), Error> {
+        let mut words = [0u64; PORT_WORDS as usize];
+        for &port in ports {
+            if let Some(word) = words.get_mut(usize::from(port / 64)) {
+                *word |= 1 << (port % 64);
+            }
+        }
+        let map = self.map("ports")?;
+        for (index, word) in (0u32..).zip(words).filter(|&(_, word)| word != 0) {
+            map.update(&index.to_ne_bytes(), &word.to_ne_bytes(), MapFlags::ANY)
+                .map_err(|e| Error::kernel("write the BGP ports", format!("{e:#}")))?;
+        }
+        Ok(())
+    }
+
+    /// Lets the AF_XDP socket `fd`, bound to `queue`, receive the BGP of that queue.
+    ///
+    /// The kernel takes the socket out of the map when it is closed.
+    ///
+    /// # Errors
+    /// If the queue is beyond the map, or `fd` no AF_XDP socket with rings.
+    pub fn insert_socket(&self, queue: u32, fd: BorrowedFd<'_>) -> Result<(), Error> {
+        const STEP: &str = "insert a socket into the XSKMAP";
+        if queue >= QUEUES_MAX {
+            let why = format!("queue {queue} is beyond the {QUEUES_MAX} queues of the map");
+            return Err(Error {
+                remedy: "reduce the queues of the interface: ethtool -L IF combined N".into(),
+                ..Error::kernel(STEP, why)
+            });
+        }
+        let value = fd.as_raw_fd().to_ne_bytes();
+        self.map("xsks")?
+            .update(&queue.to_ne_bytes(), &value, MapFlags::ANY)
+            .map_err(|e| Error::kernel(STEP, format!("queue {queue}: {e:#}")))
+    }
+
+    /// What the program counted since it was loaded, summed over all CPUs.
+    ///
+    /// # Errors
+    /// If the kernel refuses to read the map.
+    pub fn counters(&self) -> Result<Counters, Error> {
+        const STEP: &str = "read the counters";
+        let rows = self
+            .map("counts")?
+            .lookup_percpu(&0u32.to_ne_bytes(), MapFlags::ANY)
+            .map_err(|e| Error::kernel(STEP, format!("{e:#}")))?;
+        let mut counters = Counters::default();
+        for row in rows.iter().flatten() {
+            counters.add_cpu(row);
+        }
+        Ok(counters)
+    }
+
+    /// Runs the program on one packet of at least 14 bytes, as if it came in on queue 0.
+    ///
+    /// # Errors
+    /// If the kernel refuses, as it does for a program that is bound to a device.
+    pub fn test_run(&self, packet: &[u8]) -> Result<Verdict, Error> {
+        const STEP: &str = "run the XDP program on a packet";
+        let mut out = vec![0; packet.len() + crate::META_LEN];
+        let program = self.program(STEP)?;
+        let output = program
+            .test_run(ProgramInput {
+                data_in: Some(packet),
+                data_out: Some(&mut out),
+                ..Default::default()
+            })
+            .map_err(|e| Error::kernel(STEP, format!("{e:#}")))?;
+        Ok(Verdict {
+            action: output.return_value,
+            packet: output.data.map(|d| d.to_vec()).unwrap_or_default(),
+        })
+    }
+
+    /// Calls `with` with the program's file descriptor.
+    pub(crate) fn with_fd<T>(
+        &self,
+        step: &'static str,
+        with: impl FnOnce(BorrowedFd<'_>) -> T,
+    ) -> Result<T, Error> {
+        Ok(with(self.program(step)?.as_fd()))
+    }
+
+    fn program(&self, step: &'static str) -> Result<libbpf_rs::ProgramMut<'_>, Error> {
+        self.object
+            .progs_mut()
+            .find(|p| p.name() == PROGRAM)
+            .ok_or_else(|| Error::kernel(step, "the object has no such program"))
+    }
+
+    fn map(&self, name: &'static str) -> Result<MapImpl<'_>, Error> {
+        self.object
+            .maps()
+            .find(|m| m.name() == name)
+            .ok_or_else(|| Error::kernel("find a map", format!("the object has no {name}")))
+    }
+}
+
+/// `foreign_action` is the only constant of the program, and so all of its `.rodata`.
+fn set_policy(open: &mut OpenObject, drop_foreign: bool) -> libbpf_rs::Result<()> {
+    let action = if drop_foreign { XDP_DROP } else { XDP_PASS };
+    open.maps_mut()
+        .find(|m| m.name().to_string_lossy().ends_with(".rodata"))
+        .ok_or_else(|| libbpf_rs::Error::from_raw_os_error(libc::ENOENT))?
+        .set_initial_value(&action.to_ne_bytes())
+}
+
+fn bind_to_device(open: &mut OpenObject, ifindex: u32) {
+    for mut program in open.progs_mut() {
+        program.set_ifindex(ifindex);
+        program.set_flags(libbpf_sys::BPF_F_XDP_DEV_BOUND_ONLY | libbpf_sys::BPF_F_XDP_HAS_FRAGS);
+    }
+}
+
+/// The error and, where libbpf had more to say, the end of its log.
+fn with_log(error: &libbpf_rs::Error, log: &str) -> String {
+    if log.is_empty() {
+        format!("{error:#}")
+    } else {
+        format!("{error:#}: {log}")
+    }
+}

@@ -1,0 +1,9 @@
+//! The steering program in the kernel: what it does with crafted packets, and
+//! how it goes on and off an interface. Needs root.
+
+#![allow(clippy::unwrap_used)]
+
+mod live;
+mod machine;
+mod packet;
+mod verdicts;
