@@ -162,13 +162,14 @@ impl<'p> XdpSource<'p> {
 }
 
 fn captured(
-    frame: xsk::Frame<'_>,
+    mut frame: xsk::Frame<'_>,
     continues: bool,
     interface: u16,
     tai_offset_ns: i64,
     now_ns: u64,
 ) -> Captured<xsk::Frame<'_>> {
-    let meta = Meta::parse(frame.metadata(META_LEN));
+    let below = frame.take_metadata::<META_LEN>();
+    let meta = below.and_then(|bytes| Meta::parse(&bytes));
     let ns = meta.map_or(now_ns, |meta| {
         meta.xdp_ns.saturating_add_signed(-tai_offset_ns)
     });

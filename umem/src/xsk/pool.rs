@@ -216,19 +216,23 @@ impl Frame<'_> {
         }
     }
 
-    /// The `length` bytes right below the packet, where an XDP program leaves its metadata.
-    /// Empty if the frame does not have so many.
-    #[must_use]
-    pub fn metadata(&self, length: usize) -> &[u8] {
-        let within = self.descriptor.addr() % FRAME_SIZE as usize;
-        if within < length {
-            return &[];
+    /// Takes the `N` bytes right below the packet, where an XDP program leaves its metadata, and
+    /// wipes them: if the program has no room for metadata the next time this slot is used,
+    /// the old ones must not be taken for new. `None` if the frame does not have so many.
+    pub fn take_metadata<const N: usize>(&mut self) -> Option<[u8; N]> {
+        if self.descriptor.addr() % (FRAME_SIZE as usize) < N {
+            return None;
         }
-        let start = self.as_ref().as_ptr().wrapping_sub(length);
-        // SAFETY: `within` bytes of the same frame lie below the packet, so the `length` bytes do.
-        // The kernel has written the frame before it put the descriptor into the RX ring and does
-        // not touch it again until it is given back, which takes this `Frame` being dropped.
-        unsafe { std::slice::from_raw_parts(start, length) }
+        let start = self
+            .as_ref()
+            .as_ptr()
+            .wrapping_sub(N)
+            .cast_mut()
+            .cast::<[u8; N]>();
+        // SAFETY: at least `N` bytes of the same frame lie below the packet, within the UMEM's own
+        // mapping. While this `Frame` lives neither the kernel nor anybody else touches the frame, and
+        // `&mut self` excludes slices of it. A byte array has no alignment to keep.
+        Some(unsafe { start.replace([0; N]) })
     }
 
     /// The packet goes on in the next frame of the batch.
