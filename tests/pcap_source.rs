@@ -549,6 +549,35 @@ fn progress_reaches_the_total() {
     assert_eq!(pipe.progress(), (whole.len() as u64, None));
 }
 
+/// Once a file is open and its batch has grown, reading frames of a mapping allocates nothing.
+#[test]
+fn mapped_frames_cost_no_allocation() {
+    let scratch = Scratch::new("allocations");
+    let all = frames(2000);
+    let files = [
+        scratch.write("pcap", &encode::pcap(&all, Order::Little, true)),
+        scratch.write(
+            "pcapng",
+            &encode::pcapng(&all, Order::Big, PacketBlock::Commented),
+        ),
+    ];
+    let mut source = PcapSource::open(&files).unwrap();
+    let mut batch = Vec::with_capacity(BATCH_FRAMES);
+    source.poll(&mut batch, Duration::ZERO).unwrap();
+    let mut read = batch.len();
+    let counted = allocation_counter::measure(|| {
+        loop {
+            batch.clear();
+            if source.poll(&mut batch, Duration::ZERO).unwrap() == Polled::End {
+                break;
+            }
+            read += batch.len();
+        }
+    });
+    assert_eq!(read, 2 * all.len());
+    assert_eq!(counted.count_total, 0);
+}
+
 /// A frame kept for long does not keep its chunk, and says the same as before.
 #[test]
 fn held_frames_leave_their_chunk() {

@@ -5,7 +5,8 @@
 //! link           other link types as Ethernet
 //! rewrite        new addresses in each further loop
 //! pace           when each frame is due
-//! sink           the interface
+//! sink           what takes frames: an interface, or a test
+//! interface      an AF_XDP transmit ring
 //! ```
 //!
 //! Nothing that is not sent goes unsaid: [`Report::not_sent`] counts it by reason.
@@ -18,11 +19,15 @@ use crate::capture::pcap::{PcapFrame, PcapSource, STDIN};
 use crate::capture::{Captured, Interrupted, LinkType, Polled, Source};
 use crate::error::SetupError;
 
+#[cfg(feature = "capture")]
+mod interface;
 mod link;
 mod pace;
 mod rewrite;
 mod sink;
 
+#[cfg(feature = "capture")]
+pub use interface::Interface;
 use pace::Schedule;
 pub use pace::{Clock, Pace, PaceError, SystemClock};
 pub use sink::{FrameSink, Refused};

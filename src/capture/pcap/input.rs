@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use bgptap_umem::mapped::MappedFile;
 use bytes::Bytes;
 
 use super::decompress::{Compression, Counted, MAGIC_LEN};
@@ -55,11 +56,11 @@ impl Input {
             return Self::stream(path, file, None);
         }
         let magic = read_magic(&mut file).map_err(failed)?;
-        file.rewind().map_err(failed)?;
         if Compression::of(&magic) != Compression::None {
+            file.rewind().map_err(failed)?;
             return Self::stream(path, file, Some(metadata.len()));
         }
-        let bytes = map(&file).map_err(failed)?;
+        let bytes = Bytes::from_owner(MappedFile::open(path).map_err(failed)?);
         let length = bytes.len() as u64;
         Self::recognise(path, Window::whole(bytes), Progress::Mapped(length))
     }
@@ -146,14 +147,6 @@ impl Input {
             Format::Ng(reader) => reader.unreadable(),
         }
     }
-}
-
-/// The bytes of a file that does not fit any stream.
-fn map(file: &File) -> io::Result<Bytes> {
-    let mut bytes = Vec::new();
-    let mut file = file;
-    file.read_to_end(&mut bytes)?;
-    Ok(Bytes::from(bytes))
 }
 
 /// The first bytes of an input, fewer if it is shorter.
