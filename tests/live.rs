@@ -147,6 +147,40 @@ fn an_occupied_or_missing_interface_is_refused_with_a_remedy() {
     assert!(text.contains("ip link set dev wire0 up"), "{text}");
 }
 
+/// A jumbo frame takes several slots of the UMEM: its payload is one run of bytes all the same.
+#[test]
+fn jumbo_frames_arrive_whole() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("jumbo"));
+    for (space, interface) in [(&net.mon, TAP), (&net.wire, WIRE)] {
+        net::run(Command::new("ip").args(["-n", space, "link", "set", interface, "mtu", "9000"]));
+    }
+    let live = Live::start(&net.mon, TAP, &scratch, &[]);
+    assert!(live.log().contains("multi-buffer"), "{}", live.log());
+    // 170 UPDATEs of 48 bytes in one segment, sent by a packet socket: AF_XDP's own ring has shorter slots.
+    let script = r#"
+import socket, struct
+update = bytes([0xff]*16) + bytes([0,48,2, 0,0, 0,20, 0x40,1,1,0, 0x40,2,6,2,1,0,0,0xfd,0xe8, 0x40,3,4,192,0,2,1, 32,10,0,0,1])
+payload = update * 170
+tcp = struct.pack("!HHIIBBHHH", 40000, 179, 1000, 1, 0x50, 0x18, 65535, 0, 0)
+ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 1, 0x4000, 64, 6, 0, bytes([192,0,2,1]), bytes([192,0,2,2]))
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("wire0", 0))
+assert s.send(bytes([2,0,0,0,0,1, 2,0,0,0,0,2, 8,0]) + ip + tcp + payload) == 54 + len(payload)
+"#;
+    let mut send = Command::new("ip");
+    net::run(send.args(["netns", "exec", &net.wire, "python3", "-c", script]));
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let summary = live.stop();
+    assert_eq!(summary["frames"]["redirected"], 1, "{summary}");
+    assert_eq!(summary["frames"]["received"], 1, "{summary}");
+    assert_eq!(summary["messages"]["UPDATE"], 170, "{summary}");
+    assert_eq!(summary["unaccounted"]["frames"], 0);
+    assert_eq!(summary["unaccounted"]["bytes"], 0);
+}
+
 /// A million frames, one UPDATE in each, at a rate that must lose nothing and at the sender's top rate.
 #[test]
 fn a_million_frames_are_accounted_for_to_the_last() {

@@ -105,7 +105,7 @@ fn stop_after(duration: Duration, stop: &Arc<AtomicBool>) {
     });
 }
 
-fn fill_snapshot(source: &XdpSource<'_>, gauges: &Gauges, snapshot: &mut Snapshot) {
+fn fill_snapshot(source: &mut XdpSource<'_>, gauges: &Gauges, snapshot: &mut Snapshot) {
     snapshot.frames.clear();
     for (name, counts) in source.counts() {
         let mut outcomes = vec![
@@ -117,6 +117,13 @@ fn fill_snapshot(source: &XdpSource<'_>, gauges: &Gauges, snapshot: &mut Snapsho
         outcomes.extend(counts.drops);
         snapshot.frames.push((name.to_owned(), outcomes));
     }
+    snapshot.frame_states = vec![
+        ("free", gauges.free.into()),
+        ("given", gauges.given.into()),
+        ("batch", gauges.batch.into()),
+        ("held", gauges.held.into()),
+        ("rx_ring", source.pending()),
+    ];
     snapshot.pools.push(Pool {
         name: "umem".into(),
         utilisation: f64::from(gauges.batch + gauges.held) / f64::from(gauges.total),

@@ -37,7 +37,7 @@ pub struct FrameCounts {
     pub received: u64,
     /// Frames by the reason for which no segment was found in them.
     pub skipped: [u64; Skip::COUNT],
-    /// Frames that held a segment (or a further part of one).
+    /// Frames that held a segment.
     pub segments: u64,
     /// Segments of connections that there was no room for.
     pub refused: u64,
@@ -193,7 +193,9 @@ impl<F: Frame> Worker<F> {
     }
 
     fn frame(&mut self, captured: Captured<F>) {
-        self.frames.received += 1;
+        // The further parts of a frame are not frames of their own.
+        let whole = u64::from(self.partial.is_none());
+        self.frames.received += whole;
         let Captured {
             frame,
             stamp,
@@ -213,7 +215,7 @@ impl<F: Frame> Worker<F> {
                     }
                     let (key, direction) = Key::of(&segment);
                     let Some(index) = self.connection(key, direction, &segment, stamp) else {
-                        self.frames.segments += 1;
+                        self.frames.segments += whole;
                         return;
                     };
                     (index, direction, segment)
@@ -224,7 +226,7 @@ impl<F: Frame> Worker<F> {
                 }
             },
         };
-        self.frames.segments += 1;
+        self.frames.segments += whole;
         self.deliver(index, direction, frame, &segment, stamp);
         if continues {
             self.partial = Some((index, direction, segment));

@@ -138,6 +138,14 @@ impl<'p> XdpSource<'p> {
             .map(|(socket, _)| socket)
     }
 
+    /// Frames waiting in the RX rings.
+    pub fn pending(&mut self) -> u64 {
+        self.sockets
+            .iter_mut()
+            .map(|socket| u64::from(socket.pending()))
+            .sum()
+    }
+
     /// Takes the programs off; what was steered until then is still in the rings: poll on
     /// until nothing comes.
     ///

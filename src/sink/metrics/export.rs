@@ -66,6 +66,15 @@ fn encode_frames(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::R
         snapshot.frames_held,
     )?;
     let mut family = encoder.encode_descriptor(
+        "bgptap_pool_frames",
+        "Frames of the UMEM by where they are",
+        None,
+        MetricType::Gauge,
+    )?;
+    for (state, count) in &snapshot.frame_states {
+        encode_gauge(&mut family, &vec![("state", (*state).to_owned())], *count)?;
+    }
+    let mut family = encoder.encode_descriptor(
         "bgptap_pool_utilisation_ratio",
         "Share of a pool in use, 0 to 1",
         None,
@@ -305,6 +314,7 @@ mod tests {
         metrics.publish(&Snapshot {
             frames: vec![("mon0".into(), vec![("seen", 9)])],
             frames_held: 3,
+            frame_states: vec![("free", 4)],
             pools: vec![Pool {
                 name: "umem".into(),
                 utilisation: 0.5,
@@ -326,6 +336,7 @@ mod tests {
             format!(r#"bgptap_gaps_total{{{session}}} 0"#),
             r#"bgptap_frames_total{interface="mon0",outcome="seen"} 9"#.into(),
             "bgptap_frames_held 3".into(),
+            r#"bgptap_pool_frames{state="free"} 4"#.into(),
             r#"bgptap_pool_utilisation_ratio{pool="umem"} 0.5"#.into(),
             r#"bgptap_output_dropped_total{output="json",reason="queue_full"} 2"#.into(),
             r#"bgptap_output_queue_ratio{output="json"} 0.25"#.into(),

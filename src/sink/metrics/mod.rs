@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub frames: Vec<(String, Vec<(&'static str, u64)>)>,
     /// Frames held out of order now.
     pub frames_held: u64,
+    /// Frames of the UMEM and of its rings by where they are.
+    pub frame_states: Vec<(&'static str, u64)>,
     /// Pools.
     pub pools: Vec<Pool>,
     /// Outputs that can lose events.

@@ -145,6 +145,8 @@ impl<'p> Socket<'p> {
             for descriptor in &self.scratch[..count] {
                 let frame = self.pool.received(*descriptor);
                 let continues = frame.continues();
+                // A packet in several frames counts once.
+                self.received += u64::from(!continues);
                 take(frame, continues);
             }
             taken += count;
@@ -152,11 +154,10 @@ impl<'p> Socket<'p> {
                 break;
             }
         }
-        self.received += taken as u64;
         taken
     }
 
-    /// Frames taken so far.
+    /// Packets taken so far; one may take several frames.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.received
