@@ -147,6 +147,25 @@ fn an_occupied_or_missing_interface_is_refused_with_a_remedy() {
     assert!(text.contains("ip link set dev wire0 up"), "{text}");
 }
 
+#[test]
+fn an_interface_that_goes_away_ends_the_capture_with_a_word() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("gone"));
+    let live = Live::start(&net.mon, TAP, &scratch, &[]);
+    net.replay(recording(), &["--speed", "max"]);
+    net::run(Command::new("ip").args(["-n", &net.wire, "link", "del", WIRE]));
+    assert_eq!(live.ended(), Some(1), "done in part");
+    let log = std::fs::read_to_string(scratch.path("live.log")).unwrap();
+    assert!(log.contains("tap0: the interface is gone"), "{log}");
+    assert!(
+        log.contains("3249 UPDATE"),
+        "what came before is kept: {log}"
+    );
+    assert!(log.contains("unaccounted frames 0, bytes 0"), "{log}");
+}
+
 /// A jumbo frame takes several slots of the UMEM: its payload is one run of bytes all the same.
 #[test]
 fn jumbo_frames_arrive_whole() {

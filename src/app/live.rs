@@ -46,7 +46,12 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
     };
     let mut interrupted = worker.run(&mut source, stop, gather);
     // Off first: then what was steered is in the rings, and the last round finds it all.
-    source.stop_steering()?;
+    // Where that fails the interface is gone, and the program with it.
+    if let Err(error) = source.stop_steering()
+        && interrupted.is_empty()
+    {
+        return Err(error);
+    }
     interrupted.extend(worker.drain(&mut source));
     let frames: Vec<InterfaceCounts> = source.counts().map(|(_, counts)| counts).collect();
     let (outcome, closing) = worker.finish(interrupted, started);

@@ -147,6 +147,11 @@ impl Live {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Waits until it ends by itself; its exit status.
+    pub fn ended(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
     /// Ends it at once, as `kill -9` does.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -12,10 +12,12 @@ use crate::capture::{Captured, Frame, Interrupted, LinkType, Polled, Source, Sta
 use crate::error::SetupError;
 use bgptap_bpf::{Attached, META_LEN, Meta, Promiscuous};
 use bgptap_umem::xsk::{self, FramePool, Socket};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The id in a VLAN tag's control information (IEEE 802.1Q §9.6).
 const VLAN_ID: u16 = 0x0fff;
+/// How often an idle capture looks whether its interfaces are still there.
+const PRESENCE_INTERVAL: Duration = Duration::from_secs(1);
 /// Frames taken from one socket before the next one has its turn.
 const PER_SOCKET: usize = 1024;
 
@@ -42,6 +44,9 @@ pub struct XdpSource<'p> {
     owners: Vec<u16>,
     tai_offset_ns: i64,
     warnings: Vec<String>,
+    checked: Instant,
+    /// An interface is gone, or waiting failed: there will be no more frames.
+    ended: bool,
 }
 
 impl<'p> XdpSource<'p> {
@@ -57,6 +62,8 @@ impl<'p> XdpSource<'p> {
             owners: Vec::new(),
             tai_offset_ns: bgptap_umem::clock::tai_offset_ns(),
             warnings: options.warnings(pool),
+            checked: Instant::now(),
+            ended: false,
         };
         for (number, name) in (0u16..).zip(&options.interfaces) {
             source.add(pool, options, number, name)?;
@@ -136,6 +143,11 @@ impl<'p> XdpSource<'p> {
         owned
             .filter(move |(_, owner)| **owner == interface)
             .map(|(socket, _)| socket)
+    }
+
+    fn interrupt(&mut self, source_name: String, why: String) -> Interrupted {
+        self.ended = true;
+        Interrupted { source_name, why }
     }
 
     /// Frames waiting in the RX rings.
@@ -223,10 +235,22 @@ impl<'p> Source for XdpSource<'p> {
             }
             return Ok(Polled::Frames);
         }
-        xsk::wait(&self.sockets, wait).map_err(|error| Interrupted {
-            source_name: self.names.join(", "),
-            why: format!("waiting for frames: {error}"),
-        })?;
+        if self.ended {
+            return Ok(Polled::End);
+        }
+        if let Err(error) = xsk::wait(&self.sockets, wait) {
+            return Err(self.interrupt(
+                self.names.join(", "),
+                format!("waiting for frames: {error}"),
+            ));
+        }
+        if self.checked.elapsed() > PRESENCE_INTERVAL {
+            self.checked = Instant::now();
+            // The kernel does not tell the socket of an interface that has been deleted.
+            if let Some(name) = self.names.iter().find(|name| !queues::exists(name)) {
+                return Err(self.interrupt(name.clone(), "the interface is gone".into()));
+            }
+        }
         Ok(Polled::Idle)
     }
 

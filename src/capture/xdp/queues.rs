@@ -38,6 +38,11 @@ pub(super) fn check_up(interface: &str) -> Result<(), SetupError> {
     Ok(())
 }
 
+/// Whether there is such an interface.
+pub(super) fn exists(interface: &str) -> bool {
+    folder(interface).exists()
+}
+
 fn folder(interface: &str) -> PathBuf {
     Path::new("/sys/class/net").join(interface)
 }
