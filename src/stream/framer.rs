@@ -9,6 +9,10 @@ use bgptap_umem::buffer::BufferPool;
 /// Bytes that may pile up behind a message that waits.
 const BACKLOG_MAX: usize = 1 << 20;
 
+/// Longest message that a search believes in. A length of 0xff00 and more is far more likely the end
+/// of a marker that bytes of ones precede; waiting for so long a message would hide the true header.
+const SEEK_LENGTH_MAX: u16 = 0xfeff;
+
 /// Where framing stands.
 enum Mode {
     /// The next byte begins a message, or goes on with the one in `carry`.
@@ -252,22 +256,6 @@ impl Framer {
         }
     }
 
-    /// The bytes that a candidate waited for will not come: a later one may be confirmed already.
-    fn search_no_longer<H: Handler>(&mut self, out: &mut Out<'_, H>) {
-        let mut from = 1;
-        while let Mode::Seeking(reason) = self.mode
-            && let Some(at) = find_candidate(&self.seek, from, self.message_max)
-        {
-            if self.confirm(at, reason) == Some(true) {
-                self.give_up_front(at, reason, out);
-                self.found(out);
-                from = 1;
-            } else {
-                from = at + 1;
-            }
-        }
-    }
-
     /// `hole` bytes are missing here. If they lie inside a message whose header is known, the
     /// next header's place is known too; else it has to be found.
     pub(super) fn gap<H: Handler>(&mut self, hole: u64, out: &mut Out<'_, H>) {
@@ -275,7 +263,6 @@ impl Framer {
             out.handler.stop_waiting();
             self.resume(out);
         }
-        self.search_no_longer(out);
         let missing = match self.mode {
             Mode::Synced => self.carry.missing().map(|missing| missing as u64),
             Mode::Skipping(left) => Some(left),
@@ -298,7 +285,6 @@ impl Framer {
     /// then an unconfirmed message that ends here is one.
     pub(super) fn finish<H: Handler>(&mut self, complete: bool, out: &mut Out<'_, H>) {
         self.resume(out);
-        self.search_no_longer(out);
         let Mode::Seeking(reason) = self.mode else {
             return;
         };
@@ -322,7 +308,7 @@ fn find_candidate(bytes: &[u8], from: usize, max: u16) -> Option<usize> {
         if behind.len() < HEADER_LEN {
             return None;
         }
-        if plausible(behind, max) {
+        if plausible(behind, max.min(SEEK_LENGTH_MAX)) {
             return Some(at);
         }
         from = at + 1;

@@ -339,6 +339,20 @@ fn markers_inside_attributes_are_not_mistaken_for_messages() {
 }
 
 #[test]
+fn contents_of_an_unconfirmed_message_are_not_emitted() {
+    // A gap, then the head of an UPDATE whose contents look like messages, then a gap.
+    let fake = message(4, &[]);
+    let body = [vec![1; 30], fake.clone(), fake.clone(), vec![1; 200]].concat();
+    let update = message(2, &body);
+    let mut bench = Bench::new(0);
+    bench.syn();
+    bench.data(500, &update[..120]);
+    bench.data(500 + update.len(), &message(2, &[3; 40]));
+    bench.finish();
+    assert!(!bench.seen.messages.contains(&fake), "invented");
+}
+
+#[test]
 fn garbage_is_passed_over_and_counted() {
     let messages = updates(3);
     let mut bytes = messages[0].clone();
