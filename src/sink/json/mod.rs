@@ -6,7 +6,6 @@
 
 mod message;
 mod open;
-mod text;
 mod update;
 
 use std::net::IpAddr;
@@ -15,8 +14,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::bgp::{Context, Message};
 
+use crate::bgp::text::Show;
 use message::MessageLine;
-use text::Show;
 
 /// What every line says: when, who, where.
 #[derive(Clone, Copy, Debug)]
