@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use super::part::{
     HOST_BITS, RouteDistinguisher, Routed, addr, fault, hex, prefix, raw, show, take_addr,
-    take_path_id,
+    take_path_id, take_typed,
 };
 use super::{Codec, Form, Prefix, check_each};
 use crate::bgp::error::{Disposition, Fault};
@@ -67,9 +67,9 @@ pub enum MupRoute<'a> {
         /// Where it begins, if that is said.
         #[serde(skip_serializing_if = "Option::is_none")]
         source: Option<IpAddr>,
-        /// TLVs of later versions of the draft (§3.1.5), as sent.
-        #[serde(skip_serializing_if = "<[u8]>::is_empty", serialize_with = "hex")]
-        tlvs: &'a [u8],
+        /// TLVs of later versions of the draft (§3.1.5).
+        #[serde(skip_serializing_if = "MupTlvs::is_empty")]
+        tlvs: MupTlvs<'a>,
         /// Bits behind the prefix were set.
         #[serde(skip)]
         host_bits: bool,
@@ -84,9 +84,9 @@ pub enum MupRoute<'a> {
         /// Which tunnels.
         #[serde(flatten)]
         teid: Teid,
-        /// TLVs of later versions of the draft (§3.1.5), as sent.
-        #[serde(skip_serializing_if = "<[u8]>::is_empty", serialize_with = "hex")]
-        tlvs: &'a [u8],
+        /// TLVs of later versions of the draft (§3.1.5).
+        #[serde(skip_serializing_if = "MupTlvs::is_empty")]
+        tlvs: MupTlvs<'a>,
         /// Bits behind the identifier were set.
         #[serde(skip)]
         host_bits: bool,
@@ -181,7 +181,7 @@ impl<'a> Mup<'a> {
             qfi,
             endpoint,
             source,
-            tlvs: rest(input),
+            tlvs: MupTlvs::take(input)?,
             host_bits,
         })
     }
@@ -203,7 +203,7 @@ impl<'a> Mup<'a> {
             rd,
             endpoint,
             teid: Teid { teid, len },
-            tlvs: rest(input),
+            tlvs: MupTlvs::take(input)?,
             host_bits: bits & below != 0,
         })
     }
@@ -219,10 +219,43 @@ impl<'a> Mup<'a> {
     }
 }
 
-fn rest<'a>(input: &mut Reader<'a>) -> &'a [u8] {
-    let rest = input.rest();
-    input.clear();
-    rest
+/// The TLVs that end a session transformed route: one octet each for type and length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MupTlvs<'a>(&'a [u8]);
+
+impl<'a> MupTlvs<'a> {
+    /// What is left of a route, if it is TLVs to its end.
+    fn take(input: &mut Reader<'a>) -> Option<Self> {
+        let tlvs = Self(input.rest());
+        while !input.is_empty() {
+            take_typed(input)?;
+        }
+        Some(tlvs)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Type and value of each, in wire order.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, &'a [u8])> + Clone + use<'a> {
+        let mut input = Reader::new(self.0);
+        core::iter::from_fn(move || take_typed(&mut input))
+    }
+}
+
+impl Serialize for MupTlvs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(|(kind, value)| Tlv { kind, value }))
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Tlv<'a> {
+    #[serde(rename = "type")]
+    kind: u8,
+    #[serde(rename = "raw", serialize_with = "hex")]
+    value: &'a [u8],
 }
 
 impl MupRoute<'_> {
