@@ -114,8 +114,9 @@ impl<'a> PathAttribute<'a> for MpReach<'a> {
 
     fn check(&self, report: &mut dyn FnMut(Fault)) {
         // A family that is not decoded may have next hops of its own kind.
+        let free = self.nlri.is_opaque() || self.family().ignores_next_hop();
         let usable = self.next_hops.iter().next().is_some();
-        if !usable && !self.nlri.is_opaque() {
+        if !usable && !free {
             let text = "next hop of a length that no next hop has";
             report(Fault::new(3, ErrorCode::InvalidNextHop, text));
         }
