@@ -180,6 +180,7 @@ fn gap_reason(reason: GapReason) -> &'static str {
         GapReason::OneSided => "one_sided",
         GapReason::Limit => "limit",
         GapReason::CutFrame => "cut_frame",
+        GapReason::Outage => "outage",
         GapReason::End => "end",
     }
 }

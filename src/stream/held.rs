@@ -1,6 +1,6 @@
 //! Segments that came before their turn.
 
-use crate::capture::Frame;
+use crate::capture::{Frame, Stamp};
 
 /// Payload held until the bytes before it come.
 pub(super) struct Held<F> {
@@ -9,7 +9,9 @@ pub(super) struct Held<F> {
     /// First byte after it.
     pub(super) end: u64,
     /// When it came.
-    pub(super) since_ns: u64,
+    pub(super) stamp: Stamp,
+    /// Bytes behind it that the capture cut from the frame.
+    pub(super) cut: u32,
     bytes: Bytes<F>,
 }
 
@@ -21,21 +23,23 @@ enum Bytes<F> {
 }
 
 impl<F: Frame> Held<F> {
-    pub(super) fn frame(start: u64, end: u64, since_ns: u64, mut frame: F, at: usize) -> Self {
+    pub(super) fn frame(start: u64, end: u64, stamp: Stamp, mut frame: F, at: usize) -> Self {
         frame.mark_held();
         Self {
             start,
             end,
-            since_ns,
+            stamp,
+            cut: 0,
             bytes: Bytes::Frame { frame, at },
         }
     }
 
-    pub(super) fn copy(start: u64, since_ns: u64, bytes: &[u8]) -> Self {
+    pub(super) fn copy(start: u64, stamp: Stamp, bytes: &[u8]) -> Self {
         Self {
             start,
             end: start + bytes.len() as u64,
-            since_ns,
+            stamp,
+            cut: 0,
             bytes: Bytes::Copy(bytes.into()),
         }
     }

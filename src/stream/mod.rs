@@ -7,6 +7,9 @@ mod carry;
 mod classes;
 mod framer;
 mod held;
+mod kept;
+mod position;
+mod search;
 #[allow(clippy::module_inception)]
 mod stream;
 #[cfg(test)]
@@ -41,6 +44,9 @@ pub enum GapReason {
     Limit,
     /// The capture cut the frame short.
     CutFrame,
+    /// Nothing came for so long that the sequence numbers have moved on further than a window
+    /// reaches; `bytes` is exact but for multiples of 2³².
+    Outage,
     /// The stream ended with the hole open.
     End,
 }
@@ -70,11 +76,21 @@ pub enum Verdict {
     Wait,
 }
 
+/// How sure it is that the bytes of a message are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// The messages before it lead to where it begins.
+    Exact,
+    /// Its beginning was searched for, and the message in which the search began could reach as far
+    /// as this: contents of that one which look like a message in every way are not told apart.
+    Searched,
+}
+
 /// Receives what a stream yields, in order.
 pub trait Handler {
     /// One whole message, header included: marker and length have been checked.
-    /// `stamp` is that of the frame that completed it.
-    fn message(&mut self, message: &[u8], stamp: Stamp) -> Verdict;
+    /// `stamp` is that of the frame that completed it; it never goes back.
+    fn message(&mut self, message: &[u8], stamp: Stamp, framing: Framing) -> Verdict;
     /// A hole was given up. Framing starts anew behind it.
     fn gap(&mut self, gap: Gap, stamp: Stamp);
     /// `bytes` contiguous bytes were passed over, since no message could be framed from them.

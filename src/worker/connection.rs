@@ -1,10 +1,10 @@
 //! Both streams of a connection with their session.
 
 use super::delivery::{Counters, Delivery};
-use crate::bgp::header::{MAX_LEN, MAX_LEN_EXTENDED};
 use crate::capture::{Frame, Stamp};
 use crate::config::Limits;
 use crate::session::{Direction, Key, Session, Sight};
+use crate::sink::json::ContextSource;
 use crate::sink::outputs::Outputs;
 use crate::sink::totals;
 use crate::stream::{Ledger, Stream};
@@ -126,12 +126,10 @@ impl<F: Frame> Connection<F> {
     /// An OPEN may have come: other lengths are allowed now, and a message that waited may go on.
     fn after_messages(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
         for direction in [0, 1] {
-            let max = if self.session.context(direction).0.extended {
-                MAX_LEN_EXTENDED
-            } else {
-                MAX_LEN
-            };
-            self.streams[direction].set_message_max(max);
+            let (context, source) = self.session.context(direction);
+            if source == ContextSource::Negotiated {
+                self.streams[direction].set_extended(context.extended);
+            }
         }
         self.resume(stamp, shared);
     }

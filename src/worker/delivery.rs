@@ -7,7 +7,7 @@ use crate::session::{Direction, Session, Sight, State};
 use crate::sink::json::Meta;
 use crate::sink::metrics;
 use crate::sink::outputs::Outputs;
-use crate::stream::{Gap, Handler, MalformedReason, Verdict};
+use crate::stream::{Framing, Gap, Handler, MalformedReason, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -90,7 +90,7 @@ impl Delivery<'_> {
 }
 
 impl Handler for Delivery<'_> {
-    fn message(&mut self, bytes: &[u8], stamp: Stamp) -> Verdict {
+    fn message(&mut self, bytes: &[u8], stamp: Stamp, framing: Framing) -> Verdict {
         let is_update = bytes.get(18) == Some(&MessageType::Update.code());
         if is_update
             && self
@@ -111,7 +111,8 @@ impl Handler for Delivery<'_> {
         let event = self.session.next_event();
         // Taken out for the time of the call, so that the event can borrow it.
         let host = std::mem::take(&mut self.outputs.host);
-        let meta = meta(self.session, self.direction, stamp, seq, event, &host);
+        let mut meta = meta(self.session, self.direction, stamp, seq, event, &host);
+        meta.searched = framing == Framing::Searched;
         self.outputs
             .message(&meta, &counters, &message, (&context, source), bytes);
         self.outputs.host = host;
@@ -168,5 +169,6 @@ fn meta<'a>(
         seq,
         event_no,
         host,
+        searched: false,
     }
 }

@@ -44,6 +44,8 @@ pub struct Meta<'a> {
     pub event_no: u64,
     /// Name of this monitor.
     pub host: &'a str,
+    /// The message's beginning was searched for: see [`crate::stream::Framing::Searched`].
+    pub searched: bool,
 }
 
 impl Meta<'_> {
@@ -71,7 +73,11 @@ impl Meta<'_> {
             "id",
             &Show(format_args!("{:016x}-{}", self.session, self.event_no)),
         )?;
-        map.serialize_entry("host", self.host)
+        map.serialize_entry("host", self.host)?;
+        if self.searched {
+            map.serialize_entry("framing", "searched")?;
+        }
+        Ok(())
     }
 }
 
