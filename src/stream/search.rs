@@ -9,7 +9,7 @@
 //! * or it ends exactly where the data ends, and nothing has followed for a while: whoever is in the
 //!   middle of a message does not pause there;
 //! * or there is no more to come (a hole, the end), and what there is makes at least a whole
-//!   message with the beginning of another behind it, or one without fault that ends right here.
+//!   message with the beginning of another behind it, or one whose fields fit that ends right here.
 //!
 //! What an attacker puts at the very end of a message whose own header was lost cannot be told
 //! from a message by anyone. Messages found so close to the start of a search are marked
@@ -17,8 +17,9 @@
 
 use super::MalformedReason;
 use super::kept::Kept;
+use crate::bgp::attribute::{Attribute, Attributes, Flags};
 use crate::bgp::header::{HEADER_LEN, Header, MARKER, MAX_LEN, MAX_LEN_EXTENDED, plausible};
-use crate::bgp::{Context, Disposition, Message};
+use crate::bgp::{Context, Message};
 use crate::capture::Stamp;
 
 /// Longest message that a search believes in. A length of 0xff00 and more is far more likely the end
@@ -194,7 +195,7 @@ impl Search {
     }
 
     /// A second header stands where the first message ends, or that one message is whole and
-    /// nothing in it would have made a receiver end the session.
+    /// its fields fill it.
     fn is_sound(&self, chain: &Chain) -> bool {
         if chain.headers > 1 {
             return true;
@@ -202,12 +203,33 @@ impl Search {
         let Some(bytes) = self.kept.bytes().get(chain.start..chain.next) else {
             return false;
         };
-        let Ok(message) = Message::parse(bytes, &Context::assumed()) else {
-            return false;
-        };
-        let worst = message.errors().iter().map(|error| error.disposition).max();
-        worst < Some(Disposition::SessionReset)
+        match Message::parse(bytes, &Context::assumed()) {
+            Ok(Message::Update(_)) => fields_fit(bytes),
+            Ok(Message::Broken { .. }) | Err(_) => false,
+            Ok(_) => true,
+        }
     }
+}
+
+/// The fields of an UPDATE fill it, and the path attributes fill theirs (RFC 4271 §4.3). What the
+/// prefixes and values mean depends on what the OPENs said, and is not asked.
+fn fields_fit(message: &[u8]) -> bool {
+    let body = message.get(HEADER_LEN..).unwrap_or_default();
+    let field = |bytes: &'_ [u8]| -> Option<usize> {
+        bytes
+            .first_chunk()
+            .map(|length| usize::from(u16::from_be_bytes(*length)))
+    };
+    let Some(withdrawn) = field(body) else {
+        return false;
+    };
+    let rest = body.get(2 + withdrawn..).unwrap_or_default();
+    let Some(attributes) = field(rest).and_then(|length| rest.get(2..2 + length)) else {
+        return false;
+    };
+    let header = |flags: Flags| if flags.extended_length() { 4 } else { 3 };
+    let size = |attribute: Attribute<'_>| header(attribute.flags) + attribute.value.len();
+    Attributes::new(attributes).map(size).sum::<usize>() == attributes.len()
 }
 
 impl Chain {
