@@ -1,5 +1,6 @@
 //! What a run amounts to: the summary and the ledger.
 
+use crate::health::Figures;
 use crate::stream::Ledger;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -75,6 +76,7 @@ pub struct Direction {
     pub pending: u64,
     pub open_hole: u64,
     pub gap: u64,
+    pub tcp: Figures,
 }
 
 /// Bytes dropped, by reason.
@@ -116,6 +118,7 @@ impl Direction {
         peer: crate::wire::Endpoint,
         local: crate::wire::Endpoint,
         ledger: &Ledger,
+        tcp: Figures,
     ) -> Self {
         Self {
             session,
@@ -136,6 +139,7 @@ impl Direction {
             pending: ledger.pending,
             open_hole: ledger.open_hole,
             gap: ledger.gap,
+            tcp,
         }
     }
 

@@ -36,8 +36,12 @@ pub struct Gap {
 /// Why a hole was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GapReason {
-    /// The receiver acknowledged the bytes and no copy came within the grace time.
+    /// The receiver acknowledged the bytes, at once or selectively, and no copy came within the grace
+    /// time: the mirror lost them.
     MirrorLoss,
+    /// The receiver goes on acknowledging, but not these bytes, and nobody sends them
+    /// again: the network lost them too.
+    NetworkLoss,
     /// Only this direction is seen, and the waiting time is over.
     OneSided,
     /// A limit on held frames or bytes was reached.

@@ -31,7 +31,15 @@ pub(super) struct Position {
     /// When a segment last came that belongs here.
     pub(super) last_ns: u64,
     stray: Stray,
+    /// What the receiver said it has, beyond what it acknowledges; the newest ranges.
+    sacked: [(u64, u64); SACKED],
+    sacked_at: usize,
+    /// When the receiver was last heard of.
+    pub(super) ack_ns: u64,
 }
+
+/// Ranges that are remembered: four fit a segment, and newer ones repeat older ones (RFC 2018 §4).
+const SACKED: usize = 8;
 
 /// Segments of the same connection, by its addresses, far away from where it stands.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,7 +69,28 @@ impl Position {
             fin: None,
             last_ns: 0,
             stray: Stray::default(),
+            sacked: [(0, 0); SACKED],
+            sacked_at: 0,
+            ack_ns: 0,
         }
+    }
+
+    /// The receiver has the bytes in this range.
+    pub(super) fn sack(&mut self, from: u32, to: u32) {
+        let range = (self.extend(from), self.extend(to));
+        if range.0 < range.1
+            && range.1.abs_diff(self.next) <= WINDOW
+            && !self.sacked.contains(&range)
+        {
+            self.sacked[self.sacked_at] = range;
+            self.sacked_at = (self.sacked_at + 1) % SACKED;
+        }
+    }
+
+    /// The receiver has said that it has these bytes.
+    pub(super) fn is_received(&self, from: u64, to: u64) -> bool {
+        let within = |range: &(u64, u64)| range.0 <= from && to <= range.1;
+        to <= self.acked || self.sacked.iter().any(within)
     }
 
     /// The number nearest to what is expected next.
@@ -94,6 +123,7 @@ impl Position {
 
     /// The receiver has acknowledged up to `ack`; whether that is news.
     pub(super) fn acknowledge(&mut self, ack: u32, now_ns: u64) -> bool {
+        self.ack_ns = now_ns;
         let acked = self.extend(ack);
         if acked <= self.acked || acked.abs_diff(self.next) > WINDOW {
             return false;

@@ -52,6 +52,10 @@ pub struct Counters {
     pub retransmitted_segments: u64,
     /// Segments that came before their turn.
     pub out_of_order: u64,
+    /// Most payload bytes, and most segments, that were held beyond a hole at a time.
+    pub held_bytes_max: u64,
+    /// See `held_bytes_max`.
+    pub held_segments_max: u64,
     /// Copies that differ from the held bytes that were seen first.
     pub conflicts: u64,
     /// Segments too far from where the stream stands, or before its start.
@@ -376,6 +380,9 @@ impl<F: Frame> Stream<F> {
         *held_all += 1;
         let index = self.held.partition_point(|other| other.start < held.start);
         self.held.insert(index, held);
+        let counters = &mut self.counters;
+        counters.held_bytes_max = counters.held_bytes_max.max(self.held_bytes);
+        counters.held_segments_max = counters.held_segments_max.max(self.held.len() as u64);
     }
 
     /// Frames bytes that are next.
@@ -428,6 +435,13 @@ impl<F: Frame> Stream<F> {
         }
     }
 
+    /// The receiver has bytes beyond what it acknowledges: from `from` up to before `to` (RFC 2018).
+    pub fn sacked(&mut self, from: u32, to: u32) {
+        if let Some(position) = &mut self.position {
+            position.sack(from, to);
+        }
+    }
+
     /// Time has passed: a hole may have been waited for long enough, a search may end.
     pub fn tick<H: Handler>(
         &mut self,
@@ -475,11 +489,11 @@ impl<F: Frame> Stream<F> {
             // The data behind a hole may come later than its acknowledgement: both must have waited.
             let cut_ns = position.cut.map_or(position.last_ns, |(_, _, ns)| ns);
             let since = self.held.front().map_or(cut_ns, |held| held.stamp.ns);
-            let reason = if position.acked >= hole_end {
+            let reason = if position.is_received(position.next, hole_end) {
                 let confirmed = match position.confirmed {
                     Some((at, up_to)) if hole_end <= up_to => at,
                     _ => {
-                        position.confirmed = Some((now_ns, position.acked));
+                        position.confirmed = Some((now_ns, position.acked.max(hole_end)));
                         now_ns
                     }
                 };
@@ -492,7 +506,11 @@ impl<F: Frame> Stream<F> {
                 }
                 GapReason::MirrorLoss
             } else if now_ns >= since.saturating_add(self.limits.one_sided_ns) {
-                GapReason::OneSided
+                if position.ack_ns > since {
+                    GapReason::NetworkLoss
+                } else {
+                    GapReason::OneSided
+                }
             } else {
                 return;
             };
@@ -567,8 +585,8 @@ impl<F: Frame> Stream<F> {
             if position.highest == position.next && !position.open_unseen(u64::MAX, 0) {
                 break;
             }
-            let confirmed =
-                first_hole(position, &self.held).is_some_and(|end| position.acked >= end);
+            let confirmed = first_hole(position, &self.held)
+                .is_some_and(|end| position.is_received(position.next, end));
             let reason = if confirmed {
                 GapReason::MirrorLoss
             } else {

@@ -15,6 +15,7 @@ const EXTENSION_HEADERS_MAX: usize = 8;
 pub(super) struct Packet {
     pub(super) src: IpAddr,
     pub(super) dst: IpAddr,
+    pub(super) ip_id: Option<u16>,
     /// Where the TCP header begins.
     pub(super) start: usize,
     /// Where the segment ends as IP tells it: beyond the frame if the capture
@@ -53,6 +54,7 @@ fn v4(bytes: &[u8], at: usize, wire_len: usize) -> Result<Packet, Skip> {
     Ok(Packet {
         src: Ipv4Addr::new(header[12], header[13], header[14], header[15]).into(),
         dst: Ipv4Addr::new(header[16], header[17], header[18], header[19]).into(),
+        ip_id: Some(u16::from_be_bytes([header[4], header[5]])),
         start: at + header_len,
         end,
     })
@@ -71,6 +73,7 @@ fn v6(bytes: &[u8], at: usize, wire_len: usize) -> Result<Packet, Skip> {
     Ok(Packet {
         src,
         dst,
+        ip_id: None,
         start,
         end,
     })

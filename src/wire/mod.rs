@@ -5,6 +5,7 @@
 
 mod ip;
 mod link;
+mod options;
 mod ports;
 mod read;
 mod segment;
@@ -12,6 +13,7 @@ mod skip;
 #[cfg(test)]
 mod tests;
 
+pub use options::{SackBlocks, TcpOption, TcpOptions};
 pub use ports::Ports;
 pub use segment::{Endpoint, Segment, TcpFlags};
 pub use skip::Skip;
@@ -61,6 +63,7 @@ pub fn dissect(
             port: dst_port,
         },
         vlan: network.vlan.or(stripped_vlan),
+        ip_id: packet.ip_id,
         seq: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
         ack: u32::from_be_bytes([header[8], header[9], header[10], header[11]]),
         flags: TcpFlags(header[13]),

@@ -3,12 +3,13 @@
 use super::delivery::{Counters, Delivery};
 use crate::capture::{Frame, Stamp};
 use crate::config::Limits;
-use crate::session::{Direction, Key, Session, Sight};
+use crate::health::{Figures, Health};
+use crate::session::{Direction, Key, Session, Sight, State};
 use crate::sink::json::ContextSource;
 use crate::sink::outputs::Outputs;
 use crate::sink::totals;
 use crate::stream::{Ledger, Stream};
-use crate::wire::Segment;
+use crate::wire::{Segment, TcpOption, TcpOptions};
 use bgptap_umem::buffer::BufferPool;
 
 /// One TCP connection, from its first segment to its end.
@@ -16,8 +17,11 @@ pub(super) struct Connection<F> {
     session: Session,
     streams: [Stream<F>; 2],
     counters: Counters,
+    health: Health,
     published: [Ledger; 2],
-    retransmissions: [u64; 2],
+    /// Segments that the mirror showed twice: no retransmissions, though their bytes are old.
+    mirror_copies: [u64; 2],
+    told: [Figures; 2],
     /// When the last frame came, nanoseconds since the epoch.
     pub(super) last_ns: u64,
     delivered: u64,
@@ -41,6 +45,7 @@ macro_rules! with_delivery {
         let mut delivery = Delivery {
             session: &mut $self.session,
             counters: &mut $self.counters,
+            health: &mut $self.health,
             direction,
             outputs: $shared.outputs,
             open_wait_ns: nanoseconds($shared.limits.open_wait),
@@ -62,8 +67,10 @@ impl<F: Frame> Connection<F> {
                 Stream::new(limits.into(), pool.clone()),
             ],
             counters: [None, None],
+            health: Health::default(),
             published: [Ledger::default(); 2],
-            retransmissions: [0; 2],
+            mirror_copies: [0; 2],
+            told: [Figures::default(); 2],
             last_ns: 0,
             delivered: 0,
         }
@@ -96,7 +103,19 @@ impl<F: Frame> Connection<F> {
                 stamp
             ));
         }
-        let ignored = self.streams[direction & 1].counters().rst_ignored;
+        let options = frame
+            .as_ref()
+            .get(segment.options.start as usize..segment.options.end as usize)
+            .unwrap_or_default();
+        let copy = self.health.segment(direction, segment, options, stamp.ns);
+        for option in TcpOptions::new(options) {
+            if let TcpOption::Sack(blocks) = option {
+                for (from, to) in blocks.iter() {
+                    self.streams[(direction & 1) ^ 1].sacked(from, to);
+                }
+            }
+        }
+        let (ignored, repeated) = self.stream_counts(direction);
         with_delivery!(self, direction, shared, |stream, delivery| stream.segment(
             frame,
             segment,
@@ -104,6 +123,9 @@ impl<F: Frame> Connection<F> {
             shared.held,
             delivery
         ));
+        if copy && self.stream_counts(direction).1 > repeated {
+            self.mirror_copies[direction & 1] += 1;
+        }
         if segment.flags.ack() {
             with_delivery!(self, direction ^ 1, shared, |stream, delivery| stream
                 .acked(segment.ack, stamp, shared.held, delivery));
@@ -111,8 +133,7 @@ impl<F: Frame> Connection<F> {
         if self.delivered != before {
             self.after_messages(stamp, shared);
         }
-        let reset =
-            segment.flags.rst() && self.streams[direction & 1].counters().rst_ignored == ignored;
+        let reset = segment.flags.rst() && self.stream_counts(direction).0 == ignored;
         if reset || segment.flags.fin() {
             let reason = if reset { "rst" } else { "fin" };
             with_delivery!(self, direction, shared, |_stream, delivery| delivery.see(
@@ -121,6 +142,12 @@ impl<F: Frame> Connection<F> {
                 stamp
             ));
         }
+    }
+
+    /// RSTs that were ignored and segments with old bytes, so far.
+    fn stream_counts(&self, direction: Direction) -> (u64, u64) {
+        let counters = self.streams[direction & 1].counters();
+        (counters.rst_ignored, counters.retransmitted_segments)
     }
 
     /// An OPEN may have come: other lengths are allowed now, and a message that waited may go on.
@@ -154,6 +181,15 @@ impl<F: Frame> Connection<F> {
                 delivery
             ));
         }
+        if self.session.state != State::Established {
+            return;
+        }
+        for direction in [0, 1] {
+            if let Some(alarm) = self.health.alarm(direction, shared.now_ns) {
+                with_delivery!(self, direction, shared, |_stream, delivery| delivery
+                    .alarm(alarm, stamp));
+            }
+        }
     }
 
     /// Nothing more will come: what is complete is delivered, what is missing becomes a gap.
@@ -180,23 +216,31 @@ impl<F: Frame> Connection<F> {
                 stamp
             ));
         }
-        self.publish();
+        self.publish(shared.now_ns);
         let (key, id) = (self.session.key, self.session.id);
-        let ledgers = [*self.streams[0].ledger(), *self.streams[1].ledger()];
-        ledgers
-            .into_iter()
-            .enumerate()
-            .filter(|(_, ledger)| ledger.captured > 0 || ledger.gap > 0)
-            .map(move |(direction, ledger)| {
+        let now_ns = shared.now_ns;
+        let told = [0, 1].map(|direction| {
+            let ledger = *self.streams[direction].ledger();
+            (direction, ledger, self.figures(direction, now_ns))
+        });
+        told.into_iter()
+            .filter(|(_, ledger, _)| ledger.captured > 0 || ledger.gap > 0)
+            .map(move |(direction, ledger, tcp)| {
                 let (peer, local) = key.endpoints(direction);
-                totals::Direction::new(id, peer, local, &ledger)
+                totals::Direction::new(id, peer, local, &ledger, tcp)
             })
     }
 
+    fn figures(&self, direction: Direction, now_ns: u64) -> Figures {
+        let counters = self.streams[direction & 1].counters();
+        let copies = self.mirror_copies[direction & 1];
+        Figures::new(&self.health, direction, counters, copies, now_ns)
+    }
+
     /// Adds to the counters what the ledgers have gained since the last time.
-    pub(super) fn publish(&mut self) {
+    pub(super) fn publish(&mut self, now_ns: u64) {
         for direction in [0, 1] {
-            let Some(counters) = &self.counters[direction] else {
+            let Some(counters) = self.counters[direction].clone() else {
                 continue;
             };
             let now = *self.streams[direction].ledger();
@@ -205,11 +249,9 @@ impl<F: Frame> Connection<F> {
             for (counter, (now, then)) in counters.bytes.iter().zip(gained) {
                 counter.add(now.saturating_sub(then));
             }
-            let retransmitted = self.streams[direction].counters().retransmitted_segments;
-            counters
-                .retransmissions
-                .add(retransmitted - self.retransmissions[direction]);
-            self.retransmissions[direction] = retransmitted;
+            let figures = self.figures(direction, now_ns);
+            counters.take_tcp(&figures, &self.told[direction]);
+            self.told[direction] = figures;
         }
     }
 

@@ -339,7 +339,7 @@ impl<F: Frame> Worker<F> {
     fn snapshot_now(&mut self, gather: impl FnOnce(&mut Snapshot)) {
         self.expire(self.stamp_now());
         for (_, connection) in &mut self.connections {
-            connection.publish();
+            connection.publish(self.now_ns);
         }
         self.latency.publish(&self.outputs.metrics.latency);
         let mut snapshot = std::mem::take(&mut self.snapshot);

@@ -140,6 +140,22 @@ pub fn write_state(out: &mut Vec<u8>, meta: &Meta<'_>, state: u8, previous: u8, 
     );
 }
 
+/// Appends a TCP line: what happened to the TCP under the session, and how long it has
+/// lasted or what is left, in nanoseconds.
+pub fn write_alarm(out: &mut Vec<u8>, meta: &Meta<'_>, event: &str, nanoseconds: u64) {
+    write_line(
+        out,
+        &Event {
+            meta,
+            kind: "TCP",
+            fields: [
+                ("event", Field::Text(event)),
+                ("milliseconds", Field::Number(nanoseconds / 1_000_000)),
+            ],
+        },
+    );
+}
+
 /// Appends a GAP line: `bytes` from `seq_from` up to before `seq_to` were never captured.
 pub fn write_gap(
     out: &mut Vec<u8>,

@@ -6,9 +6,11 @@
 
 mod count;
 mod direction;
+
 mod export;
 mod latency;
 mod server;
+mod tcp;
 
 pub use count::Count;
 pub use direction::{

@@ -102,6 +102,7 @@ impl Bench {
             src: end(179),
             dst: end(40000),
             vlan: None,
+            ip_id: None,
             seq: sequence,
             ack: 0,
             flags: TcpFlags(flags),

@@ -99,7 +99,7 @@ fn messages_packed_into_an_attribute_are_not_emitted_however_many_they_are() {
 
 #[test]
 fn framing_is_exact_again_beyond_the_longest_message() {
-    let sent: Vec<_> = (0..60).map(|i| update(&vec![i; 180])).collect();
+    let sent: Vec<_> = (0..60).map(|i| update(&[i; 180])).collect();
     let bytes = sent.concat();
     let mut bench = Bench::new(5);
     bench.syn();

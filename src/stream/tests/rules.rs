@@ -222,6 +222,38 @@ fn bytes_acknowledged_but_never_captured_are_a_gap_without_waiting_for_more() {
 }
 
 #[test]
+fn a_hole_that_the_receiver_has_selectively_acknowledged_is_the_loss_of_the_mirror() {
+    // (what the receiver has beyond its acknowledgement, reason)
+    for (sacked, reason) in [
+        (Some(60..200), GapReason::MirrorLoss),
+        (Some(100..200), GapReason::NetworkLoss),
+        (None, GapReason::NetworkLoss),
+    ] {
+        let bytes = updates(8).concat();
+        let mut bench = Bench::new(u32::MAX - 70);
+        bench.syn();
+        bench.data(0, &bytes[..60]);
+        bench.data(100, &bytes[100..]);
+        bench.wait_ms(1);
+        bench.ack(60);
+        if let Some(sacked) = sacked {
+            let number = |offset: u32| bench.isn.wrapping_add(1 + offset);
+            bench
+                .stream
+                .sacked(number(sacked.start), number(sacked.end));
+        }
+        bench.wait_ms(300);
+        bench.wait_ms(300);
+        let soon = bench.seen.gaps.len();
+        assert_eq!(soon == 1, reason == GapReason::MirrorLoss);
+        bench.wait_ms(11_000);
+        assert_eq!(bench.seen.gaps[0].reason, reason);
+        assert_eq!(bench.seen.gaps[0].bytes, 40);
+        bench.finish();
+    }
+}
+
+#[test]
 fn the_acknowledgement_of_a_fin_is_no_gap() {
     let bytes = message(4, &[]);
     for seen in [true, false] {
