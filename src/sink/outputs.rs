@@ -215,6 +215,7 @@ fn malformed_reason(reason: MalformedReason) -> (usize, &'static str) {
         MalformedReason::BeforeFirstHeader => 6,
         MalformedReason::AfterGap => 7,
         MalformedReason::CutMessage => 8,
+        MalformedReason::Limit => 10,
     };
     (index, super::metrics::ERROR_KINDS[index])
 }

@@ -105,6 +105,8 @@ pub struct Summary {
     pub prefixes: Prefixes,
     pub directions: Vec<Direction>,
     pub errors: BTreeMap<&'static str, u64>,
+    /// Connections that went before they ended, by reason.
+    pub evicted: BTreeMap<&'static str, u64>,
     pub gaps: Gaps,
     pub duration_s: f64,
     pub unaccounted: Unaccounted,

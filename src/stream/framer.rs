@@ -117,6 +117,11 @@ impl Framer {
         self.waiting
     }
 
+    /// Time may change something.
+    pub(super) fn wants_ticks(&self) -> bool {
+        self.waiting || self.teller.run.is_some() || matches!(self.mode, Mode::Seeking(_))
+    }
+
     /// Bytes that were fed and are neither decoded nor quarantined: the last ones of the stream so far.
     pub(super) fn pending(&self) -> &[u8] {
         match &self.mode {
@@ -206,6 +211,7 @@ impl Framer {
                         }
                     }
                     Collected::NoHeader => return self.lose_sync(bytes, out),
+                    Collected::NoRoom(length) => return self.pass_message(length, bytes, out),
                 }
                 continue;
             }
@@ -214,7 +220,9 @@ impl Framer {
             };
             let Some((message, rest)) = bytes.split_at_checked(header.length.into()) else {
                 // It goes on in the next segment.
-                self.carry.add(&mut bytes);
+                if let Collected::NoRoom(length) = self.carry.add(&mut bytes) {
+                    self.pass_message(length, bytes, out);
+                }
                 return;
             };
             if !self.teller.deliver(message, out) {
@@ -224,6 +232,39 @@ impl Framer {
             }
             bytes = rest;
         }
+    }
+
+    /// There is no memory for a message: it is passed over. Where the next one begins is known.
+    fn pass_message<H: Handler>(&mut self, length: usize, rest: &[u8], out: &mut Out<'_, H>) {
+        let here = self.carry.len();
+        self.carry.clear();
+        self.teller
+            .pass_over(here as u64, MalformedReason::Limit, out);
+        self.mode = Mode::Skipping((length - here) as u64);
+        self.take(rest, out);
+    }
+
+    /// Gives up what is kept outside frames, but for a message that is being put together.
+    pub(super) fn shed<H: Handler>(&mut self, out: &mut Out<'_, H>) {
+        if self.waiting {
+            out.handler.stop_waiting();
+            self.resume(out);
+        }
+        if let Mode::Seeking(search) = &mut self.mode {
+            let count = search.kept().len();
+            search.drop_front(count);
+            self.teller
+                .pass_over(count as u64, MalformedReason::Limit, out);
+        }
+    }
+
+    /// Bytes kept outside frames, but for a message that is being put together.
+    pub(super) fn kept(&self) -> u64 {
+        let searched = match &self.mode {
+            Mode::Seeking(search) => search.kept().len(),
+            _ => 0,
+        };
+        (searched + self.backlog.len()) as u64
     }
 
     /// What should be a header is none: `carry` and `bytes` behind it.

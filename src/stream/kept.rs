@@ -34,11 +34,6 @@ impl Kept {
         &self.bytes
     }
 
-    /// When the newest bytes came.
-    pub(super) fn newest(&self) -> Option<Stamp> {
-        self.ends.last().map(|(_, stamp)| *stamp)
-    }
-
     /// Forgets the first `count` bytes.
     pub(super) fn drop_front(&mut self, count: usize) {
         self.bytes.drain(..count);
@@ -87,7 +82,6 @@ mod tests {
         assert_eq!(pieces(&kept, 0), [(vec![3, 4], 10), (vec![5, 6], 20)]);
         kept.drop_front(3);
         assert_eq!(pieces(&kept, 0), [(vec![6], 20)]);
-        assert_eq!(kept.newest(), Some(at(20)));
     }
 
     #[test]
@@ -97,7 +91,7 @@ mod tests {
             kept.push(&[0], at(byte));
         }
         assert_eq!(kept.ends.len(), STAMPS_MAX);
-        assert_eq!(kept.newest(), Some(at(2999)));
+        assert_eq!(kept.ends.last().map(|end| end.1.ns), Some(2999));
         let bytes: usize = kept.pieces(0).map(|(piece, _)| piece.len()).sum();
         assert_eq!(bytes, 3000);
     }

@@ -3,6 +3,7 @@
 //! [`Stream`] puts segments in order and knows what is missing; a framer behind it cuts
 //! contiguous bytes into messages, in place where they lie whole in a frame.
 
+mod budget;
 mod carry;
 mod classes;
 mod framer;
@@ -15,6 +16,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use budget::Budget;
 pub use classes::CLASSES;
 pub use stream::{Counters, Stream, StreamLimits};
 
@@ -68,6 +70,8 @@ pub enum MalformedReason {
     AfterGap,
     /// The tail of a message whose rest was never seen.
     CutMessage,
+    /// There was no memory for them.
+    Limit,
 }
 
 /// What the receiver of a message wants to happen next.

@@ -1,5 +1,6 @@
 //! Segments into order.
 
+use super::budget::Budget;
 use super::framer::{Framer, Out};
 use super::held::Held;
 use super::position::{Position, WINDOW, low};
@@ -10,8 +11,14 @@ use crate::wire::Segment;
 use bgptap_umem::buffer::BufferPool;
 use std::collections::VecDeque;
 
+/// Segments that a stream may hold while frames are scarce.
+const FAIR_SHARE: usize = 32;
+
 /// How far the start of a stream that was joined may still move back.
 const REWIND_MAX: u64 = 1 << 16;
+
+/// A segment within so many bytes of where a stream stands goes on with it.
+const EXPECTED_MAX: u64 = 1 << 20;
 
 /// For so long nothing may have come of a stream that goes on somewhere else.
 const SILENCE_NS: u64 = 1_000_000_000;
@@ -21,8 +28,6 @@ const SILENCE_NS: u64 = 1_000_000_000;
 pub struct StreamLimits {
     /// Frames of one direction.
     pub held_frames: u32,
-    /// Frames of all streams together.
-    pub held_frames_all: u32,
     /// Bytes of one direction.
     pub held_bytes: u64,
     /// See [`Limits::gap_grace`].
@@ -37,7 +42,6 @@ impl From<&Limits> for StreamLimits {
             |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Self {
             held_frames: limits.held_frames_per_session_max / 2,
-            held_frames_all: limits.held_frames_max,
             held_bytes: limits.held_bytes_per_stream_max.into(),
             gap_grace_ns: ns(limits.gap_grace),
             one_sided_ns: ns(limits.one_sided_wait),
@@ -71,6 +75,8 @@ pub struct Stream<F> {
     /// Ascending, disjoint, all beyond `next`.
     held: VecDeque<Held<F>>,
     held_bytes: u64,
+    /// Bytes of the budget that this stream has taken.
+    charged: u64,
     /// Extended sequence numbers from here on; `None` before the first byte or SYN.
     position: Option<Position>,
     ledger: Ledger,
@@ -86,6 +92,7 @@ impl<F: Frame> Stream<F> {
             framer: Framer::new(pool),
             held: VecDeque::new(),
             held_bytes: 0,
+            charged: 0,
             position: None,
             ledger: Ledger::default(),
             counters: Counters::default(),
@@ -142,13 +149,37 @@ impl<F: Frame> Stream<F> {
             && self.framer.may_rewind()
     }
 
+    /// The stream begins with this SYN, which has no payload.
+    pub fn begin(&mut self, segment: &Segment) {
+        if self.position.is_none() && segment.flags.syn() {
+            let first = segment.seq.wrapping_add(1);
+            self.position = Some(Position::new(first, Some(segment.seq)));
+        }
+    }
+
+    /// The sequence number lies where the stream stands.
+    #[must_use]
+    pub fn expects(&self, seq: u32) -> bool {
+        self.position
+            .is_some_and(|position| position.extend(seq).abs_diff(position.next) <= EXPECTED_MAX)
+    }
+
+    /// Time may change something: a hole is open, a search is on, or a message waits.
+    #[must_use]
+    pub fn wants_ticks(&self) -> bool {
+        self.framer.wants_ticks()
+            || self.position.is_some_and(|position| {
+                position.highest > position.next || position.unseen_since_ns.is_some()
+            })
+    }
+
     /// Takes a segment with its frame.
     pub fn segment<H: Handler>(
         &mut self,
         frame: F,
         segment: &Segment,
         stamp: Stamp,
-        held_all: &mut u32,
+        budget: &mut Budget,
         handler: &mut H,
     ) {
         if segment.flags.rst() {
@@ -165,9 +196,9 @@ impl<F: Frame> Stream<F> {
             }
             self.position = Some(Position::new(sequence, syn.then_some(segment.seq)));
         }
-        self.find_start(sequence, segment, held_all, handler);
+        self.find_start(sequence, segment, stamp, budget, handler);
         let length = segment.payload.len() as u64;
-        let Some(start) = self.locate(sequence, segment, stamp, held_all, handler) else {
+        let Some(start) = self.locate(sequence, segment, stamp, budget, handler) else {
             self.ledger.discarded_window += length;
             self.counters.out_of_window += 1;
             return;
@@ -190,9 +221,9 @@ impl<F: Frame> Stream<F> {
             cut: segment.cut,
             stamp,
         };
-        self.place(frame, piece, handler, held_all);
-        self.keep_limits(stamp, held_all, handler);
-        self.settle();
+        self.place(frame, piece, handler, budget);
+        self.keep_limits(stamp, budget, handler);
+        self.settle(budget);
     }
 
     /// A RST ends nothing here. Its payload is a text for people, not part of the
@@ -219,7 +250,8 @@ impl<F: Frame> Stream<F> {
         &mut self,
         sequence: u32,
         segment: &Segment,
-        held_all: &mut u32,
+        stamp: Stamp,
+        budget: &mut Budget,
         handler: &mut H,
     ) {
         let Some(mut position) = self.position else {
@@ -232,17 +264,17 @@ impl<F: Frame> Stream<F> {
         if !(syn || adjoins) || !self.may_begin_at(&position, start) {
             return;
         }
-        let Some(kept) = self.framer.rewind(syn) else {
+        let bytes = self.framer.pending();
+        let held = Held::copy(position.start, stamp, bytes, budget);
+        if held.is_none() || self.framer.rewind(syn).is_none() {
             return;
-        };
-        if let Some(stamp) = kept.newest() {
-            self.hold(Held::copy(position.start, stamp, kept.bytes()), held_all);
         }
+        self.hold(held, 0, 0);
         position.start = start;
         position.next = start;
         position.isn = syn.then_some(segment.seq);
         self.position = Some(position);
-        self.release(handler, held_all);
+        self.release(handler, budget);
     }
 
     /// Where a segment lies; `None` if it cannot belong to the stream.
@@ -251,7 +283,7 @@ impl<F: Frame> Stream<F> {
         sequence: u32,
         segment: &Segment,
         stamp: Stamp,
-        held_all: &mut u32,
+        budget: &mut Budget,
         handler: &mut H,
     ) -> Option<u64> {
         let position = self.position.as_mut()?;
@@ -265,19 +297,19 @@ impl<F: Frame> Stream<F> {
             return None;
         }
         while !self.held.is_empty() {
-            self.give_up(GapReason::Outage, stamp, held_all, handler);
+            self.give_up(GapReason::Outage, stamp, budget, handler);
         }
         let position = self.position.as_mut()?;
         position.belongs(stamp.ns);
         let start = position.next + u64::from(sequence.wrapping_sub(low(position.next)));
         position.highest = start;
         position.fin = None;
-        self.give_up(GapReason::Outage, stamp, held_all, handler);
+        self.give_up(GapReason::Outage, stamp, budget, handler);
         Some(start)
     }
 
     /// Puts payload into its place: what is next is framed, what is early is held, the rest is old.
-    fn place<H: Handler>(&mut self, frame: F, piece: Piece, handler: &mut H, held_all: &mut u32) {
+    fn place<H: Handler>(&mut self, frame: F, piece: Piece, handler: &mut H, budget: &mut Budget) {
         let Some(position) = self.position else {
             return;
         };
@@ -331,13 +363,12 @@ impl<F: Frame> Stream<F> {
             if from == next {
                 self.advance(bytes, until, piece.stamp, handler);
                 self.note_cut(piece.cut_at(until), piece.stamp);
-                self.release(handler, held_all);
+                self.release(handler, budget);
             } else if keep.is_none() {
                 keep = Some((from, until));
             } else {
-                let mut held = Held::copy(from, piece.stamp, bytes);
-                held.cut = piece.cut_at(until);
-                self.hold(held, held_all);
+                let held = Held::copy(from, piece.stamp, bytes, budget);
+                self.hold(held, until - from, piece.cut_at(until));
             }
             from = until;
         }
@@ -346,9 +377,8 @@ impl<F: Frame> Stream<F> {
         }
         if let (Some((from, until)), Some(frame)) = (keep, frame.take()) {
             self.counters.out_of_order += 1;
-            let mut held = Held::frame(from, until, piece.stamp, frame, offset(from));
-            held.cut = piece.cut_at(until);
-            self.hold(held, held_all);
+            let held = Held::frame((from, until), piece.stamp, frame, offset(from), budget);
+            self.hold(held, until - from, piece.cut_at(until));
             // A later piece of the same frame may have been framed meanwhile, but never an earlier one.
         }
     }
@@ -375,9 +405,14 @@ impl<F: Frame> Stream<F> {
         self.counters.conflicts += conflicts as u64;
     }
 
-    fn hold(&mut self, held: Held<F>, held_all: &mut u32) {
+    /// Keeps a segment of `length` bytes, or counts it as lost if there was no room.
+    fn hold(&mut self, held: Option<Held<F>>, length: u64, cut: u32) {
+        let Some(mut held) = held else {
+            self.ledger.discarded_limit += length;
+            return;
+        };
+        held.cut = cut;
         self.held_bytes += held.len();
-        *held_all += 1;
         let index = self.held.partition_point(|other| other.start < held.start);
         self.held.insert(index, held);
         let counters = &mut self.counters;
@@ -401,7 +436,7 @@ impl<F: Frame> Stream<F> {
     }
 
     /// Frames what was held and is next now.
-    fn release<H: Handler>(&mut self, handler: &mut H, held_all: &mut u32) {
+    fn release<H: Handler>(&mut self, handler: &mut H, budget: &mut Budget) {
         while let Some(position) = self.position {
             if self
                 .held
@@ -414,7 +449,7 @@ impl<F: Frame> Stream<F> {
                 return;
             };
             self.held_bytes -= held.len();
-            *held_all = held_all.saturating_sub(1);
+            held.release(budget);
             self.advance(held.bytes(), held.end, held.stamp, handler);
             self.note_cut(held.cut, held.stamp);
         }
@@ -425,13 +460,13 @@ impl<F: Frame> Stream<F> {
         &mut self,
         ack: u32,
         stamp: Stamp,
-        held_all: &mut u32,
+        budget: &mut Budget,
         handler: &mut H,
     ) {
         if let Some(position) = &mut self.position
             && position.acknowledge(ack, stamp.ns)
         {
-            self.give_up_due(stamp.ns, stamp, held_all, handler);
+            self.give_up_due(stamp.ns, stamp, budget, handler);
         }
     }
 
@@ -447,10 +482,10 @@ impl<F: Frame> Stream<F> {
         &mut self,
         now_ns: u64,
         stamp: Stamp,
-        held_all: &mut u32,
+        budget: &mut Budget,
         handler: &mut H,
     ) {
-        self.give_up_due(now_ns, stamp, held_all, handler);
+        self.give_up_due(now_ns, stamp, budget, handler);
         // Bytes that are missing would have to come before anything else is concluded.
         if self
             .position
@@ -465,7 +500,7 @@ impl<F: Frame> Stream<F> {
                     stamp,
                 },
             );
-            self.settle();
+            self.settle(budget);
         }
     }
 
@@ -474,7 +509,7 @@ impl<F: Frame> Stream<F> {
         &mut self,
         now_ns: u64,
         stamp: Stamp,
-        held_all: &mut u32,
+        budget: &mut Budget,
         handler: &mut H,
     ) {
         while let Some(position) = &mut self.position {
@@ -514,8 +549,8 @@ impl<F: Frame> Stream<F> {
             } else {
                 return;
             };
-            self.give_up(reason, stamp, held_all, handler);
-            self.settle();
+            self.give_up(reason, stamp, budget, handler);
+            self.settle(budget);
         }
     }
 
@@ -524,7 +559,7 @@ impl<F: Frame> Stream<F> {
         &mut self,
         reason: GapReason,
         stamp: Stamp,
-        held_all: &mut u32,
+        budget: &mut Budget,
         handler: &mut H,
     ) {
         let Some(position) = &mut self.position else {
@@ -556,31 +591,41 @@ impl<F: Frame> Stream<F> {
                 stamp,
             },
         );
-        self.release(handler, held_all);
+        self.release(handler, budget);
     }
 
-    fn keep_limits<H: Handler>(&mut self, stamp: Stamp, held_all: &mut u32, handler: &mut H) {
+    fn keep_limits<H: Handler>(&mut self, stamp: Stamp, budget: &mut Budget, handler: &mut H) {
         while !self.held.is_empty()
             && (self.held.len() > self.limits.held_frames as usize
                 || self.held_bytes > self.limits.held_bytes
-                || *held_all > self.limits.held_frames_all)
+                || budget.frames >= budget.frames_low && self.held.len() > FAIR_SHARE)
         {
-            self.give_up(GapReason::Limit, stamp, held_all, handler);
+            self.give_up(GapReason::Limit, stamp, budget, handler);
         }
     }
 
     /// Goes on with a message that waited.
-    pub fn resume<H: Handler>(&mut self, stamp: Stamp, handler: &mut H) {
+    pub fn resume<H: Handler>(&mut self, stamp: Stamp, budget: &mut Budget, handler: &mut H) {
         self.framer.resume(&mut Out {
             handler,
             ledger: &mut self.ledger,
             stamp,
         });
-        self.settle();
+        self.settle(budget);
+    }
+
+    /// Gives up what it keeps outside frames: memory is short.
+    pub fn shed<H: Handler>(&mut self, stamp: Stamp, budget: &mut Budget, handler: &mut H) {
+        self.framer.shed(&mut Out {
+            handler,
+            ledger: &mut self.ledger,
+            stamp,
+        });
+        self.settle(budget);
     }
 
     /// Nothing more will come: holes become gaps; an incomplete message stays pending.
-    pub fn finish<H: Handler>(&mut self, stamp: Stamp, held_all: &mut u32, handler: &mut H) {
+    pub fn finish<H: Handler>(&mut self, stamp: Stamp, budget: &mut Budget, handler: &mut H) {
         while let Some(position) = &mut self.position {
             if position.highest == position.next && !position.open_unseen(u64::MAX, 0) {
                 break;
@@ -592,18 +637,21 @@ impl<F: Frame> Stream<F> {
             } else {
                 GapReason::End
             };
-            self.give_up(reason, stamp, held_all, handler);
+            self.give_up(reason, stamp, budget, handler);
         }
         self.framer.finish(&mut Out {
             handler,
             ledger: &mut self.ledger,
             stamp,
         });
-        self.settle();
+        self.settle(budget);
     }
 
     /// Brings the ledger up to date with what is held and missing.
-    fn settle(&mut self) {
+    fn settle(&mut self, budget: &mut Budget) {
+        let kept = self.framer.kept();
+        budget.charge(self.charged, kept);
+        self.charged = kept;
         let Some(position) = &mut self.position else {
             return;
         };

@@ -1,6 +1,7 @@
 //! Both streams of a connection with their session.
 
 use super::delivery::{Counters, Delivery};
+use super::handshakes::Syn;
 use crate::capture::{Frame, Stamp};
 use crate::config::Limits;
 use crate::health::{Figures, Health};
@@ -8,7 +9,7 @@ use crate::session::{Direction, Key, Session, Sight, State};
 use crate::sink::json::ContextSource;
 use crate::sink::outputs::Outputs;
 use crate::sink::totals;
-use crate::stream::{Ledger, Stream};
+use crate::stream::{Budget, Ledger, Stream};
 use crate::wire::{Segment, TcpOption, TcpOptions};
 use bgptap_umem::buffer::BufferPool;
 
@@ -25,14 +26,18 @@ pub(super) struct Connection<F> {
     /// When the last frame came, nanoseconds since the epoch.
     pub(super) last_ns: u64,
     delivered: u64,
+    /// It stands in the worker's list of those to whom time matters.
+    listed: bool,
+    /// The last tick that reached it.
+    ticked: u64,
 }
 
 /// What all connections share while a frame is worked on.
 pub(super) struct Shared<'a> {
     pub(super) limits: &'a Limits,
     pub(super) outputs: &'a mut Outputs,
-    /// Frames held out of order by all streams.
-    pub(super) held: &'a mut u32,
+    /// What all streams together may keep.
+    pub(super) budget: &'a mut Budget,
     /// The time now: the newest timestamp seen.
     pub(super) now_ns: u64,
 }
@@ -73,6 +78,8 @@ impl<F: Frame> Connection<F> {
             told: [Figures::default(); 2],
             last_ns: 0,
             delivered: 0,
+            listed: false,
+            ticked: 0,
         }
     }
 
@@ -120,7 +127,7 @@ impl<F: Frame> Connection<F> {
             frame,
             segment,
             stamp,
-            shared.held,
+            shared.budget,
             delivery
         ));
         if copy && self.stream_counts(direction).1 > repeated {
@@ -128,7 +135,7 @@ impl<F: Frame> Connection<F> {
         }
         if segment.flags.ack() {
             with_delivery!(self, direction ^ 1, shared, |stream, delivery| stream
-                .acked(segment.ack, stamp, shared.held, delivery));
+                .acked(segment.ack, stamp, shared.budget, delivery));
         }
         if self.delivered != before {
             self.after_messages(stamp, shared);
@@ -164,23 +171,44 @@ impl<F: Frame> Connection<F> {
     fn resume(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
         for direction in [0, 1] {
             if self.streams[direction].waiting() {
-                with_delivery!(self, direction, shared, |stream, delivery| stream
-                    .resume(stamp, delivery));
+                with_delivery!(self, direction, shared, |stream, delivery| stream.resume(
+                    stamp,
+                    shared.budget,
+                    delivery
+                ));
             }
         }
     }
 
-    /// Time has passed.
-    pub(super) fn tick(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
+    /// Time has passed. Whether more of it matters.
+    pub(super) fn tick(&mut self, stamp: Stamp, shared: &mut Shared<'_>) -> bool {
         self.resume(stamp, shared);
         for direction in [0, 1] {
             with_delivery!(self, direction, shared, |stream, delivery| stream.tick(
                 shared.now_ns,
                 stamp,
-                shared.held,
+                shared.budget,
                 delivery
             ));
         }
+        self.listed = self.streams.iter().any(Stream::wants_ticks);
+        self.listed
+    }
+
+    /// Time matters to the connection, and nobody has noted that yet.
+    pub(super) fn wants_ticks(&mut self) -> bool {
+        let news = !self.listed && self.streams.iter().any(Stream::wants_ticks);
+        self.listed |= news;
+        news
+    }
+
+    /// It was noted that time matters to it, and this tick has not reached it yet.
+    pub(super) fn is_listed(&mut self, tick: u64) -> bool {
+        self.listed && std::mem::replace(&mut self.ticked, tick) != tick
+    }
+
+    /// Tells what has become of the TCP under an established session.
+    pub(super) fn look_for_alarms(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
         if self.session.state != State::Established {
             return;
         }
@@ -189,6 +217,45 @@ impl<F: Frame> Connection<F> {
                 with_delivery!(self, direction, shared, |_stream, delivery| delivery
                     .alarm(alarm, stamp));
             }
+        }
+    }
+
+    /// The connection of a handshake that was seen before it: the SYN of one side.
+    pub(super) fn handshake(&mut self, direction: Direction, syn: &Syn, shared: &mut Shared<'_>) {
+        self.last_ns = shared.now_ns;
+        let stamp = syn.stamp;
+        self.health
+            .segment(direction, &syn.segment, syn.options(), stamp.ns);
+        with_delivery!(self, direction, shared, |stream, delivery| {
+            delivery.see(Sight::Syn, "syn", stamp);
+            stream.begin(&syn.segment);
+        });
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.session.key
+    }
+
+    /// The segment lies where a direction stands, and the session has not ended.
+    pub(super) fn expects(&self, direction: Direction, segment: &Segment) -> bool {
+        !self.session.has_ended() && self.streams[direction & 1].expects(segment.seq)
+    }
+
+    /// It keeps payload beside frames.
+    pub(super) fn keeps_memory(&self) -> bool {
+        self.streams
+            .iter()
+            .any(|stream| stream.ledger().pending > 0)
+    }
+
+    /// Gives up what it keeps beside frames.
+    pub(super) fn shed(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
+        for direction in [0, 1] {
+            with_delivery!(self, direction, shared, |stream, delivery| stream.shed(
+                stamp,
+                shared.budget,
+                delivery
+            ));
         }
     }
 
@@ -204,7 +271,7 @@ impl<F: Frame> Connection<F> {
         for direction in [0, 1] {
             with_delivery!(self, direction, shared, |stream, delivery| stream.finish(
                 stamp,
-                shared.held,
+                shared.budget,
                 delivery
             ));
         }

@@ -17,7 +17,7 @@ pub const MESSAGE_TYPES: [&str; 6] = [
 
 /// Values of the label `kind` of `bgptap_errors_total`, in the order of [`Direction::errors`]:
 /// the RFC 7606 dispositions first, then what framing met.
-pub const ERROR_KINDS: [&str; 10] = [
+pub const ERROR_KINDS: [&str; 11] = [
     "session-reset",
     "afi-safi-disable",
     "treat-as-withdraw",
@@ -28,6 +28,7 @@ pub const ERROR_KINDS: [&str; 10] = [
     "after_gap",
     "cut_message",
     "ignore",
+    "limit",
 ];
 
 /// Values of the label `state` of `bgptap_stream_bytes_total`, in the order of [`Direction::bytes`].
@@ -88,9 +89,9 @@ pub struct Direction {
     pub bytes: [Count; BYTE_STATES.len()],
     /// Holes given up.
     pub gaps: Count,
-    /// See [`super::tcp::COUNTERS`].
+    /// Counters about the TCP, in the order of the table in `tcp`.
     pub tcp_counters: [Count; super::tcp::COUNTERS.len()],
-    /// See [`super::tcp::GAUGES`]; [`UNKNOWN`] if nothing is known.
+    /// Gauges about the TCP, in the order of the table in `tcp`; `u64::MAX` if nothing is known.
     pub tcp_gauges: [Count; super::tcp::GAUGES.len()],
     /// Alarms about the TCP, see [`crate::health::ALARMS`].
     pub alarms: [Count; crate::health::ALARMS.len()],

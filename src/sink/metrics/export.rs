@@ -26,6 +26,7 @@ impl Collector for Exporter {
         encode_streams(&mut encoder, &directions)?;
         encode_tcp(&mut encoder, &directions)?;
         encode_sessions(&mut encoder, &directions, snapshot.sessions)?;
+        encode_bounds(&mut encoder, &snapshot)?;
         encode_outputs(&mut encoder, &snapshot)?;
         let (sum, count, buckets) = self.0.latency.read();
         encoder
@@ -240,6 +241,30 @@ fn encode_sessions(
     Ok(())
 }
 
+fn encode_bounds(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::Result {
+    gauge(
+        encoder,
+        "bgptap_handshakes",
+        "Connections of which only SYNs were seen",
+        snapshot.handshakes,
+    )?;
+    gauge(
+        encoder,
+        "bgptap_kept_bytes",
+        "Payload kept outside frames: searched for a header, or waiting for an OPEN",
+        snapshot.kept_bytes,
+    )?;
+    counters(
+        encoder,
+        "bgptap_evicted",
+        "Connections that went before they ended, by reason",
+        snapshot
+            .evicted
+            .iter()
+            .map(|(reason, count)| (vec![("reason", (*reason).to_owned())], *count)),
+    )
+}
+
 fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::Result {
     counters(
         encoder,
@@ -359,6 +384,7 @@ mod tests {
                 queue: 0.25,
             }],
             sessions: 1,
+            ..Snapshot::default()
         });
         let text = text(metrics);
         let session = r#"peer="192.0.2.1",peer_as="65001",local="192.0.2.2",local_as="0""#;

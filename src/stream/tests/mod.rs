@@ -57,11 +57,20 @@ impl Handler for Collector {
     }
 }
 
+thread_local! {
+    /// Buffers for messages, of which there are few, and for held segments: mapped once, not for each case.
+    static POOLS: (BufferPool, BufferPool) = {
+        let few = CLASSES.map(|class| Class { count: 2, ..class });
+        let slots = [256, 2048, 65_536].map(|size| Class { size, count: 64 });
+        (BufferPool::new(&few, false).unwrap(), BufferPool::new(&slots, false).unwrap())
+    };
+}
+
 /// A stream with its collector; checks both equations after every step.
 struct Bench {
     stream: Stream<Bytes>,
     seen: Collector,
-    held: u32,
+    budget: Budget,
     isn: u32,
     now_ns: u64,
 }
@@ -69,12 +78,11 @@ struct Bench {
 impl Bench {
     fn new(isn: u32) -> Self {
         let limits = crate::config::Limits::default();
-        let few = CLASSES.map(|class| Class { count: 2, ..class });
-        let pool = BufferPool::new(&few, false).unwrap();
+        let (pool, spill) = POOLS.with(Clone::clone);
         Self {
             stream: Stream::new((&limits).into(), pool),
             seen: Collector::default(),
-            held: 0,
+            budget: Budget::with_spill(2048, 1 << 20, spill),
             isn,
             now_ns: 0,
         }
@@ -115,7 +123,7 @@ impl Bench {
         let stamp = self.stamp();
         let frame = Bytes(payload.to_vec());
         self.stream
-            .segment(frame, &segment, stamp, &mut self.held, &mut self.seen);
+            .segment(frame, &segment, stamp, &mut self.budget, &mut self.seen);
         self.check();
     }
 
@@ -136,7 +144,7 @@ impl Bench {
         let ack = self.isn.wrapping_add(1).wrapping_add(offset as u32);
         let stamp = self.stamp();
         self.stream
-            .acked(ack, stamp, &mut self.held, &mut self.seen);
+            .acked(ack, stamp, &mut self.budget, &mut self.seen);
         self.check();
     }
 
@@ -144,15 +152,16 @@ impl Bench {
         self.now_ns += milliseconds * 1_000_000;
         let stamp = self.stamp();
         self.stream
-            .tick(self.now_ns, stamp, &mut self.held, &mut self.seen);
+            .tick(self.now_ns, stamp, &mut self.budget, &mut self.seen);
         self.check();
     }
 
     fn finish(&mut self) {
         let stamp = self.stamp();
-        self.stream.finish(stamp, &mut self.held, &mut self.seen);
+        self.stream.finish(stamp, &mut self.budget, &mut self.seen);
         self.check();
-        assert_eq!(self.held, 0, "no frame is held after the end");
+        assert_eq!(self.budget.frames, 0, "no frame is held after the end");
+        assert_eq!(self.budget.bytes, 0, "nothing is kept after the end");
     }
 
     fn check(&self) {

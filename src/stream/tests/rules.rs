@@ -154,7 +154,9 @@ fn a_message_that_waits_is_delivered_before_what_follows_it() {
     assert!(bench.seen.messages.is_empty());
     bench.seen.wait = false;
     let stamp = bench.stamp();
-    bench.stream.resume(stamp, &mut bench.seen);
+    bench
+        .stream
+        .resume(stamp, &mut bench.budget, &mut bench.seen);
     bench.check();
     assert_eq!(bench.seen.messages, messages);
 }
@@ -354,7 +356,9 @@ fn each_message_has_the_time_of_the_frame_that_completed_it() {
     bench.seen.wait = false;
     bench.now_ns += 1_000_000_000;
     let stamp = bench.stamp();
-    bench.stream.resume(stamp, &mut bench.seen);
+    bench
+        .stream
+        .resume(stamp, &mut bench.budget, &mut bench.seen);
     let seconds: Vec<_> = bench
         .seen
         .times
