@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 pub mod encode;
+pub mod flows;
 pub mod net;
 pub mod skip;
 pub mod synth;
