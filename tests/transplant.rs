@@ -9,9 +9,9 @@ mod support;
 
 use bgptap::capture::{Frame, Stamp, StampSource};
 use bgptap::config::Limits;
-use bgptap::stream::{CLASSES, Framing, Gap, Handler, MalformedReason, Stream, Verdict};
+use bgptap::stream::{Framing, Gap, Handler, MalformedReason, Stream, Verdict};
 use bgptap::wire::{Endpoint, Segment, TcpFlags};
-use bgptap_umem::buffer::BufferPool;
+use bgptap::worker::Memory;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -233,9 +233,9 @@ impl Handler for Nobody {
 
 /// Contradictions that a stream has counted.
 fn conflicts(frames: &[Captured], way: Way) -> u64 {
-    let pool = BufferPool::new(&CLASSES, false).unwrap();
-    let mut stream = Stream::new((&Limits::default()).into(), pool);
-    let mut held = 0;
+    let limits = Limits::default();
+    let mut memory = Memory::new(&limits).unwrap();
+    let mut stream = Stream::new((&limits).into(), memory.buffers.clone());
     for frame in frames {
         let Some(tcp) = flows::tcp(&frame.bytes).filter(|tcp| tcp.way == way) else {
             continue;
@@ -248,6 +248,7 @@ fn conflicts(frames: &[Captured], way: Way) -> u64 {
             src: end(way.0),
             dst: end(way.1),
             vlan: None,
+            ip_id: None,
             seq: tcp.seq,
             ack: tcp.ack,
             flags: TcpFlags(tcp.flags),
@@ -262,7 +263,7 @@ fn conflicts(frames: &[Captured], way: Way) -> u64 {
         };
         stream.count_captured(tcp.payload.len() as u64);
         let bytes = Bytes(frame.bytes.clone());
-        stream.segment(bytes, &segment, stamp, &mut held, &mut Nobody);
+        stream.segment(bytes, &segment, stamp, &mut memory.budget, &mut Nobody);
     }
     stream.counters().conflicts
 }
