@@ -133,9 +133,10 @@ pub(super) fn close(
     }
     if let Some(path) = &options.summary {
         let failed = |source: io::Error| cannot_write(path, &source);
-        let mut target = target(path).map_err(failed)?;
+        let mut target = io::BufWriter::new(target(path).map_err(failed)?);
         let write = serde_json::to_writer(&mut target, summary).map_err(io::Error::from);
-        write.and_then(|()| writeln!(target)).map_err(failed)?;
+        let write = write.and_then(|()| writeln!(target));
+        write.and_then(|()| target.flush()).map_err(failed)?;
     }
     Ok(ended)
 }

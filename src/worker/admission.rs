@@ -11,7 +11,9 @@ use crate::wire::Segment;
 const FULL_NS: u64 = 1_000_000_000;
 
 /// A share of the connections that may go is let go at a time, so that finding them costs little for each.
-const BATCH_SHARE: usize = 16;
+const ROOM_SHARE: usize = 16;
+/// The same for memory: few connections may hold all of it.
+const MEMORY_SHARE: usize = 2;
 
 /// Connections that went before they ended.
 #[derive(Clone, Copy, Debug, Default)]
@@ -133,11 +135,13 @@ impl<F: Frame> Worker<F> {
         if self.now_ns < self.full_until_ns {
             return false;
         }
-        let silent = self.let_go(stamp, |connection, _| connection.delivered() == 0);
+        let silent = self.let_go(ROOM_SHARE, stamp, |connection, _| {
+            connection.delivered() == 0
+        });
         self.evicted.silent += silent;
         if silent == 0 {
             let patience = nanoseconds(self.limits.stale_after);
-            let stale = self.let_go(stamp, |connection, now_ns| {
+            let stale = self.let_go(ROOM_SHARE, stamp, |connection, now_ns| {
                 now_ns.saturating_sub(connection.last_ns) > patience
             });
             self.evicted.stale += stale;
@@ -159,7 +163,7 @@ impl<F: Frame> Worker<F> {
             return;
         }
         if self.now_ns >= self.short_until_ns {
-            let let_go = self.let_go(stamp, |connection, _| {
+            let let_go = self.let_go(MEMORY_SHARE, stamp, |connection, _| {
                 connection.delivered() == 0 && connection.keeps_memory()
             });
             self.evicted.memory += let_go;
@@ -175,7 +179,12 @@ impl<F: Frame> Worker<F> {
     }
 
     /// Ends a share of the connections that may go, those first that were silent for longest.
-    fn let_go(&mut self, stamp: Stamp, may_go: impl Fn(&Connection<F>, u64) -> bool) -> u64 {
+    fn let_go(
+        &mut self,
+        share: usize,
+        stamp: Stamp,
+        may_go: impl Fn(&Connection<F>, u64) -> bool,
+    ) -> u64 {
         let now_ns = self.now_ns;
         let mut found: Vec<(u64, usize)> = self
             .connections
@@ -183,7 +192,7 @@ impl<F: Frame> Worker<F> {
             .filter(|(_, connection)| may_go(connection, now_ns))
             .map(|(index, connection)| (connection.last_ns, index))
             .collect();
-        let count = found.len().div_ceil(BATCH_SHARE);
+        let count = found.len().div_ceil(share);
         if count == 0 {
             return 0;
         }
