@@ -62,7 +62,7 @@ impl Side {
     fn take(&mut self, line: Vec<u8>) {
         let said = std::str::from_utf8(&line).ok();
         let said = said.and_then(|text| text.strip_prefix('['));
-        let said = said.and_then(|text| text.strip_suffix(" bytes missing in capture file]."));
+        let said = said.and_then(|text| text.strip_suffix(" bytes missing in capture file]\0"));
         match said.and_then(|count| count.parse::<u64>().ok()) {
             Some(count) => self.missing += count,
             None => self.bytes.extend(line),
