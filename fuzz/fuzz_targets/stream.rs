@@ -4,7 +4,7 @@
 
 use bgptap::capture::{Frame, Stamp, StampSource};
 use bgptap::config::Limits;
-use bgptap::stream::{CLASSES, Framing, Gap, Handler, MalformedReason, Stream, Verdict};
+use bgptap::stream::{Budget, CLASSES, Framing, Gap, Handler, MalformedReason, Stream, Verdict};
 use bgptap::wire::{Endpoint, Segment, TcpFlags};
 use bgptap_umem::buffer::{BufferPool, Class};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
@@ -170,11 +170,21 @@ impl Handler for Seen {
     }
 }
 
+thread_local! {
+    /// Buffers for messages, of which there are few, and for held segments: mapped once, not for each case.
+    static POOLS: (BufferPool, BufferPool) = {
+        let few = CLASSES.map(|class| Class { count: 2, ..class });
+        let slots = [256, 2048, 65_536].map(|size| Class { size, count: 64 });
+        let pool = |classes: &[Class]| BufferPool::new(classes, false).expect("a small pool");
+        (pool(&few), pool(&slots))
+    };
+}
+
 /// The stream under test beside what is known of it.
 struct Bench {
     stream: Stream<Bytes>,
     seen: Seen,
-    held: u32,
+    budget: Budget,
     now_ns: u64,
     isn: u32,
     sent: Vec<u8>,
@@ -190,12 +200,11 @@ struct Bench {
 
 impl Bench {
     fn new(isn: u32, sent: Vec<u8>) -> Self {
-        let few = CLASSES.map(|class| Class { count: 2, ..class });
-        let pool = BufferPool::new(&few, false).expect("a small pool");
+        let (pool, spill) = POOLS.with(Clone::clone);
         Self {
             stream: Stream::new((&Limits::default()).into(), pool),
             seen: Seen::default(),
-            held: 0,
+            budget: Budget::with_spill(2048, 1 << 20, spill),
             now_ns: 1,
             isn,
             shown: vec![false; sent.len()],
@@ -227,6 +236,7 @@ impl Bench {
             src: end(179),
             dst: end(40000),
             vlan: None,
+            ip_id: None,
             seq,
             ack: 0,
             flags: TcpFlags(flags),
@@ -239,7 +249,7 @@ impl Bench {
         self.stream.count_captured(payload.len() as u64);
         let (stamp, frame) = (self.stamp(), Bytes(payload));
         self.stream
-            .segment(frame, &segment, stamp, &mut self.held, &mut self.seen);
+            .segment(frame, &segment, stamp, &mut self.budget, &mut self.seen);
         self.check();
     }
 
@@ -273,7 +283,7 @@ impl Bench {
         self.acked = self.acked.max(offset);
         let (ack, stamp) = (self.sequence(offset), self.stamp());
         self.stream
-            .acked(ack, stamp, &mut self.held, &mut self.seen);
+            .acked(ack, stamp, &mut self.budget, &mut self.seen);
         self.check();
     }
 
@@ -281,23 +291,25 @@ impl Bench {
         self.now_ns += milliseconds * 1_000_000;
         let stamp = self.stamp();
         self.stream
-            .tick(self.now_ns, stamp, &mut self.held, &mut self.seen);
+            .tick(self.now_ns, stamp, &mut self.budget, &mut self.seen);
         self.check();
     }
 
     fn resume(&mut self) {
         self.seen.hold = false;
         let stamp = self.stamp();
-        self.stream.resume(stamp, &mut self.seen);
+        self.stream
+            .resume(stamp, &mut self.budget, &mut self.seen);
         self.check();
     }
 
     fn finish(&mut self) {
         self.resume();
         let stamp = self.stamp();
-        self.stream.finish(stamp, &mut self.held, &mut self.seen);
+        self.stream.finish(stamp, &mut self.budget, &mut self.seen);
         self.check();
-        assert_eq!(self.held, 0, "frames held after the end");
+        assert_eq!(self.budget.frames, 0, "frames held after the end");
+        assert_eq!(self.budget.bytes, 0, "bytes kept after the end");
         assert_eq!(self.stream.ledger().open_hole, 0, "open after the end");
     }
 
