@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use libbpf_rs::{MapCore, MapFlags, MapImpl, Object, ObjectBuilder, OpenObject, ProgramInput};
 
-use crate::abi::{PORT_WORDS, QUEUES_MAX};
+use crate::abi::{QUEUES_MAX, config};
 use crate::log::captured;
 use crate::{Counters, Error, Options};
 
@@ -12,8 +12,6 @@ const PLAIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plain.bpf.o"));
 const KFUNCS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kfuncs.bpf.o"));
 
 const PROGRAM: &str = "bgptap_steer";
-const XDP_DROP: u32 = 1;
-const XDP_PASS: u32 = 2;
 
 /// The steering program, verified and loaded.
 ///
@@ -52,31 +50,14 @@ impl Steering {
         const STEP: &str = "load the XDP program";
         let (loaded, log) = captured(|| -> libbpf_rs::Result<Object> {
             let mut open = ObjectBuilder::default().name("bgptap")?.open_memory(elf)?;
-            set_policy(&mut open, options.drop_foreign)?;
+            set_config(&mut open, options)?;
             if let Some(ifindex) = device {
                 bind_to_device(&mut open, ifindex);
             }
             open.load()
         });
         let object = loaded.map_err(|e| Error::kernel(STEP, with_log(&e, &log)))?;
-        let steering = Self { object };
-        steering.set_ports(&options.ports)?;
-        Ok(steering)
-    }
-
-    fn set_ports(&self, ports: &[u16]) -> Result<(), Error> {
-        let mut words = [0u64; PORT_WORDS as usize];
-        for &port in ports {
-            if let Some(word) = words.get_mut(usize::from(port / 64)) {
-                *word |= 1 << (port % 64);
-            }
-        }
-        let map = self.map("ports")?;
-        for (index, word) in (0u32..).zip(words).filter(|&(_, word)| word != 0) {
-            map.update(&index.to_ne_bytes(), &word.to_ne_bytes(), MapFlags::ANY)
-                .map_err(|e| Error::kernel("write the BGP ports", format!("{e:#}")))?;
-        }
-        Ok(())
+        Ok(Self { object })
     }
 
     /// Lets the AF_XDP socket `fd`, bound to `queue`, receive the BGP of that queue.
@@ -162,13 +143,12 @@ impl Steering {
     }
 }
 
-/// `foreign_action` is the only constant of the program, and so all of its `.rodata`.
-fn set_policy(open: &mut OpenObject, drop_foreign: bool) -> libbpf_rs::Result<()> {
-    let action = if drop_foreign { XDP_DROP } else { XDP_PASS };
+/// The `config` of the program is all of its `.rodata`.
+fn set_config(open: &mut OpenObject, options: &Options) -> libbpf_rs::Result<()> {
     open.maps_mut()
         .find(|m| m.name().to_string_lossy().ends_with(".rodata"))
         .ok_or_else(|| libbpf_rs::Error::from_raw_os_error(libc::ENOENT))?
-        .set_initial_value(&action.to_ne_bytes())
+        .set_initial_value(&config(options))
 }
 
 fn bind_to_device(open: &mut OpenObject, ifindex: u32) {
