@@ -150,9 +150,7 @@ fn jumbo_frames_arrive_whole() {
         return;
     }
     let (net, scratch) = (Net::new(), Scratch::new("jumbo"));
-    for (space, interface) in [(&net.mon, TAP), (&net.wire, WIRE)] {
-        net::run(Command::new("ip").args(["-n", space, "link", "set", interface, "mtu", "9000"]));
-    }
+    net.set_mtu(9000);
     let live = Live::start(&net.mon, TAP, &scratch, &[]);
     assert!(live.log().contains("multi-buffer"), "{}", live.log());
     // 170 UPDATEs of 48 bytes in one segment, sent by a packet socket: AF_XDP's own ring has shorter slots.

@@ -60,6 +60,21 @@ impl Net {
         net
     }
 
+    /// Lets the veth carry longer frames.
+    pub fn set_mtu(&self, mtu: u32) {
+        for (space, interface) in [(&self.mon, TAP), (&self.wire, WIRE)] {
+            ip(&[
+                "-n",
+                space,
+                "link",
+                "set",
+                interface,
+                "mtu",
+                &mtu.to_string(),
+            ]);
+        }
+    }
+
     /// `bgptap` with arguments, in a namespace.
     pub fn bgptap(space: &str, args: &[&str]) -> Command {
         let mut command = Command::new("ip");
