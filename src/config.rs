@@ -3,6 +3,7 @@
 //! The command line is parsed in `cli`; what reaches the rest of the program is
 //! one immutable [`Limits`].
 
+use crate::wire::FragmentLimits;
 use std::time::Duration;
 
 /// Bounds on memory and time that the worker keeps, whatever arrives.
@@ -26,6 +27,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Sessions in all.
     pub sessions_max: u32,
+    /// Fragments of IP datagrams that wait for others.
+    pub fragments: FragmentLimits,
 }
 
 impl Default for Limits {
@@ -39,6 +42,7 @@ impl Default for Limits {
             open_wait: Duration::from_millis(50),
             idle_timeout: Duration::from_secs(3600),
             sessions_max: 65_536,
+            fragments: FragmentLimits::default(),
         }
     }
 }

@@ -15,6 +15,7 @@
 mod encapsulation;
 mod ether;
 mod fragment;
+mod fragments;
 mod ip;
 mod link;
 mod ports;
@@ -27,6 +28,7 @@ mod tests;
 mod walk;
 
 pub use fragment::Fragment;
+pub use fragments::{FragmentLimits, Fragments, Skipped, Whole};
 pub use ports::Ports;
 pub use segment::{Endpoint, Segment, TcpFlags};
 pub use skip::Skip;

@@ -5,6 +5,8 @@
 
 mod connection;
 mod delivery;
+mod packet;
+mod parts;
 
 use crate::capture::{Captured, Frame, Interrupted, Polled, Source, Stamp, StampSource};
 use crate::config::Limits;
@@ -12,9 +14,11 @@ use crate::session::{Direction, Key};
 use crate::sink::metrics::{Recorder, Snapshot};
 use crate::sink::outputs::{Outputs, Totals};
 use crate::sink::totals;
-use crate::wire::{Ports, Segment, Skip, dissect};
+use crate::wire::{Fragments, Ports, Segment, Skipped};
 use bgptap_umem::buffer::BufferPool;
 use connection::{Connection, END_OF_CAPTURE, Shared, nanoseconds};
+use packet::Packet;
+use parts::Partial;
 use slab::Slab;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +40,7 @@ pub struct FrameCounts {
     /// Frames taken from the source.
     pub received: u64,
     /// Frames by the reason for which no segment was found in them.
-    pub skipped: [u64; Skip::COUNT],
+    pub skipped: Skipped,
     /// Frames that held a segment.
     pub segments: u64,
     /// Segments of connections that there was no room for.
@@ -65,7 +69,7 @@ pub struct Worker<F> {
     ports: Ports,
     /// What is told.
     pub outputs: Outputs,
-    connections: Slab<Connection<F>>,
+    connections: Slab<Connection<Packet<F>>>,
     by_key: HashMap<Key, usize, foldhash::fast::RandomState>,
     held: u32,
     now_ns: u64,
@@ -73,8 +77,12 @@ pub struct Worker<F> {
     frames: FrameCounts,
     directions: Vec<totals::Direction>,
     latency: Recorder,
-    /// A frame that continues in the next one: its connection and what comes next.
-    partial: Option<(usize, Direction, Segment)>,
+    /// A frame that goes on in the next buffer.
+    partial: Partial,
+    /// What has come so far of a fragment in several buffers.
+    collected: Vec<u8>,
+    /// Datagrams that are not complete.
+    fragments: Fragments,
     /// Buffers for messages that straddle frames.
     buffers: BufferPool,
     /// The frames come from a wire, not from a file.
@@ -87,7 +95,6 @@ impl<F: Frame> Worker<F> {
     #[must_use]
     pub fn new(limits: Limits, ports: Ports, outputs: Outputs, buffers: BufferPool) -> Self {
         Self {
-            limits,
             ports,
             outputs,
             connections: Slab::new(),
@@ -98,7 +105,10 @@ impl<F: Frame> Worker<F> {
             frames: FrameCounts::default(),
             directions: Vec::new(),
             latency: Recorder::default(),
-            partial: None,
+            partial: Partial::None,
+            collected: Vec::new(),
+            fragments: Fragments::new(limits.fragments, buffers.clone()),
+            limits,
             buffers,
             live: false,
             snapshot: Snapshot::default(),
@@ -181,6 +191,7 @@ impl<F: Frame> Worker<F> {
             return;
         }
         self.next_tick_ns = self.now_ns.saturating_add(TICK_NS);
+        self.fragments.expire(self.now_ns, &mut self.frames.skipped);
         let mut shared = Shared {
             limits: &self.limits,
             outputs: &mut self.outputs,
@@ -190,68 +201,6 @@ impl<F: Frame> Worker<F> {
         for (_, connection) in &mut self.connections {
             connection.tick(stamp, &mut shared);
         }
-    }
-
-    fn frame(&mut self, captured: Captured<F>) {
-        // The further parts of a frame are not frames of their own.
-        let whole = u64::from(self.partial.is_none());
-        self.frames.received += whole;
-        let Captured {
-            frame,
-            stamp,
-            link,
-            wire_len,
-            vlan,
-            continues,
-            ..
-        } = captured;
-        let (index, direction, segment) = match self.partial.take() {
-            Some(part) => continuation(part, frame.as_ref()),
-            None => match dissect(frame.as_ref(), link, wire_len, vlan, &self.ports) {
-                Ok(mut segment) => {
-                    if continues {
-                        // What lies in the next frames is not missing.
-                        segment.cut = 0;
-                    }
-                    let (key, direction) = Key::of(&segment);
-                    let Some(index) = self.connection(key, direction, &segment, stamp) else {
-                        self.frames.segments += whole;
-                        return;
-                    };
-                    (index, direction, segment)
-                }
-                Err(skip) => {
-                    self.frames.skipped[skip.index()] += 1;
-                    return;
-                }
-            },
-        };
-        self.frames.segments += whole;
-        self.deliver(index, direction, frame, &segment, stamp);
-        if continues {
-            self.partial = Some((index, direction, segment));
-        }
-    }
-
-    fn deliver(
-        &mut self,
-        index: usize,
-        direction: Direction,
-        frame: F,
-        segment: &Segment,
-        stamp: Stamp,
-    ) {
-        let Some(connection) = self.connections.get_mut(index) else {
-            return;
-        };
-        let mut shared = Shared {
-            limits: &self.limits,
-            outputs: &mut self.outputs,
-            held: &mut self.held,
-            now_ns: self.now_ns,
-        };
-        connection.count_captured(direction, segment.payload.len() as u64);
-        connection.segment(direction, frame, segment, stamp, &mut shared);
     }
 
     /// The connection of a segment; a new one if it begins one. `None` for segments that
@@ -378,6 +327,7 @@ impl<F: Frame> Worker<F> {
         for index in open {
             self.close(index, END_OF_CAPTURE, stamp);
         }
+        self.fragments.finish(&mut self.frames.skipped);
         self.outputs.flush();
         self.latency.publish(&self.outputs.metrics.latency);
         let outcome = Outcome {
@@ -390,18 +340,6 @@ impl<F: Frame> Worker<F> {
         };
         (outcome, self.outputs)
     }
-}
-
-/// A further frame of a packet: all of it is payload, next in sequence.
-fn continuation(
-    (index, direction, mut segment): (usize, Direction, Segment),
-    bytes: &[u8],
-) -> (usize, Direction, Segment) {
-    let before = segment.payload.end - segment.payload.start;
-    segment.seq = segment.seq.wrapping_add(before);
-    segment.options = 0..0;
-    segment.payload = 0..u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    (index, direction, segment)
 }
 
 fn wall_clock_ns() -> u64 {

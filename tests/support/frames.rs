@@ -45,6 +45,19 @@ pub fn wrapped(frames: &[Frame], wrap: impl Fn(&[u8]) -> Vec<u8>) -> Vec<Frame> 
     frames.iter().map(wrap).collect()
 }
 
+/// The same frames, each made into several by `cut`, at the same times.
+pub fn cut(frames: &[Frame], cut: impl Fn(&[u8], u32) -> Vec<Vec<u8>>) -> Vec<Frame> {
+    let parts = frames.iter().zip(0..).flat_map(|(frame, number)| {
+        let parts = cut(&frame.bytes, number);
+        parts.into_iter().map(|bytes| Frame {
+            wire_len: bytes.len() as u32,
+            bytes,
+            ..frame.clone()
+        })
+    });
+    parts.collect()
+}
+
 /// Writes them to a file with nanoseconds.
 pub fn write(frames: &[Frame], scratch: &super::Scratch, name: &str) -> PathBuf {
     scratch.write(name, &pcap(frames, Order::Little, true))

@@ -273,3 +273,42 @@ pub fn ipv6_fragment(next: u8, id: u32, offset: u16, more: bool, payload: &[u8])
     out.extend(payload);
     out
 }
+
+/// The datagram of an untagged frame in fragments of `size` payload bytes at most, a multiple of 8,
+/// each in a frame. IPv4 headers are without options here; what IPv6 has before TCP is fragmented too.
+pub fn fragmented(frame: &[u8], size: usize, id: u32) -> Vec<Vec<u8>> {
+    let header_len = if ether_type(frame) == IPV4 { 20 } else { 40 };
+    let (header, rest) = datagram(frame).split_at(header_len);
+    let field = if ether_type(frame) == IPV4 {
+        &header[2..4]
+    } else {
+        &header[4..6]
+    };
+    let said = usize::from(u16::from_be_bytes([field[0], field[1]]));
+    // Without the padding.
+    let payload = &rest[..if ether_type(frame) == IPV4 {
+        said - 20
+    } else {
+        said
+    }];
+    let pieces = payload.chunks(size).enumerate();
+    pieces
+        .map(|(number, piece)| {
+            let (units, more) = (
+                (number * size / 8) as u16,
+                (number + 1) * size < payload.len(),
+            );
+            let mut header = header.to_vec();
+            if ether_type(frame) == IPV4 {
+                header[2..4].copy_from_slice(&(20 + piece.len() as u16).to_be_bytes());
+                header[4..6].copy_from_slice(&(id as u16).to_be_bytes());
+                header[6..8].copy_from_slice(&(units | u16::from(more) << 13).to_be_bytes());
+                return ethernet(IPV4, &[&header, piece].concat());
+            }
+            let piece = ipv6_fragment(header[6], id, units, more, piece);
+            header[4..6].copy_from_slice(&(piece.len() as u16).to_be_bytes());
+            header[6] = 44;
+            ethernet(IPV6, &[header, piece].concat())
+        })
+        .collect()
+}
