@@ -7,6 +7,8 @@ pub mod encode;
 pub mod events;
 pub mod frames;
 pub mod net;
+#[cfg(feature = "capture")]
+pub mod sender;
 pub mod skip;
 pub mod synth;
 pub mod wrap;
