@@ -34,16 +34,18 @@ fn main() -> Result<()> {
     if let Some(dir) = multiarch_include() {
         args.push(format!("-I{}", dir.display()));
     }
-    compile(&out.join("plain.bpf.o"), &args)?;
+    println!("cargo:rerun-if-changed=baseline.bpf.c");
+    compile("baseline.bpf.c", &out.join("baseline.bpf.o"), &args)?;
+    compile("steer.bpf.c", &out.join("plain.bpf.o"), &args)?;
     args.push("-DBGPTAP_KFUNCS".into());
-    compile(&out.join("kfuncs.bpf.o"), &args)
+    compile("steer.bpf.c", &out.join("kfuncs.bpf.o"), &args)
 }
 
 /// The two objects have the same maps and symbols, so one loader serves both and
 /// no skeleton is generated.
-fn compile(object: &Path, args: &[String]) -> Result<()> {
+fn compile(source: &str, object: &Path, args: &[String]) -> Result<()> {
     let mut builder = SkeletonBuilder::new();
-    builder.source("steer.bpf.c").obj(object).clang_args(args);
+    builder.source(source).obj(object).clang_args(args);
     if let Ok(clang) = env::var("CLANG") {
         builder.clang(clang);
     }

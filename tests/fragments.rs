@@ -171,7 +171,7 @@ fn our_segments(file: &Path) -> Vec<(u32, u32)> {
             let length = whole.datagram.len() as u32;
             match dissect(&whole.datagram, LinkType::RawIp, length, None, &ports) {
                 Ok(segment) => {
-                    found.push((segment.seq, segment.payload.end - segment.payload.start))
+                    found.push((segment.seq, segment.payload.end - segment.payload.start));
                 }
                 Err(skip) => assert_eq!(skip, Skip::OtherPort),
             }

@@ -28,7 +28,7 @@ mod promiscuous;
 pub use abi::{Counters, META_LEN, Meta};
 pub use attach::{Attached, occupant, refuse_occupied};
 pub use error::{Error, ErrorKind};
-pub use program::{Steering, Verdict};
+pub use program::{Baseline, Steering, Verdict};
 pub use promiscuous::Promiscuous;
 
 /// What the steering program looks for, and how it is attached.

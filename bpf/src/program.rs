@@ -1,6 +1,7 @@
 //! The program in the kernel, with its maps; not yet on an interface.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 use libbpf_rs::{MapCore, MapFlags, MapImpl, Object, ObjectBuilder, OpenObject, ProgramInput};
 
@@ -9,6 +10,7 @@ use crate::log::captured;
 use crate::{Counters, Error, Options};
 
 const PLAIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plain.bpf.o"));
+const BASELINE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/baseline.bpf.o"));
 const KFUNCS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kfuncs.bpf.o"));
 
 const PROGRAM: &str = "bgptap_steer";
@@ -119,6 +121,14 @@ impl Steering {
         })
     }
 
+    /// The mean time of the program on one packet, over `times` runs in the kernel.
+    ///
+    /// # Errors
+    /// As for [`Self::test_run`].
+    pub fn cost(&self, packet: &[u8], times: u32) -> Result<Duration, Error> {
+        cost(&self.object, packet, times)
+    }
+
     /// Calls `with` with the program's file descriptor.
     pub(crate) fn with_fd<T>(
         &self,
@@ -129,10 +139,7 @@ impl Steering {
     }
 
     fn program(&self, step: &'static str) -> Result<libbpf_rs::ProgramMut<'_>, Error> {
-        self.object
-            .progs_mut()
-            .find(|p| p.name() == PROGRAM)
-            .ok_or_else(|| Error::kernel(step, "the object has no such program"))
+        program(&self.object, step)
     }
 
     fn map(&self, name: &'static str) -> Result<MapImpl<'_>, Error> {
@@ -141,6 +148,54 @@ impl Steering {
             .find(|m| m.name() == name)
             .ok_or_else(|| Error::kernel("find a map", format!("the object has no {name}")))
     }
+}
+
+/// A program that does nothing but read the EtherType: what [`Steering::cost`] is measured by.
+#[derive(Debug)]
+pub struct Baseline {
+    object: Object,
+}
+
+impl Baseline {
+    /// Loads it.
+    ///
+    /// # Errors
+    /// If the kernel refuses the program, or the process lacks capabilities.
+    pub fn load() -> Result<Self, Error> {
+        let open = ObjectBuilder::default().open_memory(BASELINE);
+        let object = open.and_then(OpenObject::load);
+        let failed = |e| Error::kernel("load the baseline program", format!("{e:#}"));
+        Ok(Self {
+            object: object.map_err(failed)?,
+        })
+    }
+
+    /// As [`Steering::cost`].
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn cost(&self, packet: &[u8], times: u32) -> Result<Duration, Error> {
+        cost(&self.object, packet, times)
+    }
+}
+
+fn cost(object: &Object, packet: &[u8], times: u32) -> Result<Duration, Error> {
+    const STEP: &str = "time the XDP program";
+    let output = program(object, STEP)?
+        .test_run(ProgramInput {
+            data_in: Some(packet),
+            repeat: times,
+            ..Default::default()
+        })
+        .map_err(|e| Error::kernel(STEP, format!("{e:#}")))?;
+    Ok(output.duration)
+}
+
+fn program<'o>(object: &'o Object, step: &'static str) -> Result<libbpf_rs::ProgramMut<'o>, Error> {
+    object
+        .progs_mut()
+        .find(|p| p.name() == PROGRAM)
+        .ok_or_else(|| Error::kernel(step, "the object has no such program"))
 }
 
 /// The `config` of the program is all of its `.rodata`.

@@ -49,7 +49,7 @@ impl<F: Frame> Worker<F> {
                 segment,
                 left,
             } => self.next_buffer(captured, index, direction, segment, left),
-            Partial::Fragment { vlan } => self.collect(captured, vlan),
+            Partial::Fragment { vlan } => self.collect(&captured, vlan),
         }
     }
 
@@ -152,7 +152,7 @@ impl<F: Frame> Worker<F> {
     }
 
     /// A further buffer of a fragment; with the last one it is complete.
-    fn collect(&mut self, captured: Captured<F>, vlan: Option<u16>) {
+    fn collect(&mut self, captured: &Captured<F>, vlan: Option<u16>) {
         self.collected.extend_from_slice(captured.frame.as_ref());
         if captured.continues {
             self.partial = Partial::Fragment { vlan };
