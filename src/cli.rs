@@ -79,6 +79,9 @@ pub struct Live {
     /// Frames that are not BGP.
     #[arg(long, value_enum, default_value = "pass")]
     pub foreign: Foreign,
+    /// Leave IP fragments alone: they have no ports, so all of TCP and of tunnels are taken.
+    #[arg(long)]
+    pub no_fragments: bool,
     /// How the XDP program is attached.
     #[arg(long, value_enum, default_value = "auto")]
     pub mode: Mode,

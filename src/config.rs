@@ -3,6 +3,7 @@
 //! The command line is parsed in `cli`; what reaches the rest of the program is
 //! one immutable [`Limits`].
 
+use crate::wire::FragmentLimits;
 use std::time::Duration;
 
 /// Bounds on memory and time that the worker keeps, whatever arrives.
@@ -37,6 +38,8 @@ pub struct Limits {
     pub kept_bytes_max: u32,
     /// Bytes that the heap may lend for straddling messages when the pool is empty.
     pub carry_heap_max: u32,
+    /// Fragments of IP datagrams that wait for others.
+    pub fragments: FragmentLimits,
 }
 
 impl Default for Limits {
@@ -55,6 +58,7 @@ impl Default for Limits {
             spill_bytes: 8 << 20,
             kept_bytes_max: 64 << 20,
             carry_heap_max: 64 << 20,
+            fragments: FragmentLimits::default(),
         }
     }
 }

@@ -73,6 +73,7 @@ fn capture_options(options: &cli::Live) -> Options {
         interfaces: options.interfaces.clone(),
         ports: options.outputs.ports.clone(),
         drop_foreign: options.foreign == cli::Foreign::Drop,
+        fragments: !options.no_fragments,
         mode: match options.mode {
             cli::Mode::Auto => Mode::Auto,
             cli::Mode::Native => Mode::Native,

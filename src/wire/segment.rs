@@ -27,6 +27,16 @@ impl TcpFlags {
     pub fn fin(self) -> bool {
         self.0 & Self::FIN != 0
     }
+    /// As the first of several parts has them: the end comes with the last part.
+    #[must_use]
+    pub fn without_end(self) -> Self {
+        Self(self.0 & !(Self::FIN | Self::RST))
+    }
+    /// As the further parts have them.
+    #[must_use]
+    pub fn without_start(self) -> Self {
+        Self(self.0 & !Self::SYN)
+    }
     /// Synchronise sequence numbers.
     #[must_use]
     pub fn syn(self) -> bool {

@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, nanoseconds};
 use super::handshakes::Handshake;
+use super::packet::Packet;
 use super::{SILENT_TIMEOUT, Worker};
 use crate::capture::{Frame, Stamp};
 use crate::session::{Direction, Key};
@@ -183,7 +184,7 @@ impl<F: Frame> Worker<F> {
         &mut self,
         share: usize,
         stamp: Stamp,
-        may_go: impl Fn(&Connection<F>, u64) -> bool,
+        may_go: impl Fn(&Connection<Packet<F>>, u64) -> bool,
     ) -> u64 {
         let now_ns = self.now_ns;
         let mut found: Vec<(u64, usize)> = self

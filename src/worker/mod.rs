@@ -8,21 +8,25 @@ mod connection;
 mod delivery;
 mod handshakes;
 mod memory;
+mod packet;
+mod parts;
 
 pub use admission::Evicted;
 pub use memory::Memory;
 
 use crate::capture::{Captured, Frame, Interrupted, Polled, Source, Stamp, StampSource};
 use crate::config::Limits;
-use crate::session::{Direction, Key};
+use crate::session::Key;
 use crate::sink::metrics::{Recorder, Snapshot};
 use crate::sink::outputs::{Outputs, Totals};
 use crate::sink::totals;
 use crate::stream::Budget;
-use crate::wire::{Ports, Segment, Skip, dissect};
+use crate::wire::{Fragments, Ports, Skipped};
 use bgptap_umem::buffer::BufferPool;
 use connection::{Connection, END_OF_CAPTURE, Shared};
 use handshakes::Handshakes;
+use packet::Packet;
+use parts::Partial;
 use slab::Slab;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,7 +50,7 @@ pub struct FrameCounts {
     /// Frames taken from the source.
     pub received: u64,
     /// Frames by the reason for which no segment was found in them.
-    pub skipped: [u64; Skip::COUNT],
+    pub skipped: Skipped,
     /// Frames that held a segment.
     pub segments: u64,
     /// Segments of connections that there was no room for.
@@ -77,7 +81,7 @@ pub struct Worker<F> {
     ports: Ports,
     /// What is told.
     pub outputs: Outputs,
-    connections: Slab<Connection<F>>,
+    connections: Slab<Connection<Packet<F>>>,
     by_key: HashMap<Key, usize, foldhash::fast::RandomState>,
     handshakes: Handshakes,
     evicted: Evicted,
@@ -96,8 +100,12 @@ pub struct Worker<F> {
     frames: FrameCounts,
     directions: Vec<totals::Direction>,
     latency: Recorder,
-    /// A frame that continues in the next one: its connection and what comes next.
-    partial: Option<(usize, Direction, Segment)>,
+    /// A frame that goes on in the next buffer.
+    partial: Partial,
+    /// What has come so far of a fragment in several buffers.
+    collected: Vec<u8>,
+    /// Datagrams that are not complete.
+    fragments: Fragments,
     /// Buffers for messages that straddle frames.
     buffers: BufferPool,
     /// The frames come from a wire, not from a file.
@@ -111,7 +119,6 @@ impl<F: Frame> Worker<F> {
     pub fn new(limits: Limits, ports: Ports, outputs: Outputs, memory: Memory) -> Self {
         let handshakes_max = limits.handshakes_max;
         Self {
-            limits,
             ports,
             outputs,
             connections: Slab::new(),
@@ -130,7 +137,10 @@ impl<F: Frame> Worker<F> {
             frames: FrameCounts::default(),
             directions: Vec::new(),
             latency: Recorder::default(),
-            partial: None,
+            partial: Partial::None,
+            collected: Vec::new(),
+            fragments: Fragments::new(limits.fragments, memory.buffers.clone()),
+            limits,
             buffers: memory.buffers,
             live: false,
             snapshot: Snapshot::default(),
@@ -213,6 +223,7 @@ impl<F: Frame> Worker<F> {
             return;
         }
         self.next_tick_ns = self.now_ns.saturating_add(TICK_NS);
+        self.fragments.expire(self.now_ns, &mut self.frames.skipped);
         self.tick += 1;
         let mut ticking = std::mem::take(&mut self.ticking);
         ticking.retain(|index| {
@@ -242,7 +253,7 @@ impl<F: Frame> Worker<F> {
     }
 
     /// A connection with what it needs for its work.
-    fn at_work(&mut self, index: usize) -> Option<(&mut Connection<F>, Shared<'_>)> {
+    fn at_work(&mut self, index: usize) -> Option<(&mut Connection<Packet<F>>, Shared<'_>)> {
         let connection = self.connections.get_mut(index)?;
         let shared = Shared {
             limits: &self.limits,
@@ -251,69 +262,6 @@ impl<F: Frame> Worker<F> {
             now_ns: self.now_ns,
         };
         Some((connection, shared))
-    }
-
-    fn frame(&mut self, captured: Captured<F>) {
-        // The further parts of a frame are not frames of their own.
-        let whole = u64::from(self.partial.is_none());
-        self.frames.received += whole;
-        let Captured {
-            frame,
-            stamp,
-            link,
-            wire_len,
-            vlan,
-            continues,
-            ..
-        } = captured;
-        let (index, direction, segment) = match self.partial.take() {
-            Some(part) => continuation(part, frame.as_ref()),
-            None => match dissect(frame.as_ref(), link, wire_len, vlan, &self.ports) {
-                Ok(mut segment) => {
-                    if continues {
-                        // What lies in the next frames is not missing.
-                        segment.cut = 0;
-                    }
-                    let (key, direction) = Key::of(&segment);
-                    let options = segment.options.start as usize..segment.options.end as usize;
-                    let options = frame.as_ref().get(options).unwrap_or_default();
-                    let Some(index) = self.connection(key, direction, &segment, options, stamp)
-                    else {
-                        self.frames.segments += whole;
-                        return;
-                    };
-                    (index, direction, segment)
-                }
-                Err(skip) => {
-                    self.frames.skipped[skip.index()] += 1;
-                    return;
-                }
-            },
-        };
-        self.frames.segments += whole;
-        self.deliver(index, direction, frame, &segment, stamp);
-        if continues {
-            self.partial = Some((index, direction, segment));
-        }
-    }
-
-    fn deliver(
-        &mut self,
-        index: usize,
-        direction: Direction,
-        frame: F,
-        segment: &Segment,
-        stamp: Stamp,
-    ) {
-        let Some((connection, mut shared)) = self.at_work(index) else {
-            return;
-        };
-        connection.count_captured(direction, segment.payload.len() as u64);
-        connection.segment(direction, frame, segment, stamp, &mut shared);
-        if connection.wants_ticks() {
-            self.ticking.push(index);
-        }
-        self.relieve(index, stamp);
     }
 
     /// Ends a connection and keeps its figures.
@@ -385,6 +333,7 @@ impl<F: Frame> Worker<F> {
         for index in open {
             self.close(index, END_OF_CAPTURE, stamp);
         }
+        self.fragments.finish(&mut self.frames.skipped);
         self.outputs.flush();
         self.latency.publish(&self.outputs.metrics.latency);
         let outcome = Outcome {
@@ -401,18 +350,6 @@ impl<F: Frame> Worker<F> {
         };
         (outcome, self.outputs)
     }
-}
-
-/// A further frame of a packet: all of it is payload, next in sequence.
-fn continuation(
-    (index, direction, mut segment): (usize, Direction, Segment),
-    bytes: &[u8],
-) -> (usize, Direction, Segment) {
-    let before = segment.payload.end - segment.payload.start;
-    segment.seq = segment.seq.wrapping_add(before);
-    segment.options = 0..0;
-    segment.payload = 0..u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    (index, direction, segment)
 }
 
 fn wall_clock_ns() -> u64 {

@@ -125,20 +125,39 @@ impl BufferPool {
     /// heap serves as much as it may already.
     #[must_use]
     pub fn acquire(&self, len: usize) -> Option<Buffer> {
-        let index = self
-            .0
-            .classes
-            .partition_point(|slots| slots.class.size < len);
-        let Some(slots) = self.0.classes.get(index) else {
+        if let Some(buffer) = self.pooled(len) {
+            return Some(buffer);
+        }
+        let served = self.0.heap.fetch_add(len as u64, Relaxed) + len as u64;
+        if served > self.0.heap_max {
+            self.0.heap.fetch_sub(len as u64, Relaxed);
+            self.0.refused.fetch_add(1, Relaxed);
+            return None;
+        }
+        Some(self.heap(len))
+    }
+
+    /// Like [`Self::acquire`], whatever the heap serves already: for callers that keep a
+    /// bound of their own.
+    #[must_use]
+    pub fn acquire_unbounded(&self, len: usize) -> Buffer {
+        self.pooled(len).unwrap_or_else(|| {
+            self.0.heap.fetch_add(len as u64, Relaxed);
+            self.heap(len)
+        })
+    }
+
+    /// A buffer of the pool itself; that there is none is counted.
+    fn pooled(&self, len: usize) -> Option<Buffer> {
+        let classes = &self.0.classes;
+        let index = classes.partition_point(|slots| slots.class.size < len);
+        let Some(slots) = classes.get(index) else {
             self.0.too_long.fetch_add(1, Relaxed);
-            return self.heap(len);
+            return None;
         };
         let Some(slot) = slots.free.pop() else {
-            let served = self.heap(len);
-            slots
-                .fallbacks
-                .fetch_add(u64::from(served.is_some()), Relaxed);
-            return served;
+            slots.fallbacks.fetch_add(1, Relaxed);
+            return None;
         };
         slots.acquired.fetch_add(1, Relaxed);
         Some(Buffer {
@@ -151,21 +170,15 @@ impl BufferPool {
         })
     }
 
-    fn heap(&self, len: usize) -> Option<Buffer> {
-        let bytes = len as u64;
-        let served = self.0.heap.fetch_add(bytes, Relaxed) + bytes;
-        if served > self.0.heap_max {
-            self.0.heap.fetch_sub(bytes, Relaxed);
-            self.0.refused.fetch_add(1, Relaxed);
-            return None;
-        }
-        Some(Buffer {
+    /// The bytes have been counted already; [`Drop`] takes them off.
+    fn heap(&self, len: usize) -> Buffer {
+        Buffer {
             len,
             store: Store::Heap {
                 bytes: vec![0; len].into_boxed_slice(),
                 pool: Arc::clone(&self.0),
             },
-        })
+        }
     }
 
     /// Times that there was no buffer at all.

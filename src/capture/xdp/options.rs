@@ -16,6 +16,8 @@ pub struct Options {
     pub ports: Vec<u16>,
     /// Drop what is not BGP instead of passing it to the host.
     pub drop_foreign: bool,
+    /// Take fragments of IP datagrams that may be BGP.
+    pub fragments: bool,
     /// Where the program runs.
     pub mode: Mode,
     /// Entries of each RX ring.
@@ -31,6 +33,7 @@ impl Options {
         bgptap_bpf::Options {
             ports: self.ports.clone(),
             drop_foreign: self.drop_foreign,
+            fragments: self.fragments,
             mode: self.mode,
         }
     }
