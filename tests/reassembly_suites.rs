@@ -99,27 +99,27 @@ impl Row {
 fn overlaps() -> Vec<Row> {
     vec![
         Row::new(
-            "gopacket tcpassembly TestOverlaps; PcapPlusPlus TestTcpReassemblyRetran; Wireshark tcp.analysis.retransmission",
+            "gopacket tcpassembly TestOverlap; PcapPlusPlus TestTcpReassemblyRetran; Wireshark tcp.analysis.retransmission",
             "octets seen before are dropped, new ones behind them kept (RFC 9293 §3.10.7.4)",
             &[Data(0..200), Data(50..350), Data(0..350), Data(300..ALL)],
         )
         .duplicate(150 + 350 + 50),
         Row::new(
-            "Suricata StreamTcpReassembleTest (policies first, last, BSD, Linux …); Zeek rexmit_inconsistency; PcapPlusPlus TestTcpReassemblyRetran (different data)",
+            "Suricata's overlap policies (host-os-policy); Zeek's event rexmit_inconsistency; PcapPlusPlus TestTcpReassemblyRetran",
             "the first copy wins: BGP speakers acknowledge and hand on what comes first, and RFC 9293 §3.10.7.4 trims what was received. Suricata imitates each system's policy, which a passive reader of two routers cannot know",
             &[Data(0..150), Other(100..150), Data(150..ALL)],
         )
         .duplicate(50)
         .conflicts(1),
         Row::new(
-            "Suricata StreamTcpReassembleTest, overlap of queued segments, last wins for some policies",
+            "Suricata's overlap policies, of queued segments: the last wins for some",
             "the first copy wins among held octets too; one rule for both",
             &[Data(200..300), Other(250..300), Data(0..200), Data(300..ALL)],
         )
         .duplicate(50)
         .conflicts(1),
         Row::new(
-            "gopacket reassembly TestReorderRetransmission; Suricata overlap that fills both sides of a queued segment",
+            "gopacket tcpassembly TestBufferedOverlap; Suricata, overlap on both sides of a queued segment",
             "only what is missing around a held segment is taken",
             &[Data(200..300), Data(100..400), Data(0..100), Data(400..ALL)],
         )
@@ -130,35 +130,35 @@ fn overlaps() -> Vec<Row> {
 fn order() -> Vec<Row> {
     vec![
         Row::new(
-            "gopacket tcpassembly TestReorder; PcapPlusPlus TestTcpReassemblyOutOfOrder; Zeek tcp out-of-order",
+            "gopacket tcpassembly TestReorderFast; PcapPlusPlus TestTcpReassemblyOutOfOrder",
             "segments wait for what is before them",
             &[Data(400..ALL), Data(300..400), Data(100..300), Data(0..100)],
         ),
         Row::new(
-            "PcapPlusPlus TestTcpReassemblyMaxSeq; Peafowl http_seq_num_wrapping; gopacket Sequence.Difference",
+            "PcapPlusPlus TestTcpReassemblyMaxSeq; Peafowl http_seq_num_wrapping; gopacket tcpassembly TestSequenceOverflow",
             "sequence numbers are modulo 2^32 (RFC 9293 §3.4)",
             &[Data(200..ALL), Data(0..200)],
         )
         .isn(u32::MAX - 150),
         Row::new(
-            "gopacket tcpassembly: the SYN itself at the last number",
+            "gopacket tcpassembly TestOverrun1: the SYN itself has the last number",
             "the first octet has number 0 then (RFC 9293 §3.4)",
             &[Data(0..ALL)],
         )
         .isn(u32::MAX),
         Row::new(
-            "Wireshark tcp.analysis.duplicate SYN; Suricata StreamTcpTest (SYN retransmission); PcapPlusPlus",
+            "Suricata and Wireshark, SYN sent again",
             "a SYN with the same number is a copy, not a new connection (RFC 9293 §3.10.7.4)",
             &[Syn, Data(0..100), Syn, Data(100..ALL)],
         ),
         Row::new(
-            "Zeek handshake-reorder; Arkime no-syn-ack",
+            "gopacket tcpassembly TestCacheLargePacket; Zeek handshake-reorder",
             "a SYN that comes after the first data belongs before it",
             &[Data(0..100), Syn, Data(100..ALL)],
         )
         .joined(),
         Row::new(
-            "Wireshark tcp.analysis.keep_alive; Suricata keep-alive handling; Zeek",
+            "Wireshark tcp.analysis.keep_alive; Suricata, keepalive of one octet",
             "one octet before what is expected is a keepalive (RFC 9293 §3.8.4): a copy, not data",
             &[Data(0..100), Data(99..100), Data(100..ALL), Data(ALL - 1..ALL)],
         )
@@ -175,7 +175,7 @@ fn order() -> Vec<Row> {
 fn ends() -> Vec<Row> {
     vec![
         Row::new(
-            "PcapPlusPlus TestTcpReassemblyWithFIN_RST; gopacket tcpassembly End; Zeek FIN with data",
+            "PcapPlusPlus TestTcpReassemblyWithFIN_RST; Zeek, FIN with data",
             "the octets of a FIN segment come before the FIN (RFC 9293 §3.4)",
             &[
                 Data(0..400),
@@ -186,12 +186,12 @@ fn ends() -> Vec<Row> {
             ],
         ),
         Row::new(
-            "Suricata FIN before data; PcapPlusPlus TestTcpReassemblyWithFIN_RST (out of order)",
-            "a FIN ends the stream at its number, not when it comes; what is before it is still taken. PcapPlusPlus closes at the first FIN",
+            "PcapPlusPlus TestTcpReassemblyWithFIN_RST, FIN before data",
+            "a FIN ends the stream at its number, not when it comes; what is before it is still taken",
             &[Fin(400..ALL), Data(0..400)],
         ),
         Row::new(
-            "Suricata RST validation; Zeek connection_reset; Wireshark",
+            "Suricata, RST validation; PcapPlusPlus TestTcpReassemblyWithFIN_RST",
             "a RST outside the window ends nothing (RFC 5961 §3.2), nor does one inside stop octets that follow in another order",
             &[Data(0..100), Rst(1 << 20), Rst(100), Data(100..ALL)],
         ),
@@ -201,26 +201,26 @@ fn ends() -> Vec<Row> {
 fn losses() -> Vec<Row> {
     vec![
         Row::new(
-            "PcapPlusPlus TestTcpReassemblyMissingData; gopacket Reassembly.Skip; Zeek content_gap",
-            "a hole the receiver acknowledged is given up after the grace time; it costs the messages it touches. gopacket skips on flush only",
+            "PcapPlusPlus TestTcpReassemblyMissingData; gopacket tcpassembly TestMaxPerSkip; Zeek's event content_gap",
+            "a hole the receiver acknowledged is given up after the grace time; it costs the messages it touches. gopacket goes by the number of pages that wait, which on a quiet session is for ever",
             &[Data(0..150), Data(250..ALL), Acked(ALL), Milliseconds(300)],
         )
         .messages(&[0, 3, 4])
         .gap(150..250),
         Row::new(
-            "gopacket FlushOlderThan; Suricata stream.depth and gaps; Wireshark \"previous segment not captured\"",
+            "gopacket FlushOlderThan; Wireshark \"previous segment not captured\"",
             "without an acknowledgement it is waited for longer, then given up",
             &[Data(0..100), Data(200..ALL), Milliseconds(20_000)],
         )
         .messages(&[0, 2, 3, 4])
         .gap(100..200),
         Row::new(
-            "Wireshark tcp.analysis.out_of_order after \"ACKed unseen segment\"; Zeek ack_above_hole",
-            "a mirror may show the acknowledgement first: within the grace time that is no loss. Zeek reports a gap at once",
+            "Wireshark tcp.analysis.ack_lost_segment, then the segment",
+            "a mirror may show the acknowledgement first: within the grace time that is no loss",
             &[Data(0..100), Acked(200), Data(200..ALL), Milliseconds(50), Data(100..200), Milliseconds(300)],
         ),
         Row::new(
-            "Suricata late retransmission into a gap; PcapPlusPlus TestTcpReassemblyMissingData (late)",
+            "Suricata, retransmission into a gap that was passed",
             "what comes after its hole was given up is a copy of nothing, and counted as one: no octet is handed out behind later ones",
             &[Data(0..100), Data(200..ALL), Acked(ALL), Milliseconds(300), Data(100..200)],
         )
@@ -228,14 +228,14 @@ fn losses() -> Vec<Row> {
         .gap(100..200)
         .duplicate(100),
         Row::new(
-            "gopacket tcpassembly (missing first segment, Skip -1); Zeek partial connections; Suricata midstream",
+            "gopacket tcpassembly TestReorder (Skip -1); Zeek partial connections; Suricata midstream",
             "the capture begins in the midst of a message: it costs that message, and is no gap, for nothing says how much was before",
             &[Data(130..300), Data(300..ALL)],
         )
         .joined()
         .messages(&[2, 3, 4]),
         Row::new(
-            "gopacket tcpassembly TestStartMissing; PcapPlusPlus TestTcpReassemblyMissingData (first packet)",
+            "PcapPlusPlus TestTcpReassemblyMissingData, the first segment after the SYN",
             "with its SYN the number of the first octet is known (RFC 9293 §3.4): a gap",
             &[Data(150..ALL), Acked(ALL), Milliseconds(300)],
         )
