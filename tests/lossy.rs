@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use support::flows::{self, ACK, Captured, FIN, RST, SYN, Sent, Tcp, Way};
 
-const SEEDS: [u64; 3] = [1, 20_260_401, 0x5eed];
+const SEEDS: [u64; 4] = [1, 9, 20_260_401, 0x5eed];
 
 /// Frames of which one is removed, swapped with a near neighbour, doubled, on the average.
 const REMOVED: u64 = 100;

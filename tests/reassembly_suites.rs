@@ -6,7 +6,7 @@
 
 use bgptap::capture::{Frame, Stamp, StampSource};
 use bgptap::config::Limits;
-use bgptap::stream::{CLASSES, Framing, Gap, Handler, MalformedReason, Stream, Verdict};
+use bgptap::stream::{Budget, CLASSES, Framing, Gap, Handler, MalformedReason, Stream, Verdict};
 use bgptap::wire::{Endpoint, Segment, TcpFlags};
 use bgptap_umem::buffer::{BufferPool, Class};
 use std::net::Ipv4Addr;
@@ -294,6 +294,7 @@ fn segment(flags: u8, seq: u32, length: usize) -> Segment {
         src: end(179),
         dst: end(40000),
         vlan: None,
+        ip_id: None,
         seq,
         ack: 0,
         flags: TcpFlags(flags),
@@ -310,7 +311,8 @@ fn check(row: &Row) {
     let few = CLASSES.map(|class| Class { count: 2, ..class });
     let pool = BufferPool::new(&few, false).unwrap();
     let mut stream = Stream::new((&Limits::default()).into(), pool);
-    let (mut seen, mut held, mut ns) = (Seen::default(), 0, 0);
+    let mut budget = Budget::new(2048, 1 << 20, 1 << 20).unwrap();
+    let (mut seen, mut ns) = (Seen::default(), 0);
     let first = row.isn.wrapping_add(1);
     let number = |place: usize| first.wrapping_add(place as u32);
     for step in &row.steps {
@@ -325,19 +327,19 @@ fn check(row: &Row) {
             Fin(place) => (FIN, number(place.start), sent[place.clone()].to_vec()),
             Rst(place) => (RST, number(*place), Vec::new()),
             Acked(place) => {
-                stream.acked(number(*place), stamp, &mut held, &mut seen);
+                stream.acked(number(*place), stamp, &mut budget, &mut seen);
                 continue;
             }
             Milliseconds(count) => {
                 ns += count * 1_000_000;
                 let stamp = Stamp { ns, ..stamp };
-                stream.tick(ns, stamp, &mut held, &mut seen);
+                stream.tick(ns, stamp, &mut budget, &mut seen);
                 continue;
             }
         };
         stream.count_captured(payload.len() as u64);
         let segment = segment(flags, seq, payload.len());
-        stream.segment(Bytes(payload), &segment, stamp, &mut held, &mut seen);
+        stream.segment(Bytes(payload), &segment, stamp, &mut budget, &mut seen);
     }
     // Nothing may be left to be given up at the end.
     let gaps_before_end = seen.gaps.len();
@@ -345,7 +347,7 @@ fn check(row: &Row) {
         ns,
         source: StampSource::File,
     };
-    stream.finish(stamp, &mut held, &mut seen);
+    stream.finish(stamp, &mut budget, &mut seen);
     assert_eq!(
         seen.gaps.len(),
         gaps_before_end,

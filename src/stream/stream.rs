@@ -210,7 +210,8 @@ impl<F: Frame> Stream<F> {
         if segment.flags.fin() {
             position.fin = Some(end + cut);
         }
-        if length + cut > 0 {
+        // A FIN says that all before it was sent, even if it carries nothing itself.
+        if length + cut > 0 || segment.flags.fin() {
             position.highest = position.highest.max(end + cut);
         }
         let at = segment.payload.start as usize;
