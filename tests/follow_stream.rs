@@ -28,7 +28,6 @@ const ALLOWED: &[(&str, u16, &str)] = &[
         ONE_SIDED,
     ),
     ("http_out_of_order_1.pcap", 1093, OTHER_ORDER),
-    ("http_out_of_order_2.pcap", 80, OTHER_ORDER),
     ("peafowl_http_out_of_order_1.pcap", 1093, OTHER_ORDER),
 ];
 
