@@ -5,10 +5,13 @@ mod host;
 mod options;
 mod queues;
 
+pub use bgptap_umem::xsk::ZeroCopy;
 pub use counts::InterfaceCounts;
 pub use options::{Options, plan};
 
-use crate::capture::{Captured, Frame, Interrupted, LinkType, Polled, Source, Stamp, StampSource};
+use crate::capture::{
+    CaptureMode, Captured, Frame, Interrupted, LinkType, Polled, Source, Stamp, StampSource,
+};
 use crate::error::SetupError;
 use bgptap_bpf::{Attached, META_LEN, Meta, Promiscuous};
 use bgptap_umem::xsk::{self, FramePool, Socket};
@@ -93,6 +96,11 @@ impl<'p> XdpSource<'p> {
         for queue in 0..queues::count(name) {
             let socket = Socket::open(pool, name, queue, &options.socket())
                 .map_err(|error| xsk_error(name, &error))?;
+            if let (0, Err(error)) = (queue, socket.busy_poll()) {
+                self.warnings.push(format!(
+                    "{name}: no busy polling ({error}), so interrupts serve: it needs Linux 5.11 and CAP_NET_ADMIN"
+                ));
+            }
             self.sockets.push(socket);
             self.owners.push(number);
         }
@@ -116,25 +124,20 @@ impl<'p> XdpSource<'p> {
         &self.warnings
     }
 
-    /// One line for each interface: how it is captured.
-    pub fn describe(&self) -> impl Iterator<Item = String> + '_ {
+    /// How each interface is captured, as the kernel says.
+    pub fn modes(&self) -> impl Iterator<Item = CaptureMode> + '_ {
         let interfaces = self.interfaces.iter().zip(&self.names).zip(0u16..);
         interfaces.map(|((interface, name), number)| {
             let all = |is: fn(&Socket<'p>) -> bool| self.sockets_of(number).all(is);
-            let word =
-                |yes: bool, this: &'static str, that: &'static str| if yes { this } else { that };
-            format!(
-                "{name}: XDP {} ({}), {}, {}, {} queue(s)",
-                word(interface.steering.native(), "native", "skb"),
-                word(interface.steering.kfuncs(), "with kfuncs", "plain"),
-                word(all(Socket::is_zero_copy), "zero-copy", "copy"),
-                word(
-                    all(Socket::is_multi_buffer),
-                    "multi-buffer",
-                    "single-buffer"
-                ),
-                self.sockets_of(number).count(),
-            )
+            CaptureMode {
+                interface: name.clone(),
+                native: interface.steering.native(),
+                kfuncs: interface.steering.kfuncs(),
+                zero_copy: all(Socket::is_zero_copy),
+                multi_buffer: all(Socket::is_multi_buffer),
+                busy_poll: all(|socket| matches!(socket.busy_poll(), Ok(true))),
+                queues: self.sockets_of(number).count(),
+            }
         })
     }
 
