@@ -78,6 +78,15 @@ pub enum ZeroCopy {
     Never,
 }
 
+/// Which clock events are stamped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Timestamps {
+    /// The kernel's, when the XDP program saw the frame.
+    Xdp,
+    /// The network card's, where it stamps frames and its clock is set; the kernel's elsewhere.
+    Hardware,
+}
+
 /// `bgptap live`
 #[derive(Args, Debug)]
 pub struct Live {
@@ -99,6 +108,9 @@ pub struct Live {
     /// Whether the driver writes frames straight into the memory that they are read from.
     #[arg(long, value_enum, default_value = "auto")]
     pub zero_copy: ZeroCopy,
+    /// Which clock events are stamped by.
+    #[arg(long, value_enum, default_value = "xdp")]
+    pub timestamps: Timestamps,
     /// Have waiting for frames drive the driver instead of interrupts; falls back to interrupts.
     #[arg(long)]
     pub busy_poll: bool,

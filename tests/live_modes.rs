@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::net::{Live, Net, TAP, allowed};
@@ -174,7 +174,9 @@ fn super_frames_arrive_whole() {
     }
     for mode in ["native", "skb"] {
         let (net, scratch) = (Net::new(), Scratch::new("super"));
-        let live = Live::start(&net.mon, TAP, &scratch, &["--mode", mode]);
+        let events = scratch.path("events.json");
+        let more = ["--mode", mode, "--json", events.to_str().unwrap()];
+        let live = Live::start(&net.mon, TAP, &scratch, &more);
         let mut send = Command::new("ip");
         net::run(send.args(["netns", "exec", &net.wire, "python3", "-c", SUPER_FRAME]));
         std::thread::sleep(Duration::from_millis(300));
@@ -183,6 +185,12 @@ fn super_frames_arrive_whole() {
         if mode == "skb" {
             // In native mode veth itself has its other end make segments.
             assert_eq!(summary["frames"]["received"], 1, "{summary}");
+            let events = std::fs::read_to_string(&events).unwrap();
+            let updates = events.lines().filter(|line| line.contains("UPDATE"));
+            let times: BTreeSet<String> = updates
+                .map(|line| serde_json::from_str::<Value>(line).unwrap()["ts_ns"].to_string())
+                .collect();
+            assert_eq!(times.len(), 1, "one frame came at one time: {times:?}");
         }
         assert_eq!(summary["messages"]["UPDATE"], 1364, "{mode}: {summary}");
         assert_eq!(summary["gaps"]["count"], 0, "{mode}: {summary}");

@@ -1,7 +1,7 @@
 //! `bgptap live`
 
 use super::{Ended, outputs};
-use crate::capture::xdp::{InterfaceCounts, Options, XdpSource, ZeroCopy, plan};
+use crate::capture::xdp::{InterfaceCounts, Options, Timestamps, XdpSource, ZeroCopy, plan};
 use crate::cli;
 use crate::config::Limits;
 use crate::error::SetupError;
@@ -84,6 +84,10 @@ fn capture_options(options: &cli::Live) -> Options {
             cli::ZeroCopy::Auto => ZeroCopy::Auto,
             cli::ZeroCopy::Require => ZeroCopy::Require,
             cli::ZeroCopy::Never => ZeroCopy::Never,
+        },
+        timestamps: match options.timestamps {
+            cli::Timestamps::Xdp => Timestamps::Xdp,
+            cli::Timestamps::Hardware => Timestamps::Hardware,
         },
         busy_poll: options.busy_poll,
         huge_pages: options.huge_pages,

@@ -1,11 +1,13 @@
 //! AF_XDP: the steering program on each interface and a socket on each of its queues.
 
+mod clock;
 mod counts;
 mod host;
 mod options;
 mod queues;
 
 pub use bgptap_umem::xsk::ZeroCopy;
+pub use clock::Timestamps;
 pub use counts::InterfaceCounts;
 pub use options::{Options, plan};
 
@@ -15,7 +17,8 @@ use crate::capture::{
 use crate::error::SetupError;
 use bgptap_bpf::{Attached, META_LEN, Meta, Promiscuous};
 use bgptap_umem::xsk::{self, FramePool, Socket};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use clock::Clock;
+use std::time::{Duration, Instant};
 
 /// The id in a VLAN tag's control information (IEEE 802.1Q §9.6).
 const VLAN_ID: u16 = 0x0fff;
@@ -45,7 +48,7 @@ pub struct XdpSource<'p> {
     sockets: Vec<Socket<'p>>,
     /// Which interface each socket is on.
     owners: Vec<u16>,
-    tai_offset_ns: i64,
+    timestamps: Timestamps,
     warnings: Vec<String>,
     checked: Instant,
     /// An interface is gone, or waiting failed: there will be no more frames.
@@ -63,7 +66,7 @@ impl<'p> XdpSource<'p> {
             interfaces: Vec::new(),
             sockets: Vec::new(),
             owners: Vec::new(),
-            tai_offset_ns: bgptap_umem::clock::tai_offset_ns(),
+            timestamps: options.timestamps,
             warnings: options.warnings(pool),
             checked: Instant::now(),
             ended: false,
@@ -184,25 +187,18 @@ impl<'p> XdpSource<'p> {
     }
 }
 
-fn captured(
-    mut frame: xsk::Frame<'_>,
+fn captured<'p>(
+    mut frame: xsk::Frame<'p>,
     continues: bool,
     interface: u16,
-    tai_offset_ns: i64,
-    now_ns: u64,
-) -> Captured<xsk::Frame<'_>> {
+    clock: &Clock,
+) -> Captured<xsk::Frame<'p>> {
     let below = frame.take_metadata::<META_LEN>();
     let meta = below.and_then(|bytes| Meta::parse(&bytes));
-    let ns = meta.map_or(now_ns, |meta| {
-        meta.xdp_ns.saturating_add_signed(-tai_offset_ns)
-    });
     let wire_len = u32::try_from(frame.as_ref().len()).unwrap_or(u32::MAX);
     Captured {
         frame,
-        stamp: Stamp {
-            ns,
-            source: StampSource::Xdp,
-        },
+        stamp: clock.stamp(meta.as_ref()),
         link: LinkType::Ethernet,
         wire_len,
         interface,
@@ -223,19 +219,14 @@ impl<'p> Source for XdpSource<'p> {
             socket.refill();
         }
         let before = batch.len();
-        let mut runs = 0;
-        let (offset, now_ns) = (self.tai_offset_ns, realtime_ns());
+        let clock = Clock::now(self.timestamps);
         for (socket, owner) in self.sockets.iter_mut().zip(&self.owners) {
-            let taken = socket.receive(PER_SOCKET, |frame, continues| {
-                batch.push(captured(frame, continues, *owner, offset, now_ns));
+            socket.receive(PER_SOCKET, |frame, continues| {
+                batch.push(captured(frame, continues, *owner, &clock));
             });
-            runs += usize::from(taken > 0);
         }
         if batch.len() > before {
-            // One ring is in order already.
-            if runs > 1 {
-                merge(&mut batch[before..]);
-            }
+            merge(&mut batch[before..]);
             return Ok(Polled::Frames);
         }
         if self.ended {
@@ -262,8 +253,8 @@ impl<'p> Source for XdpSource<'p> {
     }
 }
 
-/// Into the order of arrival. The further parts of a frame take the time of its first part, so
-/// that a stable sort keeps them behind it.
+/// Into the order of arrival; one ring is in order already. The further parts of a frame have no
+/// metadata: they take the time of its first part, and a stable sort keeps them behind it.
 fn merge<F>(captured: &mut [Captured<F>]) {
     for i in 1..captured.len() {
         if captured[i - 1].continues {
@@ -273,14 +264,6 @@ fn merge<F>(captured: &mut [Captured<F>]) {
     if !captured.is_sorted_by_key(|captured| captured.stamp.ns) {
         captured.sort_by_key(|captured| captured.stamp.ns);
     }
-}
-
-fn realtime_ns() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-        })
 }
 
 fn bpf_error(interface: &str, error: bgptap_bpf::Error) -> SetupError {

@@ -1,6 +1,6 @@
 //! How the capture is set up.
 
-use super::queues;
+use super::{Timestamps, queues};
 use bgptap_bpf::Mode;
 use bgptap_umem::xsk::{FramePool, PoolOptions, SocketOptions, ZeroCopy};
 
@@ -24,6 +24,8 @@ pub struct Options {
     pub ring: u32,
     /// Whether the driver may write straight into the frames.
     pub zero_copy: ZeroCopy,
+    /// Which clock events are stamped by.
+    pub timestamps: Timestamps,
     /// Let waiting drive the driver.
     pub busy_poll: bool,
     /// Ask for huge pages.

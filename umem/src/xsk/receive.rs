@@ -139,12 +139,14 @@ impl<'p> Socket<'p> {
         }
     }
 
-    /// Takes what is in the RX ring, at most `most` frames, and hands each to `take` with
-    /// whether the packet goes on in the next one. Returns how many.
+    /// Takes what is in the RX ring, at most `most` frames and the rest of a packet that those end
+    /// in, and hands each to `take` with whether the packet goes on in the next one. Returns how many.
     pub fn receive(&mut self, most: usize, mut take: impl FnMut(Frame<'p>, bool)) -> usize {
         let mut taken = 0;
-        while taken < most {
-            let wanted = BURST.min(most - taken);
+        let mut open = false;
+        while taken < most || open {
+            // The kernel shows the frames of a packet all at once (net/xdp/xsk.c, `xsk_flush`).
+            let wanted = BURST.min(most.saturating_sub(taken)).max(1);
             self.scratch.clear();
             self.scratch.resize(wanted, FrameDesc::default());
             // SAFETY: this socket was made on the pool's UMEM, so what comes out of its RX ring
@@ -155,6 +157,7 @@ impl<'p> Socket<'p> {
                 let continues = frame.continues();
                 // A packet in several frames counts once.
                 self.received += u64::from(!continues);
+                open = continues;
                 take(frame, continues);
             }
             taken += count;
