@@ -11,9 +11,7 @@ pub use clock::Timestamps;
 pub use counts::InterfaceCounts;
 pub use options::{Options, plan};
 
-use crate::capture::{
-    CaptureMode, Captured, Frame, Interrupted, LinkType, Polled, Source, Stamp, StampSource,
-};
+use crate::capture::{CaptureMode, Captured, Frame, Interrupted, LinkType, Polled, Source};
 use crate::error::SetupError;
 use bgptap_bpf::{Attached, META_LEN, Meta, Promiscuous};
 use bgptap_umem::xsk::{self, FramePool, Socket};
@@ -287,6 +285,7 @@ fn xsk_error(interface: &str, error: &xsk::XskError) -> SetupError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::{Stamp, StampSource};
 
     #[test]
     fn merging_keeps_the_parts_of_a_frame_together() {
