@@ -39,7 +39,8 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
     }
 
     let ports = Ports::new(&options.outputs.ports);
-    let mut worker = Worker::new(limits, ports, closing, outputs::buffers()?);
+    let memory = outputs::memory(&limits)?;
+    let mut worker = Worker::new(limits, ports, closing, memory);
     let started = Instant::now();
     let gather = |source: &mut XdpSource<'_>, snapshot: &mut Snapshot| {
         fill_snapshot(source, &pool.gauges(), snapshot);

@@ -25,7 +25,9 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
         .transpose()?;
     let outputs = outputs::open(&options.outputs, metrics, WhenFull::Wait)?;
     let ports = Ports::new(&options.outputs.ports);
-    let mut worker = Worker::new(Limits::default(), ports, outputs, outputs::buffers()?);
+    let limits = Limits::default();
+    let memory = outputs::memory(&limits)?;
+    let mut worker = Worker::new(limits, ports, outputs, memory);
 
     let bar = progress_bar(&source);
     let interrupted = worker.run(&mut source, stop, |source: &mut PcapSource, _| {

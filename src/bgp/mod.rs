@@ -32,6 +32,7 @@ mod notification;
 mod open;
 mod reader;
 mod refresh;
+pub mod text;
 mod update;
 
 pub use attribute::{Attribute, View};

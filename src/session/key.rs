@@ -85,6 +85,7 @@ mod tests {
             src: end(src),
             dst: end(dst),
             vlan,
+            ip_id: None,
             seq: 0,
             ack: 0,
             flags: TcpFlags(0),

@@ -1,6 +1,7 @@
 //! What a run amounts to: the summary and the ledger.
 
 use crate::capture::CaptureMode;
+use crate::health::Figures;
 use crate::stream::Ledger;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -76,6 +77,7 @@ pub struct Direction {
     pub pending: u64,
     pub open_hole: u64,
     pub gap: u64,
+    pub tcp: Figures,
 }
 
 /// Bytes dropped, by reason.
@@ -106,6 +108,8 @@ pub struct Summary {
     pub prefixes: Prefixes,
     pub directions: Vec<Direction>,
     pub errors: BTreeMap<&'static str, u64>,
+    /// Connections that went before they ended, by reason.
+    pub evicted: BTreeMap<&'static str, u64>,
     pub gaps: Gaps,
     pub duration_s: f64,
     pub unaccounted: Unaccounted,
@@ -119,6 +123,7 @@ impl Direction {
         peer: crate::wire::Endpoint,
         local: crate::wire::Endpoint,
         ledger: &Ledger,
+        tcp: Figures,
     ) -> Self {
         Self {
             session,
@@ -139,6 +144,7 @@ impl Direction {
             pending: ledger.pending,
             open_hole: ledger.open_hole,
             gap: ledger.gap,
+            tcp,
         }
     }
 

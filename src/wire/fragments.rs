@@ -358,7 +358,7 @@ impl Datagram {
         let Some(new) = payload.get(from..from + range.len()) else {
             return;
         };
-        let mut bytes = pool.acquire(new.len());
+        let mut bytes = pool.acquire_unbounded(new.len());
         bytes.copy_from_slice(new);
         let at = self
             .pieces
@@ -390,7 +390,7 @@ fn assemble(key: &Key, datagram: &Datagram, pool: &BufferPool) -> Buffer {
             header.extend(v6_octets(dst));
         }
     }
-    let mut whole = pool.acquire(header.len() + payload);
+    let mut whole = pool.acquire_unbounded(header.len() + payload);
     let (head, mut rest) = whole.split_at_mut(header.len());
     head.copy_from_slice(&header);
     for piece in &datagram.pieces {

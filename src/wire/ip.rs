@@ -33,6 +33,7 @@ fn v4(cursor: &mut Cursor<'_>) -> Result<Layer, Skip> {
     cursor.skip(header_len - V4_HEADER)?;
     cursor.src = Ipv4Addr::new(header[12], header[13], header[14], header[15]).into();
     cursor.dst = Ipv4Addr::new(header[16], header[17], header[18], header[19]).into();
+    cursor.ip_id = Some(u16::from_be_bytes([header[4], header[5]]));
     let flags_and_offset = u16::from_be_bytes([header[6], header[7]]);
     // RFC 791 §3.1: in units of 8 bytes; the bit above is "more fragments".
     let place = Place {
@@ -52,6 +53,7 @@ fn v6(cursor: &mut Cursor<'_>) -> Result<Layer, Skip> {
     }
     cursor.src = v6_address(&header, 8);
     cursor.dst = v6_address(&header, 24);
+    cursor.ip_id = None;
     by_protocol(header[6])
 }
 

@@ -18,6 +18,7 @@ mod fragment;
 mod fragments;
 mod ip;
 mod link;
+mod options;
 mod ports;
 mod read;
 mod segment;
@@ -29,6 +30,7 @@ mod walk;
 
 pub use fragment::Fragment;
 pub use fragments::{FragmentLimits, Fragments, Skipped, Whole};
+pub use options::{SackBlocks, TcpOption, TcpOptions};
 pub use ports::Ports;
 pub use segment::{Endpoint, Segment, TcpFlags};
 pub use skip::Skip;

@@ -65,6 +65,8 @@ pub struct Segment {
     pub dst: Endpoint,
     /// Innermost VLAN id, from the frame or from what the card stripped.
     pub vlan: Option<u16>,
+    /// Identification of the IPv4 packet (RFC 6864); IPv6 has none.
+    pub ip_id: Option<u16>,
     /// Sequence number of the first payload byte (of the SYN, if it is one).
     pub seq: u32,
     /// Acknowledgement number; meaningful if `flags.ack()`.

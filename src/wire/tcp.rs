@@ -33,6 +33,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>, ports: &Ports) -> Result<Found, Skip
             port: dst_port,
         },
         vlan: cursor.vlan,
+        ip_id: cursor.ip_id,
         seq: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
         ack: u32::from_be_bytes([header[8], header[9], header[10], header[11]]),
         flags: TcpFlags(header[13]),

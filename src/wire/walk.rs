@@ -73,6 +73,8 @@ pub(super) struct Cursor<'a> {
     pub(super) vlan: Option<u16>,
     pub(super) src: IpAddr,
     pub(super) dst: IpAddr,
+    /// Identification of the innermost IPv4 header.
+    pub(super) ip_id: Option<u16>,
     /// The outermost fragment on the way here.
     pub(super) fragment: Option<Fragment>,
 }
@@ -86,6 +88,7 @@ impl<'a> Cursor<'a> {
             vlan: stripped_vlan,
             src: Ipv4Addr::UNSPECIFIED.into(),
             dst: Ipv4Addr::UNSPECIFIED.into(),
+            ip_id: None,
             fragment: None,
         }
     }

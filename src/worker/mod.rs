@@ -3,20 +3,28 @@
 //! One thread does it all, from the ring to the encoded output, so a frame is in the
 //! cache once. What blocks is behind the outputs' queues.
 
+mod admission;
 mod connection;
 mod delivery;
+mod handshakes;
+mod memory;
 mod packet;
 mod parts;
 
+pub use admission::Evicted;
+pub use memory::Memory;
+
 use crate::capture::{Captured, Frame, Interrupted, Polled, Source, Stamp, StampSource};
 use crate::config::Limits;
-use crate::session::{Direction, Key};
+use crate::session::Key;
 use crate::sink::metrics::{Recorder, Snapshot};
 use crate::sink::outputs::{Outputs, Totals};
 use crate::sink::totals;
-use crate::wire::{Fragments, Ports, Segment, Skipped};
+use crate::stream::Budget;
+use crate::wire::{Fragments, Ports, Skipped};
 use bgptap_umem::buffer::BufferPool;
-use connection::{Connection, END_OF_CAPTURE, Shared, nanoseconds};
+use connection::{Connection, END_OF_CAPTURE, Shared};
+use handshakes::Handshakes;
 use packet::Packet;
 use parts::Partial;
 use slab::Slab;
@@ -28,6 +36,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const BATCH: usize = 4096;
 /// How often timers are looked at and figures published.
 const TICK_NS: u64 = 20_000_000;
+/// How often the TCP of all sessions is looked at.
+const ALARM_NS: u64 = 1_000_000_000;
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
 /// Connections that never spoke BGP are forgotten sooner than sessions.
 const SILENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -53,6 +63,8 @@ pub struct Outcome {
     pub frames: FrameCounts,
     /// Every direction of every session.
     pub directions: Vec<totals::Direction>,
+    /// Connections that went before they ended.
+    pub evicted: Evicted,
     /// Over the whole run.
     pub totals: Totals,
     /// Captures that broke off.
@@ -71,7 +83,18 @@ pub struct Worker<F> {
     pub outputs: Outputs,
     connections: Slab<Connection<Packet<F>>>,
     by_key: HashMap<Key, usize, foldhash::fast::RandomState>,
-    held: u32,
+    handshakes: Handshakes,
+    evicted: Evicted,
+    /// Connections that wait for time to pass.
+    ticking: Vec<usize>,
+    tick: u64,
+    budget: Budget,
+    /// See [`BufferPool::refused`], as it was the last time.
+    buffers_refused: u64,
+    /// No room for connections, nor for memory, will be looked for before.
+    full_until_ns: u64,
+    short_until_ns: u64,
+    next_alarm_ns: u64,
     now_ns: u64,
     next_tick_ns: u64,
     frames: FrameCounts,
@@ -93,13 +116,22 @@ pub struct Worker<F> {
 impl<F: Frame> Worker<F> {
     /// A worker that has seen nothing.
     #[must_use]
-    pub fn new(limits: Limits, ports: Ports, outputs: Outputs, buffers: BufferPool) -> Self {
+    pub fn new(limits: Limits, ports: Ports, outputs: Outputs, memory: Memory) -> Self {
+        let handshakes_max = limits.handshakes_max;
         Self {
             ports,
             outputs,
             connections: Slab::new(),
             by_key: HashMap::default(),
-            held: 0,
+            handshakes: Handshakes::new(handshakes_max),
+            evicted: Evicted::default(),
+            ticking: Vec::new(),
+            tick: 0,
+            budget: memory.budget,
+            buffers_refused: 0,
+            full_until_ns: 0,
+            short_until_ns: 0,
+            next_alarm_ns: 0,
             now_ns: 0,
             next_tick_ns: 0,
             frames: FrameCounts::default(),
@@ -107,9 +139,9 @@ impl<F: Frame> Worker<F> {
             latency: Recorder::default(),
             partial: Partial::None,
             collected: Vec::new(),
-            fragments: Fragments::new(limits.fragments, buffers.clone()),
+            fragments: Fragments::new(limits.fragments, memory.buffers.clone()),
             limits,
-            buffers,
+            buffers: memory.buffers,
             live: false,
             snapshot: Snapshot::default(),
         }
@@ -192,46 +224,44 @@ impl<F: Frame> Worker<F> {
         }
         self.next_tick_ns = self.now_ns.saturating_add(TICK_NS);
         self.fragments.expire(self.now_ns, &mut self.frames.skipped);
-        let mut shared = Shared {
-            limits: &self.limits,
-            outputs: &mut self.outputs,
-            held: &mut self.held,
-            now_ns: self.now_ns,
-        };
-        for (_, connection) in &mut self.connections {
-            connection.tick(stamp, &mut shared);
+        self.tick += 1;
+        let mut ticking = std::mem::take(&mut self.ticking);
+        ticking.retain(|index| {
+            let tick = self.tick;
+            self.at_work(*index)
+                .is_some_and(|(connection, mut shared)| {
+                    connection.is_listed(tick) && connection.tick(stamp, &mut shared)
+                })
+        });
+        self.ticking = ticking;
+        if self.now_ns >= self.next_alarm_ns {
+            self.next_alarm_ns = self.now_ns.saturating_add(ALARM_NS);
+            self.look_for_alarms(stamp);
         }
     }
 
-    /// The connection of a segment; a new one if it begins one. `None` for segments that
-    /// cannot begin one, and when there are too many.
-    fn connection(
-        &mut self,
-        key: Key,
-        direction: Direction,
-        segment: &Segment,
-        stamp: Stamp,
-    ) -> Option<usize> {
-        if let Some(&index) = self.by_key.get(&key) {
-            if !self.connections[index].is_new_epoch(direction, segment) {
-                return Some(index);
-            }
-            self.close(index, "new_connection", stamp);
-            self.connections[index] = Connection::new(key, segment, &self.limits, &self.buffers);
-            return Some(index);
+    fn look_for_alarms(&mut self, stamp: Stamp) {
+        let mut shared = Shared {
+            limits: &self.limits,
+            outputs: &mut self.outputs,
+            budget: &mut self.budget,
+            now_ns: self.now_ns,
+        };
+        for (_, connection) in &mut self.connections {
+            connection.look_for_alarms(stamp, &mut shared);
         }
-        if segment.payload.is_empty() && !segment.flags.syn() {
-            return None;
-        }
-        if self.connections.len() >= self.limits.sessions_max as usize {
-            self.frames.refused += 1;
-            return None;
-        }
-        let index =
-            self.connections
-                .insert(Connection::new(key, segment, &self.limits, &self.buffers));
-        self.by_key.insert(key, index);
-        Some(index)
+    }
+
+    /// A connection with what it needs for its work.
+    fn at_work(&mut self, index: usize) -> Option<(&mut Connection<Packet<F>>, Shared<'_>)> {
+        let connection = self.connections.get_mut(index)?;
+        let shared = Shared {
+            limits: &self.limits,
+            outputs: &mut self.outputs,
+            budget: &mut self.budget,
+            now_ns: self.now_ns,
+        };
+        Some((connection, shared))
     }
 
     /// Ends a connection and keeps its figures.
@@ -242,40 +272,12 @@ impl<F: Frame> Worker<F> {
         let mut shared = Shared {
             limits: &self.limits,
             outputs: &mut self.outputs,
-            held: &mut self.held,
+            budget: &mut self.budget,
             now_ns: self.now_ns,
         };
         let room = DIRECTIONS_MAX.saturating_sub(self.directions.len());
         self.directions
             .extend(connection.finish(reason, stamp, &mut shared).take(room));
-    }
-
-    fn expire(&mut self, stamp: Stamp) {
-        let (idle, silent) = (
-            nanoseconds(self.limits.idle_timeout),
-            nanoseconds(SILENT_TIMEOUT),
-        );
-        let now = self.now_ns;
-        let expired: Vec<(Key, usize)> = self
-            .by_key
-            .iter()
-            .filter(|(_, index)| {
-                let connection = &self.connections[**index];
-                let timeout = if connection.delivered() > 0 {
-                    idle
-                } else {
-                    silent
-                };
-                now.saturating_sub(connection.last_ns) > timeout
-            })
-            .map(|(key, index)| (*key, *index))
-            .collect();
-        for (key, index) in expired {
-            self.close(index, "idle_timeout", stamp);
-            self.connections.remove(index);
-            self.by_key.remove(&key);
-        }
-        self.outputs.metrics.forget_unused();
     }
 
     fn stamp_now(&self) -> Stamp {
@@ -288,11 +290,15 @@ impl<F: Frame> Worker<F> {
     fn snapshot_now(&mut self, gather: impl FnOnce(&mut Snapshot)) {
         self.expire(self.stamp_now());
         for (_, connection) in &mut self.connections {
-            connection.publish();
+            connection.publish(self.now_ns);
         }
         self.latency.publish(&self.outputs.metrics.latency);
         let mut snapshot = std::mem::take(&mut self.snapshot);
-        snapshot.frames_held = self.held.into();
+        snapshot.frames_held = self.budget.frames.into();
+        self.evicted.handshakes = self.handshakes.ends.evicted;
+        snapshot.evicted = self.evicted.by_reason().to_vec();
+        snapshot.handshakes = self.handshakes.len() as u64;
+        snapshot.kept_bytes = self.budget.bytes;
         snapshot.sessions = self.connections.len() as u64;
         snapshot.outputs.clear();
         snapshot.pools.clear();
@@ -333,6 +339,10 @@ impl<F: Frame> Worker<F> {
         let outcome = Outcome {
             frames: self.frames,
             directions: self.directions,
+            evicted: Evicted {
+                handshakes: self.handshakes.ends.evicted,
+                ..self.evicted
+            },
             totals: self.outputs.totals,
             interrupted,
             duration: started.elapsed(),

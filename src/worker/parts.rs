@@ -94,7 +94,9 @@ impl<F: Frame> Worker<F> {
 
     fn segment(&mut self, packet: Packet<F>, mut segment: Segment, stamp: Stamp, continues: bool) {
         let (key, direction) = Key::of(&segment);
-        let Some(index) = self.connection(key, direction, &segment, stamp) else {
+        let options = segment.options.start as usize..segment.options.end as usize;
+        let options = packet.as_ref().get(options).unwrap_or_default();
+        let Some(index) = self.connection(key, direction, &segment, options, stamp) else {
             self.pass_over(continues);
             return;
         };
@@ -158,7 +160,10 @@ impl<F: Frame> Worker<F> {
             self.partial = Partial::Fragment { vlan };
             return;
         }
-        let mut whole = self.buffers.acquire(self.collected.len());
+        let Some(mut whole) = self.buffers.acquire(self.collected.len()) else {
+            self.skip(Skip::FragmentLimit);
+            return;
+        };
         whole.copy_from_slice(&self.collected);
         let packet = Packet::Assembled(whole);
         self.fragment(packet, captured.link, vlan, captured.stamp);
@@ -209,16 +214,14 @@ impl<F: Frame> Worker<F> {
         segment: &Segment,
         stamp: Stamp,
     ) {
-        let Some(connection) = self.connections.get_mut(index) else {
+        let Some((connection, mut shared)) = self.at_work(index) else {
             return;
-        };
-        let mut shared = super::Shared {
-            limits: &self.limits,
-            outputs: &mut self.outputs,
-            held: &mut self.held,
-            now_ns: self.now_ns,
         };
         connection.count_captured(direction, segment.payload.len() as u64);
         connection.segment(direction, packet, segment, stamp, &mut shared);
+        if connection.wants_ticks() {
+            self.ticking.push(index);
+        }
+        self.relieve(index, stamp);
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod encode;
 pub mod events;
+pub mod flows;
 pub mod frames;
 pub mod net;
 #[cfg(feature = "capture")]

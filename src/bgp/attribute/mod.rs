@@ -1,7 +1,9 @@
 //! Path attributes (RFC 4271 §4.3, §5 and what came after).
 //!
 //! An attribute is one type with [`PathAttribute`] and one line in the table
-//! below; one that is not in it keeps its bytes, [`View::Unknown`].
+//! below; one that is not in it keeps its bytes, [`View::Unknown`]. A line that ends in
+//! `= "key"` gives the value, by its `Serialize`, that place in the JSON form of an UPDATE; the
+//! others are written together with what belongs to them by the JSON sink.
 
 pub mod aggregator;
 pub mod as_path;
@@ -13,6 +15,7 @@ use super::context::Context;
 use super::error::{Disposition, ErrorCode, Fault};
 use super::names;
 use super::reader::Reader;
+use serde::ser::SerializeMap;
 
 pub use aggregator::{Aggregator, As4Aggregator};
 pub use as_path::{As4Path, AsPath, Asns, MergedPath, Segment, SegmentKind};
@@ -84,7 +87,7 @@ pub trait PathAttribute<'a>: Sized {
 }
 
 macro_rules! attributes {
-    ($a:lifetime: $($(#[$doc:meta])* $name:ident($ty:ty),)*) => {
+    ($a:lifetime: $($(#[$doc:meta])* $name:ident($ty:ty) $(= $key:literal)?,)*) => {
         /// The typed value of an attribute.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
@@ -105,6 +108,20 @@ macro_rules! attributes {
                         .map_or(Self::Malformed(value), Self::$name),)*
                     _ => Self::Unknown(value),
                 }
+            }
+        }
+
+        impl View<'_> {
+            /// Writes the value under its key, if the table gives it one; whether it did.
+            ///
+            /// # Errors
+            /// Those of the serializer.
+            pub fn serialize_entry<M: SerializeMap>(&self, map: &mut M) -> Result<bool, M::Error> {
+                match self {
+                    $($(Self::$name(value) => map.serialize_entry($key, value)?,)?)*
+                    _ => return Ok(false),
+                }
+                Ok(true)
             }
         }
 
@@ -160,7 +177,7 @@ attributes! {
     /// LARGE_COMMUNITIES.
     LargeCommunities(LargeCommunities<'a>),
     /// ONLY_TO_CUSTOMER.
-    OnlyToCustomer(OnlyToCustomer),
+    OnlyToCustomer(OnlyToCustomer) = "otc",
 }
 
 #[inline]

@@ -5,6 +5,7 @@ use core::net::Ipv4Addr;
 use super::{Flags, PathAttribute, bad_length, elements, octets};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, ErrorCode, Fault};
+use serde::ser::{Serialize, Serializer};
 
 /// ORIGIN (RFC 4271 §5.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,6 +102,12 @@ four_octets! {
     OriginatorId(Ipv4Addr) = 9, OPTIONAL, TreatAsWithdraw, Ipv4Addr::from, "ORIGINATOR_ID is not four octets";
     /// ONLY_TO_CUSTOMER (RFC 9234 §5): the AS that said so.
     OnlyToCustomer(u32) = 35, OPTIONAL_TRANSITIVE, TreatAsWithdraw, u32::from_be_bytes, "ONLY_TO_CUSTOMER is not four octets";
+}
+
+impl Serialize for OnlyToCustomer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.0)
+    }
 }
 
 /// CLUSTER_LIST (RFC 4456 §8): the route reflectors that it came through.

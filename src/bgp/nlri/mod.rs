@@ -1,20 +1,22 @@
 //! Network layer reachability information, by family.
 //!
-//! A family is one file with a `Codec` and one line in the table below; a
-//! family that is not in it keeps its bytes, [`Nlri::Opaque`].
+//! A family is one file with a `Codec`, whose items know their JSON form, and one line in the
+//! table below; a family that is not in it keeps its bytes, [`Nlri::Opaque`].
 
 mod prefix;
 
 use super::error::Fault;
 use super::family::Family;
 use super::reader::Reader;
+use super::text::Hex;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 pub use prefix::{Prefix, Prefixes};
 
 /// How the NLRI of a family are delimited and read.
 pub(crate) trait Codec {
-    /// One NLRI.
-    type Item<'a>;
+    /// One NLRI. Its JSON form is a string if it is a prefix and nothing else, else an object.
+    type Item<'a>: Serialize;
 
     /// Takes one NLRI off the front of `input`, which is not empty.
     ///
@@ -45,6 +47,15 @@ macro_rules! families {
             $($(#[$doc])* $codec($item),)*
             /// The whole field of a family that is not decoded.
             Opaque(&$a [u8]),
+        }
+
+        impl Serialize for Nlri<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$codec(item) => item.serialize(serializer),)*
+                    Self::Opaque(bytes) => opaque(serializer, bytes),
+                }
+            }
         }
 
         /// Which decoder a family has.
@@ -91,6 +102,13 @@ families! {
     prefix::Ipv4(Prefix): IPV4_UNICAST | IPV4_MULTICAST;
     /// An IPv6 prefix.
     prefix::Ipv6(Prefix): IPV6_UNICAST | IPV6_MULTICAST;
+}
+
+fn opaque<S: Serializer>(serializer: S, bytes: &[u8]) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(2))?;
+    map.serialize_entry("nlri_type", "opaque")?;
+    map.serialize_entry("raw", &Hex(bytes))?;
+    map.end()
 }
 
 /// A field of NLRI of one family: announced or withdrawn.

@@ -4,6 +4,8 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Codec, Reader};
 use crate::bgp::error::{Disposition, ErrorCode, Fault};
+use crate::bgp::text::Show;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// An address prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -215,6 +217,19 @@ impl Iterator for Prefixes<'_> {
 }
 
 impl core::iter::FusedIterator for Prefixes<'_> {}
+
+/// A string, or an object if it has a path identifier.
+impl Serialize for Prefix {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(path_id) = self.path_id else {
+            return serializer.collect_str(self);
+        };
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("prefix", &Show(self))?;
+        map.serialize_entry("path_id", &path_id)?;
+        map.end()
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -2,8 +2,8 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::text::{Hex, List};
 use super::{ContextSource, Meta, open, update};
+use crate::bgp::text::{Hex, List};
 use crate::bgp::{Context, Error, Family, Message, Notification, RouteRefresh};
 
 pub(super) struct MessageLine<'a> {

@@ -3,8 +3,8 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::message::pair;
-use super::text::{Hex, List, Lossy, Show};
 use crate::bgp::capability::FamilyOctets;
+use crate::bgp::text::{Hex, List, Lossy, Show};
 use crate::bgp::{Capability, Family, Open, Parameters, names};
 
 pub(super) fn write<M: SerializeMap>(map: &mut M, open: &Open<'_>) -> Result<(), M::Error> {

@@ -3,12 +3,11 @@
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::message::pair;
-use super::text::{Hex, Joined, List, Show};
 use crate::bgp::attribute::{
-    As4Aggregator, Asns, ExtCommunity, Ipv6ExtCommunities, NextHops, OnlyToCustomer, Segment,
-    SegmentKind,
+    As4Aggregator, Asns, ExtCommunity, Ipv6ExtCommunities, NextHops, Segment, SegmentKind,
 };
-use crate::bgp::{Attribute, Nlri, NlriField, Prefix, Update, View};
+use crate::bgp::text::{Hex, Joined, List, Show};
+use crate::bgp::{Attribute, NlriField, Update, View};
 
 pub(super) fn write<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result<(), M::Error> {
     write_path(map, update)?;
@@ -16,6 +15,12 @@ pub(super) fn write<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result
     write_communities(map, update)?;
     write_reflection(map, update)?;
     write_routes(map, update)?;
+    for attribute in update
+        .attributes()
+        .filter(|attribute| is_first(update, attribute))
+    {
+        attribute.view(update.context()).serialize_entry(map)?;
+    }
     let others = || other_attributes(update);
     if others().next().is_some() {
         map.serialize_entry("unknown_attributes", &List(others))?;
@@ -54,9 +59,6 @@ fn write_decision<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result<(
     }
     if let Some(As4Aggregator(aggregator)) = update.get() {
         map.serialize_entry("as4_aggregator", &Show(aggregator))?;
-    }
-    if let Some(OnlyToCustomer(asn)) = update.get() {
-        map.serialize_entry("otc", &asn)?;
     }
     Ok(())
 }
@@ -153,35 +155,9 @@ impl Serialize for Group<'_> {
         let (afi, safi) = pair(self.field.family());
         map.serialize_entry("afi", &afi)?;
         map.serialize_entry("safi", &safi)?;
-        map.serialize_entry("prefixes", &List(|| self.field.iter().map(NlriView)))?;
+        map.serialize_entry("prefixes", &List(|| self.field.iter()))?;
         map.end()
     }
-}
-
-struct NlriView<'a>(Nlri<'a>);
-
-impl Serialize for NlriView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Nlri::Ipv4(prefix) | Nlri::Ipv6(prefix) => write_prefix(serializer, &prefix),
-            Nlri::Opaque(bytes) => {
-                let mut map = serializer.serialize_map(Some(2))?;
-                map.serialize_entry("nlri_type", "opaque")?;
-                map.serialize_entry("raw", &Hex(bytes))?;
-                map.end()
-            }
-        }
-    }
-}
-
-fn write_prefix<S: Serializer>(serializer: S, prefix: &Prefix) -> Result<S::Ok, S::Error> {
-    let Some(path_id) = prefix.path_id else {
-        return serializer.collect_str(prefix);
-    };
-    let mut map = serializer.serialize_map(Some(2))?;
-    map.serialize_entry("prefix", &Show(prefix))?;
-    map.serialize_entry("path_id", &path_id)?;
-    map.end()
 }
 
 /// A path as RIS Live writes it: numbers, and an array for each set; a
@@ -242,15 +218,20 @@ impl std::fmt::Display for HexOctets {
     }
 }
 
+/// Only the first attribute of a type counts (RFC 7606 §3 g).
+fn is_first(update: &Update<'_>, attribute: &Attribute<'_>) -> bool {
+    let first = update.attribute(attribute.code);
+    first.is_some_and(|first| std::ptr::eq(first.value, attribute.value))
+}
+
 /// Attributes that no field of the line stands for: not decoded, malformed or
 /// given before.
 fn other_attributes<'a>(update: &Update<'a>) -> impl Iterator<Item = AttributeView<'a>> {
     update.attributes().filter_map(|attribute| {
-        let first = update.attribute(attribute.code)?;
         let status = match attribute.view(update.context()) {
             View::Unknown(_) => Status::Unknown,
             View::Malformed(_) => Status::Malformed,
-            _ if !std::ptr::eq(first.value, attribute.value) => Status::Repeated,
+            _ if !is_first(update, &attribute) => Status::Repeated,
             _ => return None,
         };
         Some(AttributeView { attribute, status })

@@ -1,4 +1,5 @@
-//! Small serde wrappers that write text without building a `String`.
+//! Small serde wrappers that write text without building a `String`: what the JSON forms of
+//! attributes and NLRI, each beside its decoder, are made of.
 
 use std::fmt::{self, Display};
 use std::net::IpAddr;
@@ -6,7 +7,7 @@ use std::net::IpAddr;
 use serde::{Serialize, Serializer};
 
 /// A string as the value displays itself.
-pub(super) struct Show<T>(pub(super) T);
+pub struct Show<T>(pub T);
 
 impl<T: Display> Serialize for Show<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -15,7 +16,7 @@ impl<T: Display> Serialize for Show<T> {
 }
 
 /// An array of what an iterator yields; the closure makes the iterator anew.
-pub(super) struct List<F>(pub(super) F);
+pub struct List<F>(pub F);
 
 impl<F, I> Serialize for List<F>
 where
@@ -29,7 +30,7 @@ where
 }
 
 /// A string of lower-case hexadecimal digits.
-pub(super) struct Hex<'a>(pub(super) &'a [u8]);
+pub struct Hex<'a>(pub &'a [u8]);
 
 impl Serialize for Hex<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -60,7 +61,7 @@ const fn digit(value: u8) -> u8 {
 }
 
 /// Text that a router sent: what is not UTF-8 becomes U+FFFD.
-pub(super) struct Lossy<'a>(pub(super) &'a [u8]);
+pub struct Lossy<'a>(pub &'a [u8]);
 
 impl Display for Lossy<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,7 +76,7 @@ impl Display for Lossy<'_> {
 }
 
 /// Addresses joined by commas, as RIS Live writes several next hops.
-pub(super) struct Joined<I>(pub(super) I);
+pub struct Joined<I>(pub I);
 
 impl<I: Iterator<Item = IpAddr> + Clone> Display for Joined<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
