@@ -67,6 +67,26 @@ pub enum Mode {
     Skb,
 }
 
+/// Whether the driver writes frames straight into the UMEM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ZeroCopy {
+    /// Where it can.
+    Auto,
+    /// Or not at all.
+    Require,
+    /// The kernel copies.
+    Never,
+}
+
+/// Which clock events are stamped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Timestamps {
+    /// The kernel's, when the XDP program saw the frame.
+    Xdp,
+    /// The network card's, where it stamps frames and its clock is set; the kernel's elsewhere.
+    Hardware,
+}
+
 /// `bgptap live`
 #[derive(Args, Debug)]
 pub struct Live {
@@ -85,6 +105,15 @@ pub struct Live {
     /// How the XDP program is attached.
     #[arg(long, value_enum, default_value = "auto")]
     pub mode: Mode,
+    /// Whether the driver writes frames straight into the memory that they are read from.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub zero_copy: ZeroCopy,
+    /// Which clock events are stamped by.
+    #[arg(long, value_enum, default_value = "xdp")]
+    pub timestamps: Timestamps,
+    /// Have waiting for frames drive the driver instead of interrupts; falls back to interrupts.
+    #[arg(long)]
+    pub busy_poll: bool,
     /// Entries of each receive ring; the fill ring has twice as many. A power of two.
     #[arg(long, value_name = "N", default_value = "8192")]
     pub ring: u32,

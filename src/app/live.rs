@@ -1,7 +1,7 @@
 //! `bgptap live`
 
 use super::{Ended, outputs};
-use crate::capture::xdp::{InterfaceCounts, Options, XdpSource, plan};
+use crate::capture::xdp::{InterfaceCounts, Options, Timestamps, XdpSource, ZeroCopy, plan};
 use crate::cli;
 use crate::config::Limits;
 use crate::error::SetupError;
@@ -56,7 +56,8 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
     interrupted.extend(worker.drain(&mut source));
     let frames: Vec<InterfaceCounts> = source.counts().map(|(_, counts)| counts).collect();
     let (outcome, closing) = worker.finish(interrupted, started);
-    let summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
+    let mut summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
+    summary.capture = source.modes().collect();
     let gauges = pool.gauges();
     assert!(
         gauges.conserved(),
@@ -80,14 +81,24 @@ fn capture_options(options: &cli::Live) -> Options {
             cli::Mode::Skb => Mode::Skb,
         },
         ring: options.ring,
+        zero_copy: match options.zero_copy {
+            cli::ZeroCopy::Auto => ZeroCopy::Auto,
+            cli::ZeroCopy::Require => ZeroCopy::Require,
+            cli::ZeroCopy::Never => ZeroCopy::Never,
+        },
+        timestamps: match options.timestamps {
+            cli::Timestamps::Xdp => Timestamps::Xdp,
+            cli::Timestamps::Hardware => Timestamps::Hardware,
+        },
+        busy_poll: options.busy_poll,
         huge_pages: options.huge_pages,
         force: options.force,
     }
 }
 
 fn announce(source: &XdpSource<'_>, pool: &FramePool, server: &Server) {
-    for line in source.describe() {
-        eprintln!("bgptap: {line}");
+    for mode in source.modes() {
+        eprintln!("bgptap: {mode}");
     }
     for warning in source.warnings() {
         eprintln!("bgptap: warning: {warning}");

@@ -1,5 +1,6 @@
 //! What a run amounts to: the summary and the ledger.
 
+use crate::capture::CaptureMode;
 use crate::health::Figures;
 use crate::stream::Ledger;
 use serde::Serialize;
@@ -99,6 +100,8 @@ pub struct Unaccounted {
 #[derive(Clone, Debug, Default, Serialize)]
 #[allow(missing_docs)]
 pub struct Summary {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub capture: Vec<CaptureMode>,
     pub frames: Frames,
     pub segments: u64,
     pub messages: Messages,
