@@ -39,6 +39,9 @@ pub struct Outputs {
     /// TCP port of BGP (repeatable).
     #[arg(long = "port", value_name = "N", default_value = "179")]
     pub ports: Vec<u16>,
+    /// Keep sessions between the same addresses and ports apart by their VLAN.
+    #[arg(long)]
+    pub key_vlan: bool,
     /// Exit with status 1 if anything was lost.
     #[arg(long)]
     pub strict: bool,

@@ -40,6 +40,8 @@ pub struct Limits {
     pub carry_heap_max: u32,
     /// Fragments of IP datagrams that wait for others.
     pub fragments: FragmentLimits,
+    /// The VLAN tells sessions between the same addresses and ports apart.
+    pub key_vlan: bool,
 }
 
 impl Default for Limits {
@@ -59,6 +61,7 @@ impl Default for Limits {
             kept_bytes_max: 64 << 20,
             carry_heap_max: 64 << 20,
             fragments: FragmentLimits::default(),
+            key_vlan: false,
         }
     }
 }

@@ -298,8 +298,7 @@ impl Bench {
     fn resume(&mut self) {
         self.seen.hold = false;
         let stamp = self.stamp();
-        self.stream
-            .resume(stamp, &mut self.budget, &mut self.seen);
+        self.stream.resume(stamp, &mut self.budget, &mut self.seen);
         self.check();
     }
 
@@ -428,8 +427,10 @@ fn check_loss(bench: &Bench, messages: &[Vec<u8>], plain: bool, began: bool) {
     for gap in &bench.seen.gaps {
         missing[bench.place(gap)].fill(true);
     }
-    // An acknowledged number behind all others may be that of a FIN.
-    let acked = if bench.acked > bench.highest + 1 {
+    // An acknowledged number right behind all that was shown or told of may be that of a FIN.
+    let told = missing.iter().rposition(|missing| *missing);
+    let known = bench.highest.max(told.map_or(0, |last| last + 1));
+    let acked = if bench.acked > known + 1 {
         bench.acked
     } else {
         0

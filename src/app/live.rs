@@ -3,7 +3,6 @@
 use super::{Ended, outputs};
 use crate::capture::xdp::{InterfaceCounts, Options, Timestamps, XdpSource, ZeroCopy, plan};
 use crate::cli;
-use crate::config::Limits;
 use crate::error::SetupError;
 use crate::sink::metrics::{Metrics, Pool, Server, Snapshot};
 use crate::sink::totals::Frames;
@@ -21,7 +20,7 @@ use std::time::{Duration, Instant};
 const BATCH_FRAMES: u32 = 1024;
 
 pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
-    let limits = Limits::default();
+    let limits = outputs::limits(&options.outputs);
     let mut capture = capture_options(options);
     let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
     let metrics = Arc::new(Metrics::default());
@@ -40,6 +39,10 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
 
     let ports = Ports::new(&options.outputs.ports);
     let memory = outputs::memory(&limits)?;
+    eprintln!(
+        "bgptap: payload and connections take at most {} MiB beside the pool",
+        memory.bound(&limits) >> 20
+    );
     let mut worker = Worker::new(limits, ports, closing, memory);
     let started = Instant::now();
     let gather = |source: &mut XdpSource<'_>, snapshot: &mut Snapshot| {

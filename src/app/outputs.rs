@@ -37,6 +37,14 @@ pub(super) fn open(
     Ok(Outputs::new(metrics, json, host))
 }
 
+/// What the worker keeps to.
+pub(super) fn limits(options: &cli::Outputs) -> Limits {
+    Limits {
+        key_vlan: options.key_vlan,
+        ..Limits::default()
+    }
+}
+
 /// Memory for payload beside the frames.
 pub(super) fn memory(limits: &Limits) -> Result<Memory, SetupError> {
     Memory::new(limits).map_err(|error| SetupError::Other {
@@ -130,6 +138,13 @@ pub(super) fn close(
     if options.strict && summary.has_losses() {
         eprintln!("bgptap: something was lost, and --strict was given");
         ended = Ended::InPart;
+    }
+    let strays: u64 = summary.directions.iter().map(|d| d.tcp.out_of_window).sum();
+    if strays > 0 {
+        eprintln!(
+            "bgptap: warning: {strays} segments lay far from where their streams stand; if several \
+             VLANs carry sessions between the same addresses and ports, --key-vlan keeps them apart"
+        );
     }
     if let Some(path) = &options.summary {
         let failed = |source: io::Error| cannot_write(path, &source);

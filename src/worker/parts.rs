@@ -93,7 +93,7 @@ impl<F: Frame> Worker<F> {
     }
 
     fn segment(&mut self, packet: Packet<F>, mut segment: Segment, stamp: Stamp, continues: bool) {
-        let (key, direction) = Key::of(&segment);
+        let (key, direction) = Key::with_vlan(&segment, self.limits.key_vlan);
         let options = segment.options.start as usize..segment.options.end as usize;
         let options = packet.as_ref().get(options).unwrap_or_default();
         let Some(index) = self.connection(key, direction, &segment, options, stamp) else {
