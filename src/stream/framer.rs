@@ -332,6 +332,8 @@ impl Framer {
     pub(super) fn gap<H: Handler>(&mut self, gap: Gap, out: &mut Out<'_, H>) {
         self.come_to_an_end(out);
         let missing = match self.mode {
+            // A length that is itself in doubt leads nowhere.
+            _ if self.teller.doubtful > 0 => None,
             Mode::Synced => self.carry.missing().map(|missing| missing as u64),
             Mode::Skipping(left) => Some(left),
             Mode::Seeking(_) => None,

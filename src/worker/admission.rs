@@ -66,6 +66,9 @@ impl<F: Frame> Worker<F> {
             }
             if segment.flags.rst() && known.is_none() {
                 self.handshakes.reset(&key);
+            } else if known.is_none() {
+                self.handshakes
+                    .note_ack(&key, direction, segment, options, stamp);
             }
             return known;
         }
@@ -74,10 +77,10 @@ impl<F: Frame> Worker<F> {
         }
         match known {
             Some(index) if self.connections[index].is_new_epoch(direction, segment) => {
-                self.begin(key, direction, segment, [None, None], known, stamp)
+                self.begin(key, direction, segment, Handshake::default(), known, stamp)
             }
             Some(index) => Some(index),
-            None => self.begin(key, direction, segment, [None, None], None, stamp),
+            None => self.begin(key, direction, segment, Handshake::default(), None, stamp),
         }
     }
 
@@ -92,7 +95,7 @@ impl<F: Frame> Worker<F> {
         stamp: Stamp,
     ) -> Option<usize> {
         if let Some(index) = known {
-            let forged = handshake.iter().flatten().count() == 1
+            let forged = handshake.syns.iter().flatten().count() == 1
                 && self.connections[index].expects(direction, segment);
             if forged {
                 // A SYN that its receiver did not answer changes nothing (RFC 5961 §4).
@@ -103,12 +106,11 @@ impl<F: Frame> Worker<F> {
             self.frames.refused += 1;
             return None;
         }
-        let mut syns: Vec<_> = handshake.into_iter().enumerate().collect();
-        syns.sort_by_key(|(_, syn)| syn.as_ref().map_or(u64::MAX, |syn| syn.stamp.ns));
-        let first = match syns.first() {
-            Some((_, Some(syn))) => &syn.segment,
-            _ => segment,
-        };
+        let syns = handshake.syns.into_iter().enumerate();
+        let mut seen: Vec<_> = syns.filter_map(|(side, syn)| Some((side, syn?))).collect();
+        seen.sort_by_key(|(_, syn)| syn.stamp.ns);
+        seen.extend(handshake.ack);
+        let first = seen.first().map_or(segment, |(_, syn)| &syn.segment);
         let connection = Connection::new(key, first, &self.limits, &self.buffers);
         let index = match known {
             Some(index) => {
@@ -118,11 +120,9 @@ impl<F: Frame> Worker<F> {
             None => self.connections.insert(connection),
         };
         self.by_key.insert(key, index);
-        for (side, syn) in syns {
-            if let Some(syn) = syn {
-                let (connection, mut shared) = self.at_work(index)?;
-                connection.handshake(side, &syn, &mut shared);
-            }
+        for (side, part) in seen {
+            let (connection, mut shared) = self.at_work(index)?;
+            connection.handshake(side, &part, &mut shared);
         }
         Some(index)
     }

@@ -220,14 +220,16 @@ impl<F: Frame> Connection<F> {
         }
     }
 
-    /// The connection of a handshake that was seen before it: the SYN of one side.
+    /// The connection of a handshake that was seen before it: a segment of that.
     pub(super) fn handshake(&mut self, direction: Direction, syn: &Syn, shared: &mut Shared<'_>) {
         self.last_ns = shared.now_ns;
         let stamp = syn.stamp;
         self.health
             .segment(direction, &syn.segment, syn.options(), stamp.ns);
         with_delivery!(self, direction, shared, |stream, delivery| {
-            delivery.see(Sight::Syn, "syn", stamp);
+            if syn.segment.flags.syn() {
+                delivery.see(Sight::Syn, "syn", stamp);
+            }
             stream.begin(&syn.segment);
         });
     }

@@ -15,7 +15,7 @@ const OPTIONS_MAX: usize = 40;
 /// Data may be so far ahead of its SYN.
 const AHEAD_MAX: u32 = 1 << 20;
 
-/// The SYN of one side.
+/// A segment of a handshake.
 #[derive(Clone)]
 pub(super) struct Syn {
     /// Its header; the payload is empty, the options are [`Self::options`].
@@ -45,8 +45,12 @@ impl Syn {
     }
 }
 
-/// The SYNs of a connection, by direction.
-pub(super) type Handshake = [Option<Syn>; 2];
+/// The SYNs of a connection, by direction, and the acknowledgement of the second.
+#[derive(Default)]
+pub(super) struct Handshake {
+    pub(super) syns: [Option<Syn>; 2],
+    pub(super) ack: Option<(Direction, Syn)>,
+}
 
 /// What became of handshakes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,13 +100,15 @@ impl Handshakes {
         if let Some((_, handshake)) = self.find(&key) {
             let begins = !segment.flags.ack();
             let other = |seen: &Syn| seen.segment.seq != segment.seq;
-            if begins && handshake[side].as_ref().is_some_and(other) {
+            let syns = &mut handshake.syns;
+            if begins && syns[side].as_ref().is_some_and(other) {
                 // Another attempt: what the other side said belonged to the last one.
-                handshake[side ^ 1] = None;
+                syns[side ^ 1] = None;
+                handshake.ack = None;
             }
             // The first copy has the time.
-            if handshake[side].as_ref().is_none_or(other) {
-                handshake[side] = Some(syn);
+            if syns[side].as_ref().is_none_or(other) {
+                syns[side] = Some(syn);
             }
             return;
         }
@@ -112,10 +118,30 @@ impl Handshakes {
             self.slots.remove(&old);
             self.ends.evicted += 1;
         }
-        let mut handshake = [None, None];
-        handshake[side] = Some(syn);
+        let mut handshake = Handshake::default();
+        handshake.syns[side] = Some(syn);
         self.ring[slot] = Some((key, handshake));
         self.slots.insert(key, slot as u32);
+    }
+
+    /// Takes note of a segment without payload: it may be the last one of the handshake.
+    pub(super) fn note_ack(
+        &mut self,
+        key: &Key,
+        direction: Direction,
+        segment: &Segment,
+        options: &[u8],
+        stamp: Stamp,
+    ) {
+        if self.slots.is_empty() || !segment.flags.ack() || segment.flags.fin() {
+            return;
+        }
+        if let Some((_, handshake)) = self.find(key)
+            && handshake.ack.is_none()
+            && handshake.syns.iter().all(Option::is_some)
+        {
+            handshake.ack = Some((direction, Syn::new(segment, options, stamp)));
+        }
     }
 
     fn find(&mut self, key: &Key) -> Option<&mut (Key, Handshake)> {
@@ -147,11 +173,12 @@ impl Handshakes {
             return None;
         }
         let (_, handshake) = self.find(key)?;
+        let syns = &handshake.syns;
         let side = direction & 1;
-        let sent = handshake[side]
+        let sent = syns[side]
             .as_ref()
             .map(|syn| syn.segment.seq.wrapping_add(1));
-        let acked = handshake[side ^ 1]
+        let acked = syns[side ^ 1]
             .as_ref()
             .map(|syn| syn.segment.seq.wrapping_add(1));
         let near = |from: u32, number: u32| number.wrapping_sub(from) <= AHEAD_MAX;
@@ -216,11 +243,12 @@ mod tests {
             assert_eq!(found.is_some(), completes, "data at {seq}");
             if let Some(both) = found {
                 assert!(
-                    both.iter()
+                    both.syns
+                        .iter()
                         .flatten()
                         .all(|syn| syn.options() == [2, 4, 5, 0xb4])
                 );
-                assert_eq!(both.iter().flatten().count(), 2);
+                assert_eq!(both.syns.iter().flatten().count(), 2);
                 assert_eq!(handshakes.len(), 0);
             }
         }
@@ -250,6 +278,9 @@ mod tests {
         let data = segment(5000, 0x10, 401, 0);
         let direction = Key::of(&data).1;
         let found = handshakes.completed(&key, direction, &data);
-        assert_eq!(found.map(|both| both.iter().flatten().count()), Some(1));
+        assert_eq!(
+            found.map(|both| both.syns.iter().flatten().count()),
+            Some(1)
+        );
     }
 }
