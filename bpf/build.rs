@@ -18,6 +18,7 @@ fn main() -> Result<()> {
     println!("cargo:rerun-if-changed=steer.h");
     println!("cargo:rerun-if-changed=steer.bpf.c");
     println!("cargo:rerun-if-changed=walk.h");
+    println!("cargo:rerun-if-changed=headers.h");
     println!("cargo:rerun-if-env-changed=CLANG");
 
     fs::write(out.join("abi.rs"), mirror(&fs::read_to_string("steer.h")?)?)?;

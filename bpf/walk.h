@@ -20,29 +20,8 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "headers.h"
 #include "steer.h"
-
-/* Which header comes next. Smaller values are reasons to stop; SEEN is none: it is BGP. */
-enum layer {
-	LAYER_ETHERNET = BGPTAP_COUNTERS,
-	LAYER_VLAN,
-	LAYER_MPLS,
-	LAYER_PPPOE,
-	LAYER_IP,
-	LAYER_EXTENSION,
-	LAYER_FRAGMENT,
-	LAYER_AUTHENTICATION,
-	LAYER_GRE,
-	LAYER_ERSPAN_II,
-	LAYER_ERSPAN_III,
-	LAYER_UDP,
-	LAYER_VXLAN,
-	LAYER_VXLAN_GPE,
-	LAYER_GENEVE,
-	LAYER_TCP,
-	/* The middle of a datagram whose headers are in another packet. */
-	LAYER_PIECE,
-};
 
 /* Where a walk stands. */
 struct progress {
@@ -104,103 +83,12 @@ static __always_inline bool is_bgp_port(__be16 port_be)
 	return config.ports[(port / 64) % BGPTAP_PORT_WORDS] >> (port % 64) & 1;
 }
 
-static __always_inline __u32 by_ether_type(__be16 type)
-{
-	switch (bpf_ntohs(type)) {
-	case 0x0800:
-	case 0x86dd:
-		return LAYER_IP;
-	case 0x8100:
-	case 0x88a8:
-	case 0x9100:
-		return LAYER_VLAN;
-	case 0x8847:
-	case 0x8848:
-		return LAYER_MPLS;
-	case 0x8864:
-		return LAYER_PPPOE;
-	case 0x6558:
-		return LAYER_ETHERNET;
-	default:
-		return BGPTAP_COUNTER_NOT_IP;
-	}
-}
-
-static __always_inline __u32 by_protocol(__u8 protocol)
-{
-	switch (protocol) {
-	case 6:
-		return LAYER_TCP;
-	case 4:
-	case 41:
-		return LAYER_IP;
-	case 17:
-		return LAYER_UDP;
-	case 47:
-		return LAYER_GRE;
-	case 0:
-	case 43:
-	case 60:
-	case 135:
-	case 139:
-	case 140:
-		return LAYER_EXTENSION;
-	case 44:
-		return LAYER_FRAGMENT;
-	case 51:
-		return LAYER_AUTHENTICATION;
-	default:
-		return BGPTAP_COUNTER_NOT_TCP;
-	}
-}
-
-static __always_inline __u32 by_udp_port(__be16 port)
-{
-	switch (bpf_ntohs(port)) {
-	case 4789:
-	case 8472:
-		return LAYER_VXLAN;
-	case 4790:
-		return LAYER_VXLAN_GPE;
-	case 6081:
-		return LAYER_GENEVE;
-	case 6635:
-		return LAYER_MPLS;
-	default:
-		return BGPTAP_COUNTER_NOT_TCP;
-	}
-}
-
-static __always_inline __u32 by_ppp_protocol(__be16 protocol)
-{
-	switch (bpf_ntohs(protocol)) {
-	case 0x0021:
-	case 0x0057:
-		return LAYER_IP;
-	case 0x0281:
-	case 0x0283:
-		return LAYER_MPLS;
-	default:
-		return BGPTAP_COUNTER_NOT_IP;
-	}
-}
-
-struct ethernet {
-	__u8 addresses[12];
-	__be16 type;
-};
-
 static __always_inline __u32 step_ethernet(struct walk *w)
 {
 	struct ethernet *eth = take(w, sizeof(*eth));
 
 	return eth ? by_ether_type(eth->type) : BGPTAP_COUNTER_TRUNCATED;
 }
-
-struct vlan_tag {
-	__be16 tci;
-	__be16 type;
-};
 
 static __always_inline __u32 step_vlan(struct walk *w)
 {
@@ -233,14 +121,6 @@ static __always_inline __u32 step_mpls(struct walk *w)
 		return LAYER_ETHERNET;
 	}
 }
-
-struct pppoe {
-	__u8 version_type;
-	__u8 code;
-	__be16 session;
-	__be16 length;
-	__be16 protocol;
-};
 
 static __always_inline __u32 step_pppoe(struct walk *w)
 {
@@ -282,22 +162,6 @@ static __always_inline __u32 behind_fragmentation(struct walk *w, __u32 offset, 
 	return offset ? LAYER_PIECE : inside;
 }
 
-struct ipv4 {
-	__u8 version_length;
-	__u8 tos;
-	__be16 total;
-	__be16 id;
-	__be16 fragment; /* flags and offset */
-	__u8 ttl;
-	__u8 protocol;
-	__be16 checksum;
-	__be32 source;
-	__be32 destination;
-};
-
-#define IPV4_FRAGMENT_OFFSET 0x1fff
-#define IPV4_MORE_FRAGMENTS 0x2000
-
 static __always_inline __u32 step_ipv4(struct walk *w)
 {
 	__u32 start = w->at, length, total;
@@ -319,14 +183,6 @@ static __always_inline __u32 step_ipv4(struct walk *w)
 	return behind_fragmentation(w, fragment & IPV4_FRAGMENT_OFFSET,
 				    fragment & IPV4_MORE_FRAGMENTS, ip->protocol);
 }
-
-struct ipv6 {
-	__be32 version;
-	__be16 length;
-	__u8 next;
-	__u8 hops;
-	__u8 addresses[32];
-};
 
 static __always_inline __u32 step_ipv6(struct walk *w)
 {
@@ -357,17 +213,6 @@ static __always_inline __u32 step_ip(struct walk *w)
 	}
 }
 
-/* What IPv6 extension headers begin with; all are at least this long. */
-struct extension {
-	__u8 next;
-	__u8 length;
-	__be16 fragment; /* in a fragment header only: offset and flags */
-	__be32 id;
-};
-
-#define IPV6_FRAGMENT_OFFSET 0xfff8
-#define IPV6_MORE_FRAGMENTS 0x0001
-
 /* `unit`: what the length counts, beyond the first eight bytes. */
 static __always_inline __u32 step_extension(struct walk *w, __u32 unit)
 {
@@ -389,18 +234,6 @@ static __always_inline __u32 step_fragment(struct walk *w)
 	return behind_fragmentation(w, fragment & IPV6_FRAGMENT_OFFSET,
 				    fragment & IPV6_MORE_FRAGMENTS, ext->next);
 }
-
-struct gre {
-	__u8 flags;
-	__u8 version;
-	__be16 protocol;
-};
-
-#define GRE_CHECKSUM 0x80
-#define GRE_ROUTING 0x40
-#define GRE_KEY 0x20
-#define GRE_SEQUENCE 0x10
-#define GRE_VERSION 0x07
 
 static __always_inline __u32 step_gre(struct walk *w)
 {
@@ -453,13 +286,6 @@ static __always_inline __u32 step_erspan_iii(struct walk *w)
 	}
 }
 
-struct udp {
-	__be16 source;
-	__be16 destination;
-	__be16 length;
-	__be16 checksum;
-};
-
 static __always_inline __u32 step_udp(struct walk *w)
 {
 	struct udp *udp = take(w, sizeof(*udp));
@@ -503,13 +329,6 @@ static __always_inline __u32 step_vxlan_gpe(struct walk *w)
 	}
 }
 
-struct geneve {
-	__u8 version_options;
-	__u8 flags;
-	__be16 protocol;
-	__be32 network;
-};
-
 static __always_inline __u32 step_geneve(struct walk *w)
 {
 	struct geneve *geneve = take(w, sizeof(*geneve));
@@ -522,18 +341,6 @@ static __always_inline __u32 step_geneve(struct walk *w)
 		return BGPTAP_COUNTER_TRUNCATED;
 	return by_ether_type(geneve->protocol);
 }
-
-struct tcp {
-	__be16 source;
-	__be16 destination;
-	__be32 seq;
-	__be32 ack;
-	__u8 length; /* upper half, in 4-byte words */
-	__u8 flags;
-	__be16 window;
-	__be16 checksum;
-	__be16 urgent;
-};
 
 static __always_inline __u32 step_tcp(struct walk *w)
 {
