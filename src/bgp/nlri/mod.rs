@@ -3,8 +3,10 @@
 //! A family is one file with a `Codec`, whose items know their JSON form, and one line in the
 //! table below; a family that is not in it keeps its bytes, [`Nlri::Opaque`].
 
+pub mod part;
 mod prefix;
 
+use super::context::Context;
 use super::error::Fault;
 use super::family::Family;
 use super::reader::Reader;
@@ -23,15 +25,15 @@ pub(crate) trait Codec {
     /// # Errors
     /// It cannot be read; then nothing behind it can (RFC 7606 §5.3). The
     /// position in the fault counts from the start of the NLRI.
-    fn take<'a>(input: &mut Reader<'a>, add_path: bool) -> Result<Self::Item<'a>, Fault>;
+    fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<Self::Item<'a>, Fault>;
 
     /// Reads the whole field and reports what is wrong with it, at most one
     /// fault of each kind. Implementations may know a faster way.
-    fn check(field: &[u8], add_path: bool, report: &mut dyn FnMut(Fault)) {
+    fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
         let mut input = Reader::new(field);
         while !input.is_empty() {
             let at = field.len() - input.len();
-            if let Err(fault) = Self::take(&mut input, add_path) {
+            if let Err(fault) = Self::take(&mut input, form) {
                 return report(fault.shifted(at));
             }
         }
@@ -75,9 +77,9 @@ macro_rules! families {
             }
 
             #[inline]
-            fn take<'a>(self, input: &mut Reader<'a>, add_path: bool) -> Result<Nlri<'a>, Fault> {
+            fn take<'a>(self, input: &mut Reader<'a>, form: Form) -> Result<Nlri<'a>, Fault> {
                 match self {
-                    $(Self::$codec => $module::$codec::take(input, add_path).map(Nlri::$codec),)*
+                    $(Self::$codec => $module::$codec::take(input, form).map(Nlri::$codec),)*
                     Self::Opaque => {
                         let whole = input.rest();
                         input.clear();
@@ -86,9 +88,9 @@ macro_rules! families {
                 }
             }
 
-            fn check(self, field: &[u8], add_path: bool, report: &mut dyn FnMut(Fault)) {
+            fn check(self, field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
                 match self {
-                    $(Self::$codec => $module::$codec::check(field, add_path, report),)*
+                    $(Self::$codec => $module::$codec::check(field, form, report),)*
                     Self::Opaque => {}
                 }
             }
@@ -111,29 +113,78 @@ fn opaque<S: Serializer>(serializer: S, bytes: &[u8]) -> Result<S::Ok, S::Error>
     map.end()
 }
 
+/// What decides how a field of NLRI is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// The family of all its NLRI.
+    pub family: Family,
+    /// Each NLRI begins with a path identifier (RFC 7911 §3).
+    pub add_path: bool,
+    /// A prefix may have several labels (RFC 8277 §2.1).
+    pub multiple_labels: bool,
+    /// The NLRI are withdrawn: a label means nothing (RFC 8277 §2.4).
+    pub withdrawn: bool,
+}
+
+impl Form {
+    /// Announced, without path identifiers, one label at most.
+    #[must_use]
+    pub const fn new(family: Family) -> Self {
+        Self {
+            family,
+            add_path: false,
+            multiple_labels: false,
+            withdrawn: false,
+        }
+    }
+
+    /// As the context says about announcements of the family.
+    #[must_use]
+    #[inline]
+    pub const fn announced(family: Family, context: &Context) -> Self {
+        Self {
+            family,
+            add_path: context.add_path.contains(family),
+            multiple_labels: context.multiple_labels.contains(family),
+            withdrawn: false,
+        }
+    }
+
+    /// As the context says about withdrawals of the family.
+    #[must_use]
+    #[inline]
+    pub const fn withdrawn(family: Family, context: &Context) -> Self {
+        Self {
+            withdrawn: true,
+            ..Self::announced(family, context)
+        }
+    }
+}
+
 /// A field of NLRI of one family: announced or withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NlriField<'a> {
-    family: Family,
+    form: Form,
     bytes: &'a [u8],
-    add_path: bool,
 }
 
 impl<'a> NlriField<'a> {
-    /// A field whose NLRI have path identifiers if `add_path`.
+    /// A field to be read as `form` says.
     #[must_use]
-    pub const fn new(family: Family, bytes: &'a [u8], add_path: bool) -> Self {
-        Self {
-            family,
-            bytes,
-            add_path,
-        }
+    pub const fn new(form: Form, bytes: &'a [u8]) -> Self {
+        Self { form, bytes }
     }
 
     /// The family of all its NLRI.
     #[must_use]
     pub const fn family(&self) -> Family {
-        self.family
+        self.form.family
+    }
+
+    /// How it is read.
+    #[must_use]
+    pub const fn form(&self) -> Form {
+        self.form
     }
 
     /// The field as sent.
@@ -145,7 +196,7 @@ impl<'a> NlriField<'a> {
     /// Whether each NLRI begins with a path identifier (RFC 7911 §3).
     #[must_use]
     pub const fn has_path_ids(&self) -> bool {
-        self.add_path
+        self.form.add_path
     }
 
     /// No NLRI at all.
@@ -157,7 +208,7 @@ impl<'a> NlriField<'a> {
     /// Whether the family is not decoded, so that the field is one [`Nlri::Opaque`].
     #[must_use]
     pub const fn is_opaque(&self) -> bool {
-        matches!(Kind::of(self.family), Kind::Opaque)
+        matches!(Kind::of(self.form.family), Kind::Opaque)
     }
 
     /// The NLRI in wire order, up to one that cannot be read.
@@ -165,8 +216,8 @@ impl<'a> NlriField<'a> {
     pub const fn iter(&self) -> NlriIter<'a> {
         NlriIter {
             input: Reader::new(self.bytes),
-            kind: Kind::of(self.family),
-            add_path: self.add_path,
+            kind: Kind::of(self.form.family),
+            form: self.form,
         }
     }
 
@@ -175,17 +226,16 @@ impl<'a> NlriField<'a> {
     #[must_use]
     #[inline]
     pub const fn prefixes(&self) -> Prefixes<'a> {
-        let (bytes, v6): (&[u8], bool) = match Kind::of(self.family) {
-            Kind::Ipv4 => (self.bytes, false),
-            Kind::Ipv6 => (self.bytes, true),
-            Kind::Opaque => (&[], false),
+        let bytes: &[u8] = match Kind::of(self.form.family) {
+            Kind::Ipv4 | Kind::Ipv6 => self.bytes,
+            _ => &[],
         };
-        Prefixes::new(bytes, v6, self.add_path)
+        Prefixes::new(bytes, self.form)
     }
 
     pub(crate) fn check(&self, mut report: impl FnMut(Fault)) {
         if !self.bytes.is_empty() {
-            Kind::of(self.family).check(self.bytes, self.add_path, &mut report);
+            Kind::of(self.form.family).check(self.bytes, self.form, &mut report);
         }
     }
 }
@@ -204,7 +254,7 @@ impl<'a> IntoIterator for NlriField<'a> {
 pub struct NlriIter<'a> {
     input: Reader<'a>,
     kind: Kind,
-    add_path: bool,
+    form: Form,
 }
 
 impl<'a> Iterator for NlriIter<'a> {
@@ -214,7 +264,7 @@ impl<'a> Iterator for NlriIter<'a> {
         if self.input.is_empty() {
             return None;
         }
-        let taken = self.kind.take(&mut self.input, self.add_path);
+        let taken = self.kind.take(&mut self.input, self.form);
         if taken.is_err() {
             self.input.clear();
         }
@@ -230,20 +280,20 @@ mod tests {
 
     #[test]
     fn a_family_without_decoder_is_one_opaque_item() {
-        let evpn = NlriField::new(Family::new(25, 70), &[2, 1, 0], false);
-        assert!(evpn.is_opaque());
-        assert_eq!(evpn.iter().collect::<Vec<_>>(), [Nlri::Opaque(&[2, 1, 0])]);
-        assert_eq!(evpn.prefixes().count(), 0);
-        let none = NlriField::new(Family::new(25, 70), &[], false);
+        let unknown = Family::new(4711, 70);
+        let field = NlriField::new(Form::new(unknown), &[2, 1, 0]);
+        assert!(field.is_opaque());
+        assert_eq!(field.iter().collect::<Vec<_>>(), [Nlri::Opaque(&[2, 1, 0])]);
+        assert_eq!(field.prefixes().count(), 0);
+        let none = NlriField::new(Form::new(unknown), &[]);
         assert_eq!(none.iter().count(), 0);
     }
 
     #[test]
     fn typed_items_and_prefixes_agree() {
         let field = NlriField::new(
-            Family::IPV4_MULTICAST,
+            Form::new(Family::IPV4_MULTICAST),
             &[8, 10, 24, 192, 0, 2, 33, 1],
-            false,
         );
         let prefixes: Vec<_> = field.prefixes().map(Nlri::Ipv4).collect();
         assert_eq!(field.iter().collect::<Vec<_>>(), prefixes);
