@@ -3,17 +3,33 @@
 //! A family is one file with a `Codec`, whose items know their JSON form, and one line in the
 //! table below; a family that is not in it keeps its bytes, [`Nlri::Opaque`].
 
+mod evpn;
+mod labeled;
+mod mdt;
+mod mup;
+mod mvpn;
 pub mod part;
 mod prefix;
+mod route_target;
+mod vpls;
+mod vpn;
 
 use super::context::Context;
-use super::error::Fault;
+use super::error::{Disposition, Fault};
 use super::family::Family;
 use super::reader::Reader;
 use super::text::Hex;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+pub use evpn::{Evpn, EvpnLabels, EvpnRoute, Multicast, RouteKey};
+pub use labeled::LabeledPrefix;
+pub use mdt::Mdt;
+pub use mup::{Mup, MupRoute, Teid};
+pub use mvpn::{Mvpn, MvpnFlow, MvpnRoute, MvpnRouteKey};
 pub use prefix::{Prefix, Prefixes};
+pub use route_target::RouteTarget;
+pub use vpls::{Vpls, VplsRoute};
+pub use vpn::VpnPrefix;
 
 /// How the NLRI of a family are delimited and read.
 pub(crate) trait Codec {
@@ -36,6 +52,34 @@ pub(crate) trait Codec {
             if let Err(fault) = Self::take(&mut input, form) {
                 return report(fault.shifted(at));
             }
+        }
+    }
+}
+
+/// Reads a field NLRI by NLRI; `step` takes one and says what is wrong inside it, if anything.
+///
+/// A fault inside an NLRI ends nothing; it is reported if it is graver than those before it,
+/// so that a long field of like faults makes one report.
+pub(crate) fn check_each(
+    field: &[u8],
+    report: &mut dyn FnMut(Fault),
+    mut step: impl FnMut(&mut Reader<'_>) -> Result<Option<Fault>, Fault>,
+) {
+    let mut input = Reader::new(field);
+    let mut gravest = None;
+    while !input.is_empty() {
+        let at = field.len() - input.len();
+        match step(&mut input) {
+            Ok(None) => {}
+            Ok(Some(fault)) => {
+                // Without a disposition of its own it has that of the attribute, a reset.
+                let disposition = fault.disposition.unwrap_or(Disposition::SessionReset);
+                if gravest < Some(disposition) {
+                    gravest = Some(disposition);
+                    report(fault.shifted(at));
+                }
+            }
+            Err(fault) => return report(fault.shifted(at)),
         }
     }
 }
@@ -104,6 +148,22 @@ families! {
     prefix::Ipv4(Prefix): IPV4_UNICAST | IPV4_MULTICAST;
     /// An IPv6 prefix.
     prefix::Ipv6(Prefix): IPV6_UNICAST | IPV6_MULTICAST;
+    /// A prefix with labels.
+    labeled::Labeled(LabeledPrefix<'a>): IPV4_LABELED | IPV6_LABELED;
+    /// A prefix of a VPN.
+    vpn::Vpn(VpnPrefix<'a>): IPV4_VPN | IPV6_VPN | IPV4_VPN_MULTICAST | IPV6_VPN_MULTICAST;
+    /// An EVPN route.
+    evpn::EvpnRoutes(Evpn<'a>): EVPN;
+    /// A route target that is wanted.
+    route_target::RouteTargets(RouteTarget): ROUTE_TARGET;
+    /// A site or a router of a VPLS.
+    vpls::VplsRoutes(Vpls<'a>): VPLS;
+    /// A multicast VPN route.
+    mvpn::MvpnRoutes(Mvpn<'a>): IPV4_MVPN | IPV6_MVPN;
+    /// A router's multicast distribution tree.
+    mdt::MdtRoutes(Mdt): MDT;
+    /// A mobile user plane route.
+    mup::MupRoutes(Mup<'a>): IPV4_MUP | IPV6_MUP;
 }
 
 fn opaque<S: Serializer>(serializer: S, bytes: &[u8]) -> Result<S::Ok, S::Error> {
@@ -218,6 +278,7 @@ impl<'a> NlriField<'a> {
             input: Reader::new(self.bytes),
             kind: Kind::of(self.form.family),
             form: self.form,
+            ended: false,
         }
     }
 
@@ -255,19 +316,30 @@ pub struct NlriIter<'a> {
     input: Reader<'a>,
     kind: Kind,
     form: Form,
+    ended: bool,
+}
+
+impl<'a> NlriIter<'a> {
+    /// The octets not read yet; after the end, those that cannot be read.
+    #[must_use]
+    pub const fn unread(&self) -> &'a [u8] {
+        self.input.rest()
+    }
 }
 
 impl<'a> Iterator for NlriIter<'a> {
     type Item = Nlri<'a>;
 
     fn next(&mut self) -> Option<Nlri<'a>> {
-        if self.input.is_empty() {
+        if self.ended || self.input.is_empty() {
             return None;
         }
-        let taken = self.kind.take(&mut self.input, self.form);
-        if taken.is_err() {
-            self.input.clear();
+        let mut input = self.input;
+        let taken = self.kind.take(&mut input, self.form);
+        if taken.is_ok() {
+            self.input = input;
         }
+        self.ended = taken.is_err();
         taken.ok()
     }
 }
@@ -296,7 +368,9 @@ mod tests {
             &[8, 10, 24, 192, 0, 2, 33, 1],
         );
         let prefixes: Vec<_> = field.prefixes().map(Nlri::Ipv4).collect();
-        assert_eq!(field.iter().collect::<Vec<_>>(), prefixes);
+        let mut items = field.iter();
+        assert_eq!(items.by_ref().collect::<Vec<_>>(), prefixes);
+        assert_eq!(items.unread(), [33, 1]);
         assert_eq!(prefixes.len(), 2, "a length of 33 ends the field");
     }
 }

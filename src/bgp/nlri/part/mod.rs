@@ -4,11 +4,13 @@ mod esi;
 mod label;
 mod mac;
 mod rd;
+mod typed;
 
 pub use esi::Esi;
 pub use label::{Label, Labels};
 pub use mac::MacAddr;
 pub use rd::RouteDistinguisher;
+pub(crate) use typed::{Routed, hex, raw, show, take_typed};
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -43,12 +45,18 @@ pub(crate) fn take_path_id(input: &mut Reader<'_>, form: Form) -> Result<Option<
     Ok(Some(id))
 }
 
-/// An address of the length that the family has: IPv6 if `afi` is, else IPv4.
-pub(crate) fn take_addr(input: &mut Reader<'_>, afi: Afi) -> Option<IpAddr> {
-    if afi == Afi::IPV6 {
-        input.array().map(|b: [u8; 16]| Ipv6Addr::from(b).into())
-    } else {
-        input.array().map(|b: [u8; 4]| Ipv4Addr::from(b).into())
+/// An address behind its length in bits: 32 or 128, no other. The inner `None` is a
+/// length of zero, which stands for "any" in multicast (RFC 6625) and "unknown" in EVPN.
+pub(crate) fn take_addr(input: &mut Reader<'_>) -> Option<Option<IpAddr>> {
+    match input.u8()? {
+        0 => Some(None),
+        32 => input
+            .array()
+            .map(|b: [u8; 4]| Some(Ipv4Addr::from(b).into())),
+        128 => input
+            .array()
+            .map(|b: [u8; 16]| Some(Ipv6Addr::from(b).into())),
+        _ => None,
     }
 }
 
@@ -116,6 +124,18 @@ mod tests {
         assert_eq!(text(Afi::IPV4, 33, &[0; 5]), None);
         assert_eq!(text(Afi::IPV6, 129, &[0; 17]), None);
         assert_eq!(text(Afi::IPV4, 24, &[10, 1]), None);
+    }
+
+    #[test]
+    fn addresses_behind_their_length() {
+        let take = |bytes: &[u8]| take_addr(&mut Reader::new(bytes));
+        assert_eq!(take(&[0]), Some(None));
+        assert_eq!(
+            take(&[32, 10, 0, 0, 1]),
+            Some(Some(Ipv4Addr::new(10, 0, 0, 1).into()))
+        );
+        assert_eq!(take(&[128, 0, 0]), None);
+        assert_eq!(take(&[24, 10, 0, 0]), None);
     }
 
     #[test]

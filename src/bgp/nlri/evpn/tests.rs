@@ -1,0 +1,1 @@
+//! Routes from captures and tests of other projects.
