@@ -361,17 +361,21 @@ impl Framer {
     /// Nothing will come that goes on where this ends: what waits is delivered, a search
     /// makes what it can of what it has.
     fn come_to_an_end<H: Handler>(&mut self, out: &mut Out<'_, H>) {
-        if self.waiting {
-            out.handler.stop_waiting();
-            self.resume(out);
-        }
         let mut left = usize::MAX;
-        // What follows a message that was believed may need a search of its own.
-        while let Mode::Seeking(search) = &self.mode
-            && search.kept().len() < left
-        {
-            left = search.kept().len();
-            self.search(When::Over, out);
+        loop {
+            // What a search has found may want to wait too.
+            if self.waiting {
+                out.handler.stop_waiting();
+                self.resume(out);
+            }
+            // What follows a message that was believed may need a search of its own.
+            match &self.mode {
+                Mode::Seeking(search) if search.kept().len() < left => {
+                    left = search.kept().len();
+                    self.search(When::Over, out);
+                }
+                _ => break,
+            }
         }
         if let Mode::Seeking(search) = &mut self.mode {
             let (count, reason) = (search.kept().len(), search.reason);

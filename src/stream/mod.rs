@@ -9,6 +9,8 @@ mod classes;
 mod framer;
 mod held;
 mod kept;
+mod limits;
+mod piece;
 mod position;
 mod search;
 #[allow(clippy::module_inception)]
@@ -18,7 +20,8 @@ mod tests;
 
 pub use budget::Budget;
 pub use classes::CLASSES;
-pub use stream::{Counters, Stream, StreamLimits};
+pub use limits::{Counters, StreamLimits};
+pub use stream::Stream;
 
 use crate::capture::Stamp;
 

@@ -3,10 +3,11 @@
 use super::budget::Budget;
 use super::framer::{Framer, Out};
 use super::held::Held;
+use super::limits::{Counters, StreamLimits};
+use super::piece::{Piece, differ};
 use super::position::{Position, WINDOW, low};
 use super::{Gap, GapReason, Handler, Ledger};
 use crate::capture::{Frame, Stamp};
-use crate::config::Limits;
 use crate::wire::Segment;
 use bgptap_umem::buffer::BufferPool;
 use std::collections::VecDeque;
@@ -22,51 +23,6 @@ const EXPECTED_MAX: u64 = 1 << 20;
 
 /// For so long nothing may have come of a stream that goes on somewhere else.
 const SILENCE_NS: u64 = 1_000_000_000;
-
-/// What one direction may hold and wait for.
-#[derive(Clone, Copy, Debug)]
-pub struct StreamLimits {
-    /// Frames of one direction.
-    pub held_frames: u32,
-    /// Bytes of one direction.
-    pub held_bytes: u64,
-    /// See [`Limits::gap_grace`].
-    pub gap_grace_ns: u64,
-    /// See [`Limits::one_sided_wait`].
-    pub one_sided_ns: u64,
-}
-
-impl From<&Limits> for StreamLimits {
-    fn from(limits: &Limits) -> Self {
-        let ns =
-            |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        Self {
-            held_frames: limits.held_frames_per_session_max / 2,
-            held_bytes: limits.held_bytes_per_stream_max.into(),
-            gap_grace_ns: ns(limits.gap_grace),
-            one_sided_ns: ns(limits.one_sided_wait),
-        }
-    }
-}
-
-/// What happened to segments, beside what happened to their bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Segments with bytes that had been seen before.
-    pub retransmitted_segments: u64,
-    /// Segments that came before their turn.
-    pub out_of_order: u64,
-    /// Most payload bytes, and most segments, that were held beyond a hole at a time.
-    pub held_bytes_max: u64,
-    /// See `held_bytes_max`.
-    pub held_segments_max: u64,
-    /// Copies that differ from the held bytes that were seen first.
-    pub conflicts: u64,
-    /// Segments too far from where the stream stands, or before its start.
-    pub out_of_window: u64,
-    /// RSTs outside the window (RFC 5961 §3).
-    pub rst_ignored: u64,
-}
 
 /// One direction of a connection.
 pub struct Stream<F> {
@@ -661,37 +617,6 @@ impl<F: Frame> Stream<F> {
         self.ledger.pending = self.framer.pending().len() as u64 + self.held_bytes;
         self.ledger.open_hole = beyond - self.held_bytes;
     }
-}
-
-/// Payload of one frame: where it lies in the frame and in sequence space.
-#[derive(Clone, Copy)]
-struct Piece {
-    at: usize,
-    start: u64,
-    end: u64,
-    /// Bytes behind `end` that the capture cut.
-    cut: u32,
-    stamp: Stamp,
-}
-
-impl Piece {
-    /// What is cut behind `until`.
-    fn cut_at(&self, until: u64) -> u32 {
-        if until == self.end { self.cut } else { 0 }
-    }
-}
-
-/// Whether two runs of bytes, each with its first sequence number, contradict each other.
-fn differ(a: (u64, &[u8]), b: (u64, &[u8])) -> bool {
-    let (early, late) = (
-        a.0.max(b.0),
-        (a.0 + a.1.len() as u64).min(b.0 + b.1.len() as u64),
-    );
-    if early >= late {
-        return false;
-    }
-    let range = |start: u64| (early - start) as usize..(late - start) as usize;
-    a.1.get(range(a.0)) != b.1.get(range(b.0))
 }
 
 /// Where the hole at `next` ends: at the first held byte, or at the end of what a frame announced.

@@ -66,9 +66,11 @@ impl<F: Frame> Worker<F> {
             }
             if segment.flags.rst() && known.is_none() {
                 self.handshakes.reset(&key);
-            } else if known.is_none() {
-                self.handshakes
-                    .note_ack(&key, direction, segment, options, stamp);
+            }
+            // Its numbers mean nothing to an older connection between the same ports.
+            let handshakes = &mut self.handshakes;
+            if handshakes.note_ack(&key, direction, segment, options, stamp) {
+                return None;
             }
             return known;
         }

@@ -124,7 +124,7 @@ impl Handshakes {
         self.slots.insert(key, slot as u32);
     }
 
-    /// Takes note of a segment without payload: it may be the last one of the handshake.
+    /// Takes note of a segment without payload if it is the last one of a handshake; whether it is.
     pub(super) fn note_ack(
         &mut self,
         key: &Key,
@@ -132,16 +132,23 @@ impl Handshakes {
         segment: &Segment,
         options: &[u8],
         stamp: Stamp,
-    ) {
-        if self.slots.is_empty() || !segment.flags.ack() || segment.flags.fin() {
-            return;
+    ) -> bool {
+        if self.slots.is_empty() || !segment.flags.ack() {
+            return false;
         }
-        if let Some((_, handshake)) = self.find(key)
-            && handshake.ack.is_none()
-            && handshake.syns.iter().all(Option::is_some)
-        {
+        let Some((_, handshake)) = self.find(key) else {
+            return false;
+        };
+        let side = direction & 1;
+        let follows = |side: usize, number: u32| {
+            let syn = handshake.syns[side].as_ref();
+            syn.is_some_and(|syn| syn.segment.seq.wrapping_add(1) == number)
+        };
+        let last = follows(side, segment.seq) && follows(side ^ 1, segment.ack);
+        if last && handshake.ack.is_none() && !segment.flags.fin() {
             handshake.ack = Some((direction, Syn::new(segment, options, stamp)));
         }
+        last
     }
 
     fn find(&mut self, key: &Key) -> Option<&mut (Key, Handshake)> {

@@ -159,3 +159,20 @@ fn contents_of_an_unconfirmed_message_are_not_emitted() {
     bench.finish();
     assert!(!bench.seen.messages.contains(&fake), "invented");
 }
+
+#[test]
+fn a_message_found_at_a_hole_does_not_wait_across_it() {
+    let (first, second) = (update(&[1; 90]), update(&[2; 200]));
+    let mut bench = Bench::new(5);
+    bench.syn();
+    bench.seen.wait = true;
+    // Behind a hole a whole message and the head of another; behind the next hole what
+    // would complete it, if the hole were not there.
+    bench.data(500, &[&first[..], &second[..100]].concat());
+    bench.data(2000, &second[100..]);
+    bench.ack(2000 + second.len() - 100);
+    bench.wait_ms(300);
+    bench.finish();
+    assert_eq!(bench.seen.messages, [first]);
+    assert_eq!(bench.seen.gaps.len(), 2);
+}
