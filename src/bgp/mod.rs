@@ -37,7 +37,7 @@ mod update;
 
 pub use attribute::{Attribute, View};
 pub use capability::Capability;
-pub use context::{Context, OpenFacts, Restart};
+pub use context::{Context, OpenFacts, Peering, Restart};
 pub use error::{Disposition, Error, ErrorCode, Errors};
 pub use family::{Afi, Family, FamilySet, Safi};
 pub use header::{Header, MessageType};

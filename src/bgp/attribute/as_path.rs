@@ -6,6 +6,8 @@ use super::{Flags, PathAttribute};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, ErrorCode, Fault};
 use crate::bgp::reader::Reader;
+use crate::bgp::text::List;
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 /// What the AS numbers of a segment are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -185,6 +187,56 @@ impl fmt::Display for AsPath<'_> {
     /// Segments with a space between them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_segments(f, self.segments())
+    }
+}
+
+/// As RIS Live writes a path: numbers, and an array for each set; a confederation segment is an
+/// object that names its kind.
+fn serialize_segments<'a, S: Serializer>(
+    serializer: S,
+    segments: impl Iterator<Item = Segment<'a>>,
+) -> Result<S::Ok, S::Error> {
+    let mut seq = serializer.serialize_seq(None)?;
+    for Segment { kind, mut asns } in segments {
+        match kind {
+            SegmentKind::Sequence => asns.try_for_each(|asn| seq.serialize_element(&asn))?,
+            SegmentKind::Set => seq.serialize_element(&List(|| asns))?,
+            SegmentKind::ConfedSequence => {
+                seq.serialize_element(&Confederation("confed_sequence", asns))?;
+            }
+            SegmentKind::ConfedSet => {
+                seq.serialize_element(&Confederation("confed_set", asns))?;
+            }
+        }
+    }
+    seq.end()
+}
+
+struct Confederation<'a>(&'static str, Asns<'a>);
+
+impl Serialize for Confederation<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(self.0, &List(|| self.1))?;
+        map.end()
+    }
+}
+
+impl Serialize for AsPath<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_segments(serializer, self.segments())
+    }
+}
+
+impl Serialize for As4Path<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl Serialize for MergedPath<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_segments(serializer, self.segments())
     }
 }
 

@@ -90,6 +90,8 @@ impl<'a> PathAttribute<'a> for MpReach<'a> {
     const FLAGS: Flags = Flags::OPTIONAL;
     /// RFC 7606 §5.3, §7.11. AFI/SAFI disable is allowed, too, but routers reset.
     const DISPOSITION: Disposition = Disposition::SessionReset;
+    /// RFC 7606 §5.3: flags inconsistent with RFC 4760.
+    const FLAGS_DISPOSITION: Disposition = Disposition::SessionReset;
 
     fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault> {
         let read = || {
@@ -144,6 +146,8 @@ impl<'a> PathAttribute<'a> for MpUnreach<'a> {
     const FLAGS: Flags = Flags::OPTIONAL;
     /// RFC 7606 §5.3, §7.12.
     const DISPOSITION: Disposition = Disposition::SessionReset;
+    /// RFC 7606 §5.3: flags inconsistent with RFC 4760.
+    const FLAGS_DISPOSITION: Disposition = Disposition::SessionReset;
 
     fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault> {
         let mut reader = Reader::new(value);

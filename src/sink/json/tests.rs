@@ -130,13 +130,17 @@ fn an_update_with_the_names_of_ris_live() {
         &Context::assumed(),
     );
     assert_eq!(value["path"], json!([64496, [65536]]));
+    assert_eq!(value["path_text"], "64496 {65536}");
     assert_eq!(value["origin"], "igp");
     assert_eq!(value["med"], 5);
     assert_eq!(value["aggregator"], "65536:192.0.2.3");
     assert_eq!(value["community"], json!([[2, 1], [2, 1]]));
     assert_eq!(
         value["ext_community"],
-        json!([{ "raw": "0002fbf000000001", "text": "RT:64496:1" }])
+        json!([{
+            "raw": "0002fbf000000001", "type": "route-target", "asn": 64496, "value": 1,
+            "text": "RT:64496:1",
+        }])
     );
     assert_eq!(
         value["announcements"],
@@ -159,6 +163,19 @@ fn an_update_with_the_names_of_ris_live() {
     ] {
         assert!(value.get(absent).is_none(), "{absent}");
     }
+}
+
+#[test]
+fn well_known_communities_are_named() {
+    let attributes = [
+        0xc0, 8, 12, 0xff, 0xff, 0xff, 1, 0, 2, 0, 1, 0xff, 0xff, 2, 0x9a,
+    ];
+    let value = line(&update(&attributes, &[]), &Context::assumed());
+    assert_eq!(
+        value["community"],
+        json!([[65535, 65281], [2, 1], [65535, 666]])
+    );
+    assert_eq!(value["community_names"], json!(["no-export", "blackhole"]));
 }
 
 #[test]
