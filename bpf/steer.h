@@ -41,25 +41,48 @@ struct bgptap_meta {
 	__u64 hw_ns;    /* clock of the NIC, 0 = absent */
 };
 
-/* Ports are a bitmap in an array map: word = port / 64, bit = port % 64. */
-#define BGPTAP_PORT_WORDS 1024
 /* Upper bound of receive queues that one program serves. */
 #define BGPTAP_QUEUES_MAX 256
 
+/* Ports are a bitmap: word = port / 64, bit = port % 64. */
+#define BGPTAP_PORT_WORDS 1024
+
+/* Offsets and size of `struct bgptap_config`; steer.bpf.c asserts that they hold. */
+#define BGPTAP_CONFIG_OFF_FOREIGN_ACTION 0
+#define BGPTAP_CONFIG_OFF_FRAGMENTS 4
+#define BGPTAP_CONFIG_OFF_PORTS 8
+#define BGPTAP_CONFIG_LEN 8200
+
+/* What the program is told before it is loaded; constants to it. */
+struct bgptap_config {
+	__u32 foreign_action; /* of packets that are not for us: XDP_PASS or XDP_DROP */
+	__u32 fragments;      /* steer IP fragments that may be BGP */
+	__u64 ports[BGPTAP_PORT_WORDS];
+};
+
+/* Headers that are followed before TCP, TCP included: VLAN tags, labels and so on count one each. */
+#define BGPTAP_HEADERS_MAX 24
+/* No header is looked for further into a packet. */
+#define BGPTAP_HEADER_BYTES_MAX 3072
+
 /*
- * Every packet counts as `seen` and as exactly one reason up to `truncated`:
+ * Every packet counts as `seen` and as exactly one reason up to `too_deep`:
  *   seen = redirected + no_socket + not_ip + not_tcp + other_port + fragment + truncated
+ *          + bad_header + too_deep
  * `meta_failed` comes on top: the packet was redirected, but without metadata.
+ * The reasons are those of user space, which dissects by the same rules (src/wire).
  */
 enum bgptap_counter {
 	BGPTAP_COUNTER_SEEN,
 	BGPTAP_COUNTER_REDIRECTED, /* handed to the AF_XDP socket of its queue */
 	BGPTAP_COUNTER_NO_SOCKET,  /* BGP, but no socket serves its queue */
-	BGPTAP_COUNTER_NOT_IP,     /* neither IPv4 nor IPv6 under at most two VLAN tags */
-	BGPTAP_COUNTER_NOT_TCP,    /* IP, but another protocol */
+	BGPTAP_COUNTER_NOT_IP,     /* no IPv4 or IPv6 behind the headers before it */
+	BGPTAP_COUNTER_NOT_TCP,    /* IP, but neither TCP nor an encapsulation that is known */
 	BGPTAP_COUNTER_OTHER_PORT, /* TCP, but neither port is one of BGP */
-	BGPTAP_COUNTER_FRAGMENT,   /* IP fragment that is not the first: has no ports */
-	BGPTAP_COUNTER_TRUNCATED,  /* a header ends early, is malformed, or the chain is too long */
+	BGPTAP_COUNTER_FRAGMENT,   /* IP fragment that is not put together */
+	BGPTAP_COUNTER_TRUNCATED,  /* the packet, or the datagram in it, ends before its headers do */
+	BGPTAP_COUNTER_BAD_HEADER, /* a header contradicts itself */
+	BGPTAP_COUNTER_TOO_DEEP,   /* more headers before TCP than are followed */
 	BGPTAP_COUNTER_META_FAILED,
 	BGPTAP_COUNTERS,
 };

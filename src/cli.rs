@@ -39,6 +39,9 @@ pub struct Outputs {
     /// TCP port of BGP (repeatable).
     #[arg(long = "port", value_name = "N", default_value = "179")]
     pub ports: Vec<u16>,
+    /// Keep sessions between the same addresses and ports apart by their VLAN.
+    #[arg(long)]
+    pub key_vlan: bool,
     /// Exit with status 1 if anything was lost.
     #[arg(long)]
     pub strict: bool,
@@ -67,6 +70,26 @@ pub enum Mode {
     Skb,
 }
 
+/// Whether the driver writes frames straight into the UMEM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ZeroCopy {
+    /// Where it can.
+    Auto,
+    /// Or not at all.
+    Require,
+    /// The kernel copies.
+    Never,
+}
+
+/// Which clock events are stamped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Timestamps {
+    /// The kernel's, when the XDP program saw the frame.
+    Xdp,
+    /// The network card's, where it stamps frames and its clock is set; the kernel's elsewhere.
+    Hardware,
+}
+
 /// `bgptap live`
 #[derive(Args, Debug)]
 pub struct Live {
@@ -79,9 +102,21 @@ pub struct Live {
     /// Frames that are not BGP.
     #[arg(long, value_enum, default_value = "pass")]
     pub foreign: Foreign,
+    /// Leave IP fragments alone: they have no ports, so all of TCP and of tunnels are taken.
+    #[arg(long)]
+    pub no_fragments: bool,
     /// How the XDP program is attached.
     #[arg(long, value_enum, default_value = "auto")]
     pub mode: Mode,
+    /// Whether the driver writes frames straight into the memory that they are read from.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub zero_copy: ZeroCopy,
+    /// Which clock events are stamped by.
+    #[arg(long, value_enum, default_value = "xdp")]
+    pub timestamps: Timestamps,
+    /// Have waiting for frames drive the driver instead of interrupts; falls back to interrupts.
+    #[arg(long)]
+    pub busy_poll: bool,
     /// Entries of each receive ring; the fill ring has twice as many. A power of two.
     #[arg(long, value_name = "N", default_value = "8192")]
     pub ring: u32,

@@ -3,6 +3,7 @@
 //! The command line is parsed in `cli`; what reaches the rest of the program is
 //! one immutable [`Limits`].
 
+use crate::wire::FragmentLimits;
 use std::time::Duration;
 
 /// Bounds on memory and time that the worker keeps, whatever arrives.
@@ -24,8 +25,23 @@ pub struct Limits {
     pub open_wait: Duration,
     /// Sessions without a frame for this long are closed and their memory freed.
     pub idle_timeout: Duration,
-    /// Sessions in all.
+    /// Connections in all. Beyond so many, those that never spoke BGP make room for others, then
+    /// those of which nothing has come for [`Self::stale_after`].
     pub sessions_max: u32,
+    /// Connections of which only SYNs were seen; newer ones push out older ones.
+    pub handshakes_max: u32,
+    /// A session that was silent for so long may make room for another.
+    pub stale_after: Duration,
+    /// Locked memory for payload that waits behind a hole when frames run low, bytes.
+    pub spill_bytes: u32,
+    /// Bytes that searches for a header, and messages that wait for an OPEN, may take in all.
+    pub kept_bytes_max: u32,
+    /// Bytes that the heap may lend for straddling messages when the pool is empty.
+    pub carry_heap_max: u32,
+    /// Fragments of IP datagrams that wait for others.
+    pub fragments: FragmentLimits,
+    /// The VLAN tells sessions between the same addresses and ports apart.
+    pub key_vlan: bool,
 }
 
 impl Default for Limits {
@@ -39,6 +55,13 @@ impl Default for Limits {
             open_wait: Duration::from_millis(50),
             idle_timeout: Duration::from_secs(3600),
             sessions_max: 65_536,
+            handshakes_max: 8192,
+            stale_after: Duration::from_secs(600),
+            spill_bytes: 8 << 20,
+            kept_bytes_max: 64 << 20,
+            carry_heap_max: 64 << 20,
+            fragments: FragmentLimits::default(),
+            key_vlan: false,
         }
     }
 }

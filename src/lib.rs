@@ -6,6 +6,7 @@
 //! capture  frames from AF_XDP rings or capture files       → Captured<F>
 //! wire     Ethernet … TCP headers of one frame             → Segment
 //! stream   one direction of a TCP connection, in order     → whole messages, gaps
+//! health   round-trip times, windows, stalls              → figures, alarms
 //! session  both directions: OPENs, negotiation, state      → decoding context
 //! bgp      borrowed views of messages, decoded lazily      → Update<'a> …
 //! sink     metrics, JSON lines, summary
@@ -22,6 +23,7 @@ pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod health;
 pub mod replay;
 pub mod session;
 pub mod sink;

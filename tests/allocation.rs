@@ -10,10 +10,8 @@ use bgptap::config::Limits;
 use bgptap::sink::metrics::Metrics;
 use bgptap::sink::outputs::{JsonLines, Outputs};
 use bgptap::sink::writer::{WhenFull, Writer};
-use bgptap::stream::CLASSES;
 use bgptap::wire::Ports;
-use bgptap::worker::Worker;
-use bgptap_umem::buffer::BufferPool;
+use bgptap::worker::{Memory, Worker};
 use std::sync::Arc;
 use support::synth::{FRAME_LEN, Synth};
 
@@ -73,8 +71,9 @@ fn allocations(json: bool, reorder: bool) -> (u64, u64) {
             group.swap(4, 8);
         }
     }
-    let pool = BufferPool::new(&CLASSES, false).unwrap();
-    let mut worker = Worker::new(Limits::default(), Ports::new(&[179]), outputs(json), pool);
+    let limits = Limits::default();
+    let memory = Memory::new(&limits).unwrap();
+    let mut worker = Worker::new(limits, Ports::new(&[179]), outputs(json), memory);
     // Sessions, buffers and hash tables come into being with the first frames.
     feed(&mut worker, &frames[..10_000]);
     let steady = feed(&mut worker, &frames[10_000..]);

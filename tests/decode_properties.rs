@@ -235,6 +235,7 @@ fn visit(bytes: &[u8], context: &Context) {
         seq: 1,
         event_no: 1,
         host: "h",
+        searched: false,
     };
     let mut out = Vec::new();
     let source = Some((context, ContextSource::Inferred));

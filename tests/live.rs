@@ -4,10 +4,9 @@
 
 mod support;
 
-use serde_json::Value;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use support::events::{assert_same, by_session};
 use support::net::{Live, Net, TAP, WIRE, allowed};
 use support::synth::Synth;
 use support::{Scratch, net};
@@ -17,21 +16,6 @@ fn recording() -> &'static Path {
         env!("CARGO_MANIFEST_DIR"),
         "/tests/data/lab-session.pcap"
     ))
-}
-
-/// The events of each session in order, without what tells when and where they were captured.
-fn by_session(path: &Path) -> BTreeMap<String, Vec<Value>> {
-    let mut sessions: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for line in std::fs::read_to_string(path).unwrap().lines() {
-        let mut event: Value = serde_json::from_str(line).unwrap();
-        let fields = event.as_object_mut().unwrap();
-        for clock in ["timestamp", "ts_ns", "ts_source", "host"] {
-            fields.remove(clock).unwrap();
-        }
-        let session = event["session"].as_str().unwrap().to_owned();
-        sessions.entry(session).or_default().push(event);
-    }
-    sessions
 }
 
 #[test]
@@ -58,14 +42,7 @@ fn the_same_events_come_from_the_wire_as_from_the_file() {
     ]));
     let (wire, file) = (by_session(&wire), by_session(&file));
     assert!(file.len() >= 10, "{} sessions", file.len());
-    assert_eq!(
-        wire.keys().collect::<Vec<_>>(),
-        file.keys().collect::<Vec<_>>(),
-        "{said}"
-    );
-    for (session, events) in &file {
-        assert_eq!(&wire[session], events, "session {session}");
-    }
+    assert_same(&wire, &file, &said);
     assert_eq!(summary["unaccounted"]["frames"], 0, "{summary}");
     assert_eq!(summary["unaccounted"]["bytes"], 0, "{summary}");
 }
@@ -173,9 +150,7 @@ fn jumbo_frames_arrive_whole() {
         return;
     }
     let (net, scratch) = (Net::new(), Scratch::new("jumbo"));
-    for (space, interface) in [(&net.mon, TAP), (&net.wire, WIRE)] {
-        net::run(Command::new("ip").args(["-n", space, "link", "set", interface, "mtu", "9000"]));
-    }
+    net.set_mtu(9000);
     let live = Live::start(&net.mon, TAP, &scratch, &[]);
     assert!(live.log().contains("multi-buffer"), "{}", live.log());
     // 170 UPDATEs of 48 bytes in one segment, sent by a packet socket: AF_XDP's own ring has shorter slots.

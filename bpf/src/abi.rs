@@ -6,7 +6,42 @@ mod header {
     include!(concat!(env!("OUT_DIR"), "/abi.rs"));
 }
 
-pub(crate) use header::{COUNTER_NAMES, PORT_WORDS, QUEUES_MAX};
+use crate::Options;
+
+pub(crate) use header::{COUNTER_NAMES, QUEUES_MAX};
+
+/// `enum xdp_action` of the kernel.
+const XDP_DROP: u32 = 1;
+const XDP_PASS: u32 = 2;
+
+/// `struct bgptap_config` with `options` in it.
+pub(crate) fn config(options: &Options) -> Vec<u8> {
+    let mut bytes = vec![0; header::CONFIG_LEN as usize];
+    let mut put = |offset: u32, value: &[u8]| {
+        let offset = offset as usize;
+        if let Some(field) = bytes.get_mut(offset..offset + value.len()) {
+            field.copy_from_slice(value);
+        }
+    };
+    let foreign = if options.drop_foreign {
+        XDP_DROP
+    } else {
+        XDP_PASS
+    };
+    put(header::CONFIG_OFF_FOREIGN_ACTION, &foreign.to_ne_bytes());
+    let fragments = u32::from(options.fragments);
+    put(header::CONFIG_OFF_FRAGMENTS, &fragments.to_ne_bytes());
+    let mut words = [0u64; header::PORT_WORDS as usize];
+    for port in &options.ports {
+        if let Some(word) = words.get_mut(usize::from(port / 64)) {
+            *word |= 1 << (port % 64);
+        }
+    }
+    for (word, offset) in words.iter().zip((header::CONFIG_OFF_PORTS..).step_by(8)) {
+        put(offset, &word.to_ne_bytes());
+    }
+    bytes
+}
 
 /// Bytes of metadata that lie directly below the first byte of a steered packet.
 pub const META_LEN: usize = header::META_LEN as usize;
@@ -71,16 +106,20 @@ pub struct Counters {
     pub redirected: u64,
     /// BGP, but no socket was there for its queue.
     pub no_socket: u64,
-    /// Neither IPv4 nor IPv6 under at most two VLAN tags.
+    /// No IPv4 or IPv6 behind the headers before it.
     pub not_ip: u64,
-    /// IP, but not TCP.
+    /// IP, but neither TCP nor an encapsulation that is known.
     pub not_tcp: u64,
     /// TCP, but neither port is one of BGP.
     pub other_port: u64,
-    /// IP fragments that are not the first, and so have no ports.
+    /// IP fragments that are not put together.
     pub fragment: u64,
-    /// A header ends early or is malformed, or the chain of IPv6 headers is too long.
+    /// The packet, or the datagram in it, ends before its headers do.
     pub truncated: u64,
+    /// A header contradicts itself.
+    pub bad_header: u64,
+    /// There are more headers before TCP than are followed.
+    pub too_deep: u64,
     /// Redirected without metadata. Not part of the sum: these count as `redirected` too.
     pub meta_failed: u64,
 }
@@ -88,13 +127,15 @@ pub struct Counters {
 impl Counters {
     /// The reasons why packets were left alone, by name.
     #[must_use]
-    pub fn other(&self) -> [(&'static str, u64); 5] {
+    pub fn other(&self) -> [(&'static str, u64); 7] {
         [
             ("not_ip", self.not_ip),
             ("not_tcp", self.not_tcp),
             ("other_port", self.other_port),
             ("fragment", self.fragment),
             ("truncated", self.truncated),
+            ("bad_header", self.bad_header),
+            ("too_deep", self.too_deep),
         ]
     }
 
@@ -118,6 +159,8 @@ impl Counters {
             "other_port" => &mut self.other_port,
             "fragment" => &mut self.fragment,
             "truncated" => &mut self.truncated,
+            "bad_header" => &mut self.bad_header,
+            "too_deep" => &mut self.too_deep,
             "meta_failed" => &mut self.meta_failed,
             _ => return None,
         })
@@ -158,7 +201,9 @@ mod tests {
         assert_eq!(counters.redirected, 20);
         assert_eq!(counters.no_socket, 200);
         assert_eq!(counters.truncated, 20_000_000);
-        assert_eq!(counters.meta_failed, 200_000_000);
+        assert_eq!(counters.bad_header, 200_000_000);
+        assert_eq!(counters.too_deep, 2_000_000_000);
+        assert_eq!(counters.meta_failed, 20_000_000_000);
         assert_eq!(counters.other()[0], ("not_ip", 2_000));
     }
 

@@ -147,6 +147,14 @@ impl Attached {
     }
 }
 
+impl Drop for Attached {
+    /// Closing the link would do, but a child that another thread has just forked holds a copy
+    /// of it until it executes its program.
+    fn drop(&mut self) {
+        let _ = self.detach();
+    }
+}
+
 fn attach(way: Way, ifindex: u32, options: &Options) -> Result<(Steering, OwnedFd), Error> {
     let steering = if way.kfuncs {
         Steering::with_kfuncs(options, ifindex)?

@@ -28,7 +28,7 @@ mod promiscuous;
 pub use abi::{Counters, META_LEN, Meta};
 pub use attach::{Attached, occupant, refuse_occupied};
 pub use error::{Error, ErrorKind};
-pub use program::{Steering, Verdict};
+pub use program::{Baseline, Steering, Verdict};
 pub use promiscuous::Promiscuous;
 
 /// What the steering program looks for, and how it is attached.
@@ -39,6 +39,9 @@ pub struct Options {
     /// Drop what is not steered, for interfaces that only a mirror port feeds.
     /// Otherwise the host gets it as if no program were there.
     pub drop_foreign: bool,
+    /// Steer fragments of IP datagrams that may be BGP. Only the first fragment has the ports, so
+    /// this means all later fragments of TCP and of the tunnels that are looked into, but UDP's.
+    pub fragments: bool,
     /// Where in the receive path the program runs.
     pub mode: Mode,
 }
@@ -48,6 +51,7 @@ impl Default for Options {
         Self {
             ports: vec![179],
             drop_foreign: false,
+            fragments: true,
             mode: Mode::Auto,
         }
     }

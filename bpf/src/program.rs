@@ -1,19 +1,19 @@
 //! The program in the kernel, with its maps; not yet on an interface.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 use libbpf_rs::{MapCore, MapFlags, MapImpl, Object, ObjectBuilder, OpenObject, ProgramInput};
 
-use crate::abi::{PORT_WORDS, QUEUES_MAX};
+use crate::abi::{QUEUES_MAX, config};
 use crate::log::captured;
 use crate::{Counters, Error, Options};
 
 const PLAIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plain.bpf.o"));
+const BASELINE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/baseline.bpf.o"));
 const KFUNCS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kfuncs.bpf.o"));
 
 const PROGRAM: &str = "bgptap_steer";
-const XDP_DROP: u32 = 1;
-const XDP_PASS: u32 = 2;
 
 /// The steering program, verified and loaded.
 ///
@@ -52,31 +52,14 @@ impl Steering {
         const STEP: &str = "load the XDP program";
         let (loaded, log) = captured(|| -> libbpf_rs::Result<Object> {
             let mut open = ObjectBuilder::default().name("bgptap")?.open_memory(elf)?;
-            set_policy(&mut open, options.drop_foreign)?;
+            set_config(&mut open, options)?;
             if let Some(ifindex) = device {
                 bind_to_device(&mut open, ifindex);
             }
             open.load()
         });
         let object = loaded.map_err(|e| Error::kernel(STEP, with_log(&e, &log)))?;
-        let steering = Self { object };
-        steering.set_ports(&options.ports)?;
-        Ok(steering)
-    }
-
-    fn set_ports(&self, ports: &[u16]) -> Result<(), Error> {
-        let mut words = [0u64; PORT_WORDS as usize];
-        for &port in ports {
-            if let Some(word) = words.get_mut(usize::from(port / 64)) {
-                *word |= 1 << (port % 64);
-            }
-        }
-        let map = self.map("ports")?;
-        for (index, word) in (0u32..).zip(words).filter(|&(_, word)| word != 0) {
-            map.update(&index.to_ne_bytes(), &word.to_ne_bytes(), MapFlags::ANY)
-                .map_err(|e| Error::kernel("write the BGP ports", format!("{e:#}")))?;
-        }
-        Ok(())
+        Ok(Self { object })
     }
 
     /// Lets the AF_XDP socket `fd`, bound to `queue`, receive the BGP of that queue.
@@ -138,6 +121,14 @@ impl Steering {
         })
     }
 
+    /// The mean time of the program on one packet, over `times` runs in the kernel.
+    ///
+    /// # Errors
+    /// As for [`Self::test_run`].
+    pub fn cost(&self, packet: &[u8], times: u32) -> Result<Duration, Error> {
+        cost(&self.object, packet, times)
+    }
+
     /// Calls `with` with the program's file descriptor.
     pub(crate) fn with_fd<T>(
         &self,
@@ -148,10 +139,7 @@ impl Steering {
     }
 
     fn program(&self, step: &'static str) -> Result<libbpf_rs::ProgramMut<'_>, Error> {
-        self.object
-            .progs_mut()
-            .find(|p| p.name() == PROGRAM)
-            .ok_or_else(|| Error::kernel(step, "the object has no such program"))
+        program(&self.object, step)
     }
 
     fn map(&self, name: &'static str) -> Result<MapImpl<'_>, Error> {
@@ -162,13 +150,60 @@ impl Steering {
     }
 }
 
-/// `foreign_action` is the only constant of the program, and so all of its `.rodata`.
-fn set_policy(open: &mut OpenObject, drop_foreign: bool) -> libbpf_rs::Result<()> {
-    let action = if drop_foreign { XDP_DROP } else { XDP_PASS };
+/// A program that does nothing but read the EtherType: what [`Steering::cost`] is measured by.
+#[derive(Debug)]
+pub struct Baseline {
+    object: Object,
+}
+
+impl Baseline {
+    /// Loads it.
+    ///
+    /// # Errors
+    /// If the kernel refuses the program, or the process lacks capabilities.
+    pub fn load() -> Result<Self, Error> {
+        let open = ObjectBuilder::default().open_memory(BASELINE);
+        let object = open.and_then(OpenObject::load);
+        let failed = |e| Error::kernel("load the baseline program", format!("{e:#}"));
+        Ok(Self {
+            object: object.map_err(failed)?,
+        })
+    }
+
+    /// As [`Steering::cost`].
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn cost(&self, packet: &[u8], times: u32) -> Result<Duration, Error> {
+        cost(&self.object, packet, times)
+    }
+}
+
+fn cost(object: &Object, packet: &[u8], times: u32) -> Result<Duration, Error> {
+    const STEP: &str = "time the XDP program";
+    let output = program(object, STEP)?
+        .test_run(ProgramInput {
+            data_in: Some(packet),
+            repeat: times,
+            ..Default::default()
+        })
+        .map_err(|e| Error::kernel(STEP, format!("{e:#}")))?;
+    Ok(output.duration)
+}
+
+fn program<'o>(object: &'o Object, step: &'static str) -> Result<libbpf_rs::ProgramMut<'o>, Error> {
+    object
+        .progs_mut()
+        .find(|p| p.name() == PROGRAM)
+        .ok_or_else(|| Error::kernel(step, "the object has no such program"))
+}
+
+/// The `config` of the program is all of its `.rodata`.
+fn set_config(open: &mut OpenObject, options: &Options) -> libbpf_rs::Result<()> {
     open.maps_mut()
         .find(|m| m.name().to_string_lossy().ends_with(".rodata"))
         .ok_or_else(|| libbpf_rs::Error::from_raw_os_error(libc::ENOENT))?
-        .set_initial_value(&action.to_ne_bytes())
+        .set_initial_value(&config(options))
 }
 
 fn bind_to_device(open: &mut OpenObject, ifindex: u32) {

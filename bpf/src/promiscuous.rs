@@ -11,7 +11,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 /// with a killed process, as the interface flag `IFF_PROMISC` would not.
 #[derive(Debug)]
 pub struct Promiscuous {
-    _socket: OwnedFd,
+    socket: OwnedFd,
+    ifindex: libc::c_int,
 }
 
 impl Promiscuous {
@@ -26,28 +27,45 @@ impl Promiscuous {
         if ifindex == 0 {
             return Err(io::Error::last_os_error());
         }
-        let socket = packet_socket()?;
+        let mode = Self {
+            socket: packet_socket()?,
+            ifindex: ifindex.cast_signed(),
+        };
+        mode.membership(libc::PACKET_ADD_MEMBERSHIP)?;
+        Ok(mode)
+    }
+
+    fn membership(&self, change: libc::c_int) -> io::Result<()> {
         let request = libc::packet_mreq {
-            mr_ifindex: ifindex.cast_signed(),
+            mr_ifindex: self.ifindex,
             mr_type: libc::PACKET_MR_PROMISC as libc::c_ushort,
             mr_alen: 0,
             mr_address: [0; 8],
         };
-        // SAFETY: `request` is what PACKET_ADD_MEMBERSHIP reads, valid for the size
+        // SAFETY: `request` is what both changes read, valid for the size
         // given, and the kernel keeps no pointer to it.
         let status = unsafe {
             libc::setsockopt(
-                socket.as_raw_fd(),
+                self.socket.as_raw_fd(),
                 libc::SOL_PACKET,
-                libc::PACKET_ADD_MEMBERSHIP,
+                change,
                 (&raw const request).cast(),
                 size_of_val(&request) as libc::socklen_t,
             )
         };
-        if status != 0 {
-            return Err(io::Error::last_os_error());
+        if status == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
         }
-        Ok(Self { _socket: socket })
+    }
+}
+
+impl Drop for Promiscuous {
+    /// Closing would do, but a child that another thread has just forked holds a copy of
+    /// the socket until it executes its program.
+    fn drop(&mut self) {
+        let _ = self.membership(libc::PACKET_DROP_MEMBERSHIP);
     }
 }
 

@@ -1,9 +1,8 @@
 //! `bgptap live`
 
 use super::{Ended, outputs};
-use crate::capture::xdp::{InterfaceCounts, Options, XdpSource, plan};
+use crate::capture::xdp::{InterfaceCounts, Options, Timestamps, XdpSource, ZeroCopy, plan};
 use crate::cli;
-use crate::config::Limits;
 use crate::error::SetupError;
 use crate::sink::metrics::{Metrics, Pool, Server, Snapshot};
 use crate::sink::totals::Frames;
@@ -21,7 +20,7 @@ use std::time::{Duration, Instant};
 const BATCH_FRAMES: u32 = 1024;
 
 pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
-    let limits = Limits::default();
+    let limits = outputs::limits(&options.outputs);
     let mut capture = capture_options(options);
     let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
     let metrics = Arc::new(Metrics::default());
@@ -39,7 +38,12 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
     }
 
     let ports = Ports::new(&options.outputs.ports);
-    let mut worker = Worker::new(limits, ports, closing, outputs::buffers()?);
+    let memory = outputs::memory(&limits)?;
+    eprintln!(
+        "bgptap: payload and connections take at most {} MiB beside the pool",
+        memory.bound(&limits) >> 20
+    );
+    let mut worker = Worker::new(limits, ports, closing, memory);
     let started = Instant::now();
     let gather = |source: &mut XdpSource<'_>, snapshot: &mut Snapshot| {
         fill_snapshot(source, &pool.gauges(), snapshot);
@@ -55,7 +59,8 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
     interrupted.extend(worker.drain(&mut source));
     let frames: Vec<InterfaceCounts> = source.counts().map(|(_, counts)| counts).collect();
     let (outcome, closing) = worker.finish(interrupted, started);
-    let summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
+    let mut summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
+    summary.capture = source.modes().collect();
     let gauges = pool.gauges();
     assert!(
         gauges.conserved(),
@@ -72,20 +77,31 @@ fn capture_options(options: &cli::Live) -> Options {
         interfaces: options.interfaces.clone(),
         ports: options.outputs.ports.clone(),
         drop_foreign: options.foreign == cli::Foreign::Drop,
+        fragments: !options.no_fragments,
         mode: match options.mode {
             cli::Mode::Auto => Mode::Auto,
             cli::Mode::Native => Mode::Native,
             cli::Mode::Skb => Mode::Skb,
         },
         ring: options.ring,
+        zero_copy: match options.zero_copy {
+            cli::ZeroCopy::Auto => ZeroCopy::Auto,
+            cli::ZeroCopy::Require => ZeroCopy::Require,
+            cli::ZeroCopy::Never => ZeroCopy::Never,
+        },
+        timestamps: match options.timestamps {
+            cli::Timestamps::Xdp => Timestamps::Xdp,
+            cli::Timestamps::Hardware => Timestamps::Hardware,
+        },
+        busy_poll: options.busy_poll,
         huge_pages: options.huge_pages,
         force: options.force,
     }
 }
 
 fn announce(source: &XdpSource<'_>, pool: &FramePool, server: &Server) {
-    for line in source.describe() {
-        eprintln!("bgptap: {line}");
+    for mode in source.modes() {
+        eprintln!("bgptap: {mode}");
     }
     for warning in source.warnings() {
         eprintln!("bgptap: warning: {warning}");

@@ -2,14 +2,14 @@
 
 use super::Ended;
 use crate::cli;
+use crate::config::Limits;
 use crate::error::SetupError;
 use crate::sink::metrics::{ERROR_KINDS, Metrics};
 use crate::sink::outputs::{JsonLines, Outputs};
 use crate::sink::totals::{Frames, Summary};
 use crate::sink::writer::{WhenFull, Writer};
-use crate::stream::CLASSES;
+use crate::worker::Memory;
 use crate::worker::Outcome;
-use bgptap_umem::buffer::BufferPool;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -37,12 +37,20 @@ pub(super) fn open(
     Ok(Outputs::new(metrics, json, host))
 }
 
-/// Buffers for messages that straddle frames.
-pub(super) fn buffers() -> Result<BufferPool, SetupError> {
-    BufferPool::new(&CLASSES, false).map_err(|error| SetupError::Other {
+/// What the worker keeps to.
+pub(super) fn limits(options: &cli::Outputs) -> Limits {
+    Limits {
+        key_vlan: options.key_vlan,
+        ..Limits::default()
+    }
+}
+
+/// Memory for payload beside the frames.
+pub(super) fn memory(limits: &Limits) -> Result<Memory, SetupError> {
+    Memory::new(limits).map_err(|error| SetupError::Other {
         what: "mapping memory for messages".into(),
         why: error.to_string(),
-        remedy: "free some memory: a few MiB suffice".into(),
+        remedy: "free some memory: some 20 MiB suffice".into(),
     })
 }
 
@@ -79,6 +87,12 @@ pub(super) fn summarise(outcome: &Outcome, frames: Frames) -> Summary {
         errors: ERROR_KINDS
             .into_iter()
             .zip(totals.errors)
+            .filter(|(_, count)| *count > 0)
+            .collect(),
+        evicted: outcome
+            .evicted
+            .by_reason()
+            .into_iter()
             .filter(|(_, count)| *count > 0)
             .collect(),
         gaps: totals.gaps,
@@ -125,11 +139,19 @@ pub(super) fn close(
         eprintln!("bgptap: something was lost, and --strict was given");
         ended = Ended::InPart;
     }
+    let strays: u64 = summary.directions.iter().map(|d| d.tcp.out_of_window).sum();
+    if strays > 0 {
+        eprintln!(
+            "bgptap: warning: {strays} segments lay far from where their streams stand; if several \
+             VLANs carry sessions between the same addresses and ports, --key-vlan keeps them apart"
+        );
+    }
     if let Some(path) = &options.summary {
         let failed = |source: io::Error| cannot_write(path, &source);
-        let mut target = target(path).map_err(failed)?;
+        let mut target = io::BufWriter::new(target(path).map_err(failed)?);
         let write = serde_json::to_writer(&mut target, summary).map_err(io::Error::from);
-        write.and_then(|()| writeln!(target)).map_err(failed)?;
+        let write = write.and_then(|()| writeln!(target));
+        write.and_then(|()| target.flush()).map_err(failed)?;
     }
     Ok(ended)
 }

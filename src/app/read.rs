@@ -3,7 +3,6 @@
 use super::{Ended, outputs};
 use crate::capture::pcap::PcapSource;
 use crate::cli;
-use crate::config::Limits;
 use crate::error::SetupError;
 use crate::sink::metrics::{Metrics, Server};
 use crate::sink::totals::Frames;
@@ -25,7 +24,9 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
         .transpose()?;
     let outputs = outputs::open(&options.outputs, metrics, WhenFull::Wait)?;
     let ports = Ports::new(&options.outputs.ports);
-    let mut worker = Worker::new(Limits::default(), ports, outputs, outputs::buffers()?);
+    let limits = outputs::limits(&options.outputs);
+    let memory = outputs::memory(&limits)?;
+    let mut worker = Worker::new(limits, ports, outputs, memory);
 
     let bar = progress_bar(&source);
     let interrupted = worker.run(&mut source, stop, |source: &mut PcapSource, _| {

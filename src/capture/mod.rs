@@ -4,9 +4,12 @@
 
 use std::time::Duration;
 
+mod mode;
 pub mod pcap;
 #[cfg(feature = "capture")]
 pub mod xdp;
+
+pub use mode::CaptureMode;
 
 /// Bytes of one frame, in memory that stays valid and unchanged while the value lives.
 ///

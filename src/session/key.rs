@@ -22,12 +22,20 @@ impl Key {
     /// The key of a segment's session, and the segment's direction in it.
     #[must_use]
     pub fn of(segment: &Segment) -> (Self, Direction) {
+        Self::with_vlan(segment, false)
+    }
+
+    /// The same; with `always` the VLAN belongs to every key, so that sessions between the same
+    /// addresses and ports on different VLANs are kept apart.
+    #[must_use]
+    pub fn with_vlan(segment: &Segment, always: bool) -> (Self, Direction) {
         let (low, high, direction) = if segment.src <= segment.dst {
             (segment.src, segment.dst, 0)
         } else {
             (segment.dst, segment.src, 1)
         };
-        let vlan = segment.vlan.filter(|_| is_link_local(segment.src.addr));
+        let counts = always || is_link_local(segment.src.addr);
+        let vlan = segment.vlan.filter(|_| counts);
         (Self { low, high, vlan }, direction)
     }
 
@@ -85,6 +93,7 @@ mod tests {
             src: end(src),
             dst: end(dst),
             vlan,
+            ip_id: None,
             seq: 0,
             ack: 0,
             flags: TcpFlags(0),
@@ -104,6 +113,17 @@ mod tests {
         assert_eq!(there.endpoints(0).0.port, 179);
         assert_eq!(there.endpoints(1).0.port, 4000);
         assert_ne!(there.session_id(1), there.session_id(2));
+    }
+
+    #[test]
+    fn the_vlan_belongs_to_every_key_if_asked_for() {
+        let key = |vlan| {
+            let segment = segment("10.0.0.1:179", "10.0.0.2:4000", vlan);
+            Key::with_vlan(&segment, true).0
+        };
+        assert_ne!(key(Some(1)), key(Some(2)));
+        assert_ne!(key(Some(1)), key(None));
+        assert_eq!(key(Some(1)), key(Some(1)));
     }
 
     #[test]

@@ -109,6 +109,12 @@ impl Session {
         self.open_wait = OpenWait::Over;
     }
 
+    /// A FIN, a RST or a NOTIFICATION was seen.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// Moves the state on; the previous one if it changed.
     pub fn see(&mut self, sight: Sight) -> Option<State> {
         if self.ended && sight != Sight::End && !matches!(sight, Sight::Open { .. }) {

@@ -5,6 +5,7 @@ use super::metrics::{Direction, FamilyCounters, Metrics};
 use super::totals::{Gaps, Messages, Prefixes};
 use super::writer::Writer;
 use crate::bgp::{self, Message, MessageType};
+use crate::health::Alarm;
 use crate::session::State;
 use crate::stream::{Gap, GapReason, MalformedReason};
 use std::sync::Arc;
@@ -122,6 +123,15 @@ impl Outputs {
         }
     }
 
+    /// The TCP under a session is in trouble, or out of it.
+    pub fn alarm(&mut self, meta: &Meta<'_>, counters: &Direction, alarm: Alarm) {
+        counters.alarms[alarm.index()].add(1);
+        if let Some(json) = &mut self.json {
+            json.writer
+                .event(|out| json::write_alarm(out, meta, alarm.name(), alarm.nanoseconds()));
+        }
+    }
+
     /// A hole was given up.
     pub fn gap(&mut self, meta: &Meta<'_>, counters: Option<&Direction>, gap: &Gap) {
         self.totals.gaps.count += 1;
@@ -177,9 +187,11 @@ fn family<'a>(counters: &'a Direction, field: &bgp::NlriField<'_>) -> &'a Family
 fn gap_reason(reason: GapReason) -> &'static str {
     match reason {
         GapReason::MirrorLoss => "mirror_loss",
+        GapReason::NetworkLoss => "network_loss",
         GapReason::OneSided => "one_sided",
         GapReason::Limit => "limit",
         GapReason::CutFrame => "cut_frame",
+        GapReason::Outage => "outage",
         GapReason::End => "end",
     }
 }
@@ -203,6 +215,7 @@ fn malformed_reason(reason: MalformedReason) -> (usize, &'static str) {
         MalformedReason::BeforeFirstHeader => 6,
         MalformedReason::AfterGap => 7,
         MalformedReason::CutMessage => 8,
+        MalformedReason::Limit => 10,
     };
     (index, super::metrics::ERROR_KINDS[index])
 }

@@ -1,5 +1,7 @@
 //! What a run amounts to: the summary and the ledger.
 
+use crate::capture::CaptureMode;
+use crate::health::Figures;
 use crate::stream::Ledger;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -75,6 +77,7 @@ pub struct Direction {
     pub pending: u64,
     pub open_hole: u64,
     pub gap: u64,
+    pub tcp: Figures,
 }
 
 /// Bytes dropped, by reason.
@@ -97,12 +100,16 @@ pub struct Unaccounted {
 #[derive(Clone, Debug, Default, Serialize)]
 #[allow(missing_docs)]
 pub struct Summary {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub capture: Vec<CaptureMode>,
     pub frames: Frames,
     pub segments: u64,
     pub messages: Messages,
     pub prefixes: Prefixes,
     pub directions: Vec<Direction>,
     pub errors: BTreeMap<&'static str, u64>,
+    /// Connections that went before they ended, by reason.
+    pub evicted: BTreeMap<&'static str, u64>,
     pub gaps: Gaps,
     pub duration_s: f64,
     pub unaccounted: Unaccounted,
@@ -116,6 +123,7 @@ impl Direction {
         peer: crate::wire::Endpoint,
         local: crate::wire::Endpoint,
         ledger: &Ledger,
+        tcp: Figures,
     ) -> Self {
         Self {
             session,
@@ -136,6 +144,7 @@ impl Direction {
             pending: ledger.pending,
             open_hole: ledger.open_hole,
             gap: ledger.gap,
+            tcp,
         }
     }
 

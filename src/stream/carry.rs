@@ -20,6 +20,8 @@ pub(super) enum Collected {
     Whole,
     /// The first 19 bytes are no header: see [`Carry::bytes`].
     NoHeader,
+    /// There is no buffer for a message of so many bytes, of which [`Carry::bytes`] are here.
+    NoRoom(usize),
 }
 
 impl Carry {
@@ -58,7 +60,10 @@ impl Carry {
             let Ok(header) = Header::parse(&self.head) else {
                 return Collected::NoHeader;
             };
-            let mut buffer = self.pool.acquire(header.length.into());
+            let length = header.length.into();
+            let Some(mut buffer) = self.pool.acquire(length) else {
+                return Collected::NoRoom(length);
+            };
             buffer[..HEADER_LEN].copy_from_slice(&self.head);
             self.buffer = Some(buffer);
         }

@@ -1,17 +1,18 @@
 //! Contiguous bytes in, messages out.
 
 use super::carry::{Carry, Collected};
-use super::{Handler, Ledger, MalformedReason, Verdict};
-use crate::bgp::header::{HEADER_LEN, Header, MARKER, MAX_LEN_EXTENDED, plausible};
+use super::kept::Kept;
+use super::search::{Search, When};
+use super::{Framing, Gap, Handler, Ledger, MalformedReason, Verdict};
+use crate::bgp::header::{HEADER_LEN, Header, MARKER, MAX_LEN};
 use crate::capture::Stamp;
 use bgptap_umem::buffer::BufferPool;
 
 /// Bytes that may pile up behind a message that waits.
 const BACKLOG_MAX: usize = 1 << 20;
 
-/// Longest message that a search believes in. A length of 0xff00 and more is far more likely the end
-/// of a marker that bytes of ones precede; waiting for so long a message would hide the true header.
-const SEEK_LENGTH_MAX: u16 = 0xfeff;
+/// A run of bytes that cannot be framed is told about in pieces of at least so many.
+const RUN_MAX: u64 = 1 << 16;
 
 /// Where framing stands.
 enum Mode {
@@ -20,7 +21,7 @@ enum Mode {
     /// So many bytes still belong to a message that a gap has cut; then comes a header.
     Skipping(u64),
     /// A header must be found first.
-    Seeking(MalformedReason),
+    Seeking(Box<Search>),
 }
 
 /// Frames messages in a stream without holes. Every byte that is fed ends in
@@ -28,30 +29,40 @@ enum Mode {
 pub(super) struct Framer {
     mode: Mode,
     carry: Carry,
-    /// Bytes among which a header is looked for.
-    seek: Vec<u8>,
-    /// Where the newest segment begins in `seek`.
-    segment_at: usize,
     /// Contiguous bytes behind a message that waits, that message first.
-    backlog: Vec<u8>,
+    backlog: Kept,
     waiting: bool,
-    message_max: u16,
+    /// Extended messages were agreed on, or not; `None` while nobody knows.
+    extended: Option<bool>,
+    /// When the newest bytes came.
+    fed_ns: u64,
+    teller: Teller,
+}
+
+/// Tells what was found, in order.
+#[derive(Default)]
+struct Teller {
+    /// Bytes ahead that are too near to the start of a search to be beyond doubt.
+    doubtful: u64,
+    /// Bytes passed over that have not been told about.
+    run: Option<Run>,
+    /// The newest time that was told, so that times never go back in a direction.
+    told_ns: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Run {
+    bytes: u64,
+    reason: MalformedReason,
+    stamp: Stamp,
 }
 
 /// What is told and counted while bytes are fed.
 pub(super) struct Out<'a, H> {
     pub(super) handler: &'a mut H,
     pub(super) ledger: &'a mut Ledger,
+    /// Of the frame that the bytes came in.
     pub(super) stamp: Stamp,
-}
-
-impl<H: Handler> Out<'_, H> {
-    fn malformed(&mut self, bytes: u64, reason: MalformedReason) {
-        if bytes > 0 {
-            self.ledger.quarantined += bytes;
-            self.handler.malformed(bytes, reason, self.stamp);
-        }
-    }
 }
 
 impl Framer {
@@ -59,36 +70,72 @@ impl Framer {
         Self {
             mode: Mode::Synced,
             carry: Carry::new(pool),
-            seek: Vec::new(),
-            segment_at: 0,
-            backlog: Vec::new(),
+            backlog: Kept::default(),
             waiting: false,
-            message_max: MAX_LEN_EXTENDED,
+            extended: None,
+            fed_ns: 0,
+            teller: Teller::default(),
         }
     }
 
     /// The stream is joined in its midst: the first header has to be found.
     pub(super) fn join(&mut self) {
-        self.mode = Mode::Seeking(MalformedReason::BeforeFirstHeader);
+        self.seek(MalformedReason::BeforeFirstHeader);
     }
 
-    pub(super) fn set_message_max(&mut self, max: u16) {
-        self.message_max = max;
+    fn seek(&mut self, reason: MalformedReason) {
+        self.mode = Mode::Seeking(Box::new(Search::new(reason)));
+    }
+
+    /// Takes back what was fed since [`Self::join`], if all of it is still here: the stream
+    /// begins earlier than it seemed. `synced`: it begins with a message.
+    pub(super) fn rewind(&mut self, synced: bool) -> Option<Kept> {
+        if !self.may_rewind() {
+            return None;
+        }
+        let mode = std::mem::replace(&mut self.mode, Mode::Synced);
+        if !synced {
+            self.join();
+        }
+        match mode {
+            Mode::Seeking(search) => Some(search.into_kept()),
+            _ => None,
+        }
+    }
+
+    /// Nothing has been concluded yet about a stream that was joined in its midst.
+    pub(super) fn may_rewind(&self) -> bool {
+        matches!(&self.mode, Mode::Seeking(search)
+            if search.is_whole() && search.reason == MalformedReason::BeforeFirstHeader)
+    }
+
+    pub(super) fn set_extended(&mut self, extended: bool) {
+        self.extended = Some(extended);
     }
 
     pub(super) fn is_waiting(&self) -> bool {
         self.waiting
     }
 
-    /// Bytes that were fed and are neither decoded nor quarantined.
-    pub(super) fn pending(&self) -> u64 {
-        (self.carry.len() + self.seek.len() + self.backlog.len()) as u64
+    /// Time may change something.
+    pub(super) fn wants_ticks(&self) -> bool {
+        self.waiting || self.teller.run.is_some() || matches!(self.mode, Mode::Seeking(_))
+    }
+
+    /// Bytes that were fed and are neither decoded nor quarantined: the last ones of the stream so far.
+    pub(super) fn pending(&self) -> &[u8] {
+        match &self.mode {
+            _ if self.waiting => self.backlog.bytes(),
+            Mode::Seeking(search) => search.kept().bytes(),
+            _ => self.carry.bytes(),
+        }
     }
 
     /// Takes the next bytes, which begin or end where a segment does.
     pub(super) fn feed<H: Handler>(&mut self, bytes: &[u8], out: &mut Out<'_, H>) {
+        self.fed_ns = out.stamp.ns;
         if self.waiting {
-            self.backlog.extend_from_slice(bytes);
+            self.backlog.push(bytes, out.stamp);
             if self.backlog.len() > BACKLOG_MAX {
                 out.handler.stop_waiting();
                 self.resume(out);
@@ -100,22 +147,32 @@ impl Framer {
 
     /// Delivers the message that waited and what came behind it, unless it has to wait on.
     pub(super) fn resume<H: Handler>(&mut self, out: &mut Out<'_, H>) {
-        if !self.waiting {
-            return;
+        if self.waiting {
+            self.waiting = false;
+            let backlog = std::mem::take(&mut self.backlog);
+            self.feed_kept(&backlog, 0, out);
         }
-        self.waiting = false;
-        let mut backlog = std::mem::take(&mut self.backlog);
-        self.take(&backlog, out);
-        if self.backlog.is_empty() {
-            backlog.clear();
-            self.backlog = backlog;
+    }
+
+    /// Feeds what was kept, each byte with the time of its frame.
+    fn feed_kept<H: Handler>(&mut self, kept: &Kept, from: usize, out: &mut Out<'_, H>) {
+        let stamp = out.stamp;
+        for (piece, came) in kept.pieces(from) {
+            out.stamp = came;
+            if self.waiting {
+                self.backlog.push(piece, came);
+            } else {
+                self.take(piece, out);
+            }
         }
+        out.stamp = stamp;
     }
 
     fn take<H: Handler>(&mut self, mut bytes: &[u8], out: &mut Out<'_, H>) {
         if let Mode::Skipping(left) = self.mode {
             let count = left.min(bytes.len() as u64);
-            out.malformed(count, MalformedReason::CutMessage);
+            self.teller
+                .pass_over(count, MalformedReason::CutMessage, out);
             self.mode = if left == count {
                 Mode::Synced
             } else {
@@ -124,14 +181,15 @@ impl Framer {
             // At most `bytes.len()`, so it fits.
             bytes = &bytes[count as usize..];
         }
-        match self.mode {
-            Mode::Synced => self.frame(bytes, out),
-            Mode::Seeking(reason) if !bytes.is_empty() => {
-                self.segment_at = self.seek.len();
-                self.seek.extend_from_slice(bytes);
-                self.search(reason, out);
+        if bytes.is_empty() {
+            return;
+        }
+        match &mut self.mode {
+            Mode::Seeking(search) => {
+                search.push(bytes, out.stamp);
+                self.search(When::Now, out);
             }
-            _ => (),
+            _ => self.frame(bytes, out),
         }
     }
 
@@ -142,18 +200,18 @@ impl Framer {
                 match self.carry.add(&mut bytes) {
                     Collected::Partial => return,
                     Collected::Whole => {
-                        let verdict = out.handler.message(self.carry.bytes(), out.stamp);
-                        if verdict == Verdict::Wait {
-                            self.backlog.extend_from_slice(self.carry.bytes());
-                            self.backlog.extend_from_slice(bytes);
-                            self.carry.clear();
-                            self.waiting = true;
+                        self.waiting = !self.teller.deliver(self.carry.bytes(), out);
+                        if self.waiting {
+                            self.backlog.push(self.carry.bytes(), out.stamp);
+                            self.backlog.push(bytes, out.stamp);
+                        }
+                        self.carry.clear();
+                        if self.waiting {
                             return;
                         }
-                        out.ledger.decoded += self.carry.len() as u64;
-                        self.carry.clear();
                     }
                     Collected::NoHeader => return self.lose_sync(bytes, out),
+                    Collected::NoRoom(length) => return self.pass_message(length, bytes, out),
                 }
                 continue;
             }
@@ -162,155 +220,233 @@ impl Framer {
             };
             let Some((message, rest)) = bytes.split_at_checked(header.length.into()) else {
                 // It goes on in the next segment.
-                self.carry.add(&mut bytes);
+                if let Collected::NoRoom(length) = self.carry.add(&mut bytes) {
+                    self.pass_message(length, bytes, out);
+                }
                 return;
             };
-            if out.handler.message(message, out.stamp) == Verdict::Wait {
-                self.backlog.extend_from_slice(bytes);
+            if !self.teller.deliver(message, out) {
                 self.waiting = true;
+                self.backlog.push(bytes, out.stamp);
                 return;
             }
-            out.ledger.decoded += message.len() as u64;
             bytes = rest;
         }
     }
 
+    /// There is no memory for a message: it is passed over. Where the next one begins is known.
+    fn pass_message<H: Handler>(&mut self, length: usize, rest: &[u8], out: &mut Out<'_, H>) {
+        let here = self.carry.len();
+        self.carry.clear();
+        self.teller
+            .pass_over(here as u64, MalformedReason::Limit, out);
+        self.mode = Mode::Skipping((length - here) as u64);
+        self.take(rest, out);
+    }
+
+    /// Gives up what is kept outside frames, but for a message that is being put together.
+    pub(super) fn shed<H: Handler>(&mut self, out: &mut Out<'_, H>) {
+        if self.waiting {
+            out.handler.stop_waiting();
+            self.resume(out);
+        }
+        if let Mode::Seeking(search) = &mut self.mode {
+            let count = search.kept().len();
+            search.drop_front(count);
+            self.teller
+                .pass_over(count as u64, MalformedReason::Limit, out);
+        }
+    }
+
+    /// Bytes kept outside frames, but for a message that is being put together.
+    pub(super) fn kept(&self) -> u64 {
+        let searched = match &self.mode {
+            Mode::Seeking(search) => search.kept().len(),
+            _ => 0,
+        };
+        (searched + self.backlog.len()) as u64
+    }
+
     /// What should be a header is none: `carry` and `bytes` behind it.
     fn lose_sync<H: Handler>(&mut self, bytes: &[u8], out: &mut Out<'_, H>) {
-        self.seek.extend_from_slice(self.carry.bytes());
-        self.carry.clear();
-        self.seek.extend_from_slice(bytes);
-        self.segment_at = 0;
-        let marked = self.seek.starts_with(&MARKER);
+        let marked = if self.carry.is_empty() {
+            bytes.starts_with(&MARKER)
+        } else {
+            self.carry.bytes().starts_with(&MARKER)
+        };
         let reason = if marked {
             MalformedReason::BadLength
         } else {
             MalformedReason::BadMarker
         };
-        self.mode = Mode::Seeking(reason);
-        // The first byte is known not to begin a message.
-        self.search(reason, out);
+        let mut search = Box::new(Search::new(reason));
+        search.push(self.carry.bytes(), out.stamp);
+        search.push(bytes, out.stamp);
+        search.refuse_front();
+        self.carry.clear();
+        self.mode = Mode::Seeking(search);
+        self.search(When::Now, out);
     }
 
-    /// Looks for a header that the next header confirms.
-    fn search<H: Handler>(&mut self, reason: MalformedReason, out: &mut Out<'_, H>) {
-        let mut from = 0;
-        loop {
-            let Some(at) = find_candidate(&self.seek, from, self.message_max) else {
-                // What could still be the start of a header is kept.
-                let kept = self.seek.len().saturating_sub(from).min(HEADER_LEN - 1);
-                self.give_up_front(self.seek.len() - kept, reason, out);
-                return;
-            };
-            match self.confirm(at, reason) {
-                Some(true) => {
-                    self.give_up_front(at, reason, out);
-                    return self.found(out);
-                }
-                Some(false) => from = at + 1,
-                None => return self.give_up_front(at, reason, out),
-            }
+    /// Goes on looking for a header; what cannot be part of a message is passed over.
+    fn search<H: Handler>(&mut self, when: When, out: &mut Out<'_, H>) {
+        let Mode::Seeking(search) = &mut self.mode else {
+            return;
+        };
+        search.follow(self.extended);
+        if let Some(start) = search.believed(self.extended, when) {
+            return self.found(start, out);
         }
-    }
-
-    /// Whether the candidate is a header; `None` while the bytes that tell are missing.
-    fn confirm(&self, at: usize, reason: MalformedReason) -> Option<bool> {
-        let header = Header::parse(&self.seek[at..]).ok()?;
-        let end = at + usize::from(header.length);
-        match self.seek.get(end..) {
-            None => None,
-            // A stream that was joined begins with a segment, and most speakers end segments where
-            // messages end. After a gap or garbage only a following header is believed.
-            Some([]) => {
-                let joined = reason == MalformedReason::BeforeFirstHeader;
-                (joined && (at == self.segment_at || at == 0)).then_some(true)
-            }
-            Some(next) if next.len() < HEADER_LEN => {
-                let length = next.len().min(MARKER.len());
-                (next[..length] != MARKER[..length]).then_some(false)
-            }
-            Some(next) => Some(plausible(next, self.message_max)),
+        // A little is kept even so: the stream may turn out to begin earlier than it seemed.
+        if when == When::Now && search.kept().len() <= usize::from(MAX_LEN) {
+            return;
         }
+        let (count, reason) = (search.hopeless(), search.reason);
+        search.drop_front(count);
+        self.teller.pass_over(count as u64, reason, out);
     }
 
-    fn give_up_front<H: Handler>(
-        &mut self,
-        count: usize,
-        reason: MalformedReason,
-        out: &mut Out<'_, H>,
-    ) {
-        out.malformed(count as u64, reason);
-        self.seek.drain(..count);
-        self.segment_at = self.segment_at.saturating_sub(count);
+    /// A message begins at `start` of what the search has kept.
+    fn found<H: Handler>(&mut self, start: usize, out: &mut Out<'_, H>) {
+        let Mode::Seeking(search) = std::mem::replace(&mut self.mode, Mode::Synced) else {
+            return;
+        };
+        self.teller.pass_over(start as u64, search.reason, out);
+        self.teller.doubtful = search.doubtful(start, self.extended);
+        self.feed_kept(search.kept(), start, out);
     }
 
-    /// `seek` begins with a message.
-    fn found<H: Handler>(&mut self, out: &mut Out<'_, H>) {
-        self.mode = Mode::Synced;
-        self.segment_at = 0;
-        let mut bytes = std::mem::take(&mut self.seek);
-        self.frame(&bytes, out);
-        if self.seek.is_empty() {
-            bytes.clear();
-            self.seek = bytes;
+    /// Nothing has come since `quiet_since_ns`, if nothing was fed after that time.
+    pub(super) fn tick<H: Handler>(&mut self, quiet_since_ns: u64, out: &mut Out<'_, H>) {
+        if self.fed_ns > quiet_since_ns {
+            return;
         }
+        if matches!(self.mode, Mode::Seeking(_)) && !self.waiting {
+            self.search(When::Quiet, out);
+        }
+        self.teller.tell_run(out);
     }
 
-    /// `hole` bytes are missing here. If they lie inside a message whose header is known, the
+    /// Bytes are missing here. If they lie inside a message whose header is known, the
     /// next header's place is known too; else it has to be found.
-    pub(super) fn gap<H: Handler>(&mut self, hole: u64, out: &mut Out<'_, H>) {
-        if self.waiting {
-            out.handler.stop_waiting();
-            self.resume(out);
-        }
+    pub(super) fn gap<H: Handler>(&mut self, gap: Gap, out: &mut Out<'_, H>) {
+        self.come_to_an_end(out);
         let missing = match self.mode {
+            // A length that is itself in doubt leads nowhere.
+            _ if self.teller.doubtful > 0 => None,
             Mode::Synced => self.carry.missing().map(|missing| missing as u64),
             Mode::Skipping(left) => Some(left),
             Mode::Seeking(_) => None,
         };
-        if let Mode::Seeking(reason) = self.mode {
-            self.give_up_front(self.seek.len(), reason, out);
-        }
         let carried = self.carry.len() as u64;
         self.carry.clear();
-        out.malformed(carried, MalformedReason::CutMessage);
-        self.mode = match missing {
-            Some(missing) if missing > hole => Mode::Skipping(missing - hole),
-            Some(missing) if missing == hole => Mode::Synced,
-            _ => Mode::Seeking(MalformedReason::AfterGap),
-        };
+        self.teller
+            .pass_over(carried, MalformedReason::CutMessage, out);
+        self.teller.gap(gap, out);
+        match missing {
+            Some(missing) if missing > gap.bytes => {
+                self.mode = Mode::Skipping(missing - gap.bytes);
+            }
+            Some(missing) if missing == gap.bytes => self.mode = Mode::Synced,
+            _ => self.seek(MalformedReason::AfterGap),
+        }
     }
 
-    /// Nothing more will come. `complete` says that the stream's sender said so (FIN right here):
-    /// then an unconfirmed message that ends here is one.
-    pub(super) fn finish<H: Handler>(&mut self, complete: bool, out: &mut Out<'_, H>) {
-        self.resume(out);
-        let Mode::Seeking(reason) = self.mode else {
-            return;
-        };
-        let whole = Header::parse(&self.seek)
-            .is_ok_and(|header| usize::from(header.length) == self.seek.len());
-        if whole && (complete || reason == MalformedReason::BeforeFirstHeader) {
-            self.found(out);
-        } else {
-            self.give_up_front(self.seek.len(), reason, out);
+    /// Nothing more will come.
+    pub(super) fn finish<H: Handler>(&mut self, out: &mut Out<'_, H>) {
+        self.come_to_an_end(out);
+        self.teller.tell_run(out);
+    }
+
+    /// Nothing will come that goes on where this ends: what waits is delivered, a search
+    /// makes what it can of what it has.
+    fn come_to_an_end<H: Handler>(&mut self, out: &mut Out<'_, H>) {
+        let mut left = usize::MAX;
+        loop {
+            // What a search has found may want to wait too.
+            if self.waiting {
+                out.handler.stop_waiting();
+                self.resume(out);
+            }
+            // What follows a message that was believed may need a search of its own.
+            match &self.mode {
+                Mode::Seeking(search) if search.kept().len() < left => {
+                    left = search.kept().len();
+                    self.search(When::Over, out);
+                }
+                _ => break,
+            }
+        }
+        if let Mode::Seeking(search) = &mut self.mode {
+            let (count, reason) = (search.kept().len(), search.reason);
+            search.drop_front(count);
+            self.teller.pass_over(count as u64, reason, out);
         }
     }
 }
 
-/// The first place from `from` on where a header may begin.
-fn find_candidate(bytes: &[u8], from: usize, max: u16) -> Option<usize> {
-    let mut from = from;
-    loop {
-        let found = memchr::memmem::find(bytes.get(from..)?, &MARKER)?;
-        let at = from + found;
-        let behind = &bytes[at..];
-        if behind.len() < HEADER_LEN {
-            return None;
+impl Teller {
+    /// Hands out a message; false if it has to wait.
+    fn deliver<H: Handler>(&mut self, message: &[u8], out: &mut Out<'_, H>) -> bool {
+        self.tell_run(out);
+        let framing = if self.doubtful == 0 {
+            Framing::Exact
+        } else {
+            Framing::Searched
+        };
+        let stamp = self.in_order(out.stamp);
+        if out.handler.message(message, stamp, framing) == Verdict::Wait {
+            return false;
         }
-        if plausible(behind, max.min(SEEK_LENGTH_MAX)) {
-            return Some(at);
+        self.told_ns = stamp.ns;
+        self.doubtful = self.doubtful.saturating_sub(message.len() as u64);
+        out.ledger.decoded += message.len() as u64;
+        true
+    }
+
+    fn gap<H: Handler>(&mut self, gap: Gap, out: &mut Out<'_, H>) {
+        self.tell_run(out);
+        let stamp = self.in_order(out.stamp);
+        self.told_ns = stamp.ns;
+        self.doubtful = self.doubtful.saturating_sub(gap.bytes);
+        out.handler.gap(gap, stamp);
+    }
+
+    fn pass_over<H: Handler>(&mut self, bytes: u64, reason: MalformedReason, out: &mut Out<'_, H>) {
+        if bytes == 0 {
+            return;
         }
-        from = at + 1;
+        out.ledger.quarantined += bytes;
+        self.doubtful = self.doubtful.saturating_sub(bytes);
+        if self.run.is_some_and(|run| run.reason != reason) {
+            self.tell_run(out);
+        }
+        let stamp = out.stamp;
+        let before = self.run.map_or(0, |run| run.bytes);
+        let bytes = before + bytes;
+        self.run = Some(Run {
+            bytes,
+            reason,
+            stamp,
+        });
+        if bytes >= RUN_MAX {
+            self.tell_run(out);
+        }
+    }
+
+    fn tell_run<H: Handler>(&mut self, out: &mut Out<'_, H>) {
+        if let Some(run) = self.run.take() {
+            let stamp = self.in_order(run.stamp);
+            self.told_ns = stamp.ns;
+            out.handler.malformed(run.bytes, run.reason, stamp);
+        }
+    }
+
+    /// A frame that came late completes messages behind it too: none is complete before it.
+    fn in_order(&self, stamp: Stamp) -> Stamp {
+        Stamp {
+            ns: stamp.ns.max(self.told_ns),
+            ..stamp
+        }
     }
 }

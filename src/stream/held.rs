@@ -1,6 +1,8 @@
 //! Segments that came before their turn.
 
-use crate::capture::Frame;
+use super::budget::Budget;
+use crate::capture::{Frame, Stamp};
+use bgptap_umem::buffer::Buffer;
 
 /// Payload held until the bytes before it come.
 pub(super) struct Held<F> {
@@ -9,34 +11,72 @@ pub(super) struct Held<F> {
     /// First byte after it.
     pub(super) end: u64,
     /// When it came.
-    pub(super) since_ns: u64,
+    pub(super) stamp: Stamp,
+    /// Bytes behind it that the capture cut from the frame.
+    pub(super) cut: u32,
     bytes: Bytes<F>,
 }
 
 enum Bytes<F> {
     /// The frame itself, and where the payload lies in it.
     Frame { frame: F, at: usize },
-    /// A second piece of a frame that is held elsewhere already.
-    Copy(Box<[u8]>),
+    /// A copy: frames are scarce, or another piece of the frame is held already.
+    Spilled(Buffer),
 }
 
 impl<F: Frame> Held<F> {
-    pub(super) fn frame(start: u64, end: u64, since_ns: u64, mut frame: F, at: usize) -> Self {
+    /// Holds the frame, or a copy of its payload if frames run low. `None` if there is no room for either.
+    pub(super) fn frame(
+        (start, end): (u64, u64),
+        stamp: Stamp,
+        mut frame: F,
+        at: usize,
+        budget: &mut Budget,
+    ) -> Option<Self> {
+        if budget.frames >= budget.frames_low {
+            let bytes = frame.as_ref().get(at..at + (end - start) as usize)?;
+            if let Some(held) = Self::copy(start, stamp, bytes, budget) {
+                return Some(held);
+            }
+            if budget.frames >= budget.frames_max {
+                budget.refused += 1;
+                return None;
+            }
+        }
+        budget.frames += 1;
         frame.mark_held();
-        Self {
+        Some(Self {
             start,
             end,
-            since_ns,
+            stamp,
+            cut: 0,
             bytes: Bytes::Frame { frame, at },
-        }
+        })
     }
 
-    pub(super) fn copy(start: u64, since_ns: u64, bytes: &[u8]) -> Self {
-        Self {
+    /// Holds a copy; `None` if there is no room.
+    pub(super) fn copy(
+        start: u64,
+        stamp: Stamp,
+        bytes: &[u8],
+        budget: &mut Budget,
+    ) -> Option<Self> {
+        let mut copy = budget.spill.acquire(bytes.len())?;
+        copy.copy_from_slice(bytes);
+        budget.spilled += 1;
+        Some(Self {
             start,
             end: start + bytes.len() as u64,
-            since_ns,
-            bytes: Bytes::Copy(bytes.into()),
+            stamp,
+            cut: 0,
+            bytes: Bytes::Spilled(copy),
+        })
+    }
+
+    /// Gives back what it took of the budget.
+    pub(super) fn release(&self, budget: &mut Budget) {
+        if matches!(self.bytes, Bytes::Frame { .. }) {
+            budget.frames = budget.frames.saturating_sub(1);
         }
     }
 
@@ -48,7 +88,7 @@ impl<F: Frame> Held<F> {
         let length = usize::try_from(self.len()).unwrap_or(usize::MAX);
         match &self.bytes {
             Bytes::Frame { frame, at } => frame.as_ref().get(*at..*at + length).unwrap_or_default(),
-            Bytes::Copy(bytes) => bytes,
+            Bytes::Spilled(copy) => copy,
         }
     }
 }

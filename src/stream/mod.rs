@@ -3,17 +3,25 @@
 //! [`Stream`] puts segments in order and knows what is missing; a framer behind it cuts
 //! contiguous bytes into messages, in place where they lie whole in a frame.
 
+mod budget;
 mod carry;
 mod classes;
 mod framer;
 mod held;
+mod kept;
+mod limits;
+mod piece;
+mod position;
+mod search;
 #[allow(clippy::module_inception)]
 mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use budget::Budget;
 pub use classes::CLASSES;
-pub use stream::{Counters, Stream, StreamLimits};
+pub use limits::{Counters, StreamLimits};
+pub use stream::Stream;
 
 use crate::capture::Stamp;
 
@@ -33,14 +41,21 @@ pub struct Gap {
 /// Why a hole was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GapReason {
-    /// The receiver acknowledged the bytes and no copy came within the grace time.
+    /// The receiver acknowledged the bytes, at once or selectively, and no copy came within the grace
+    /// time: the mirror lost them.
     MirrorLoss,
+    /// The receiver goes on acknowledging, but not these bytes, and nobody sends them
+    /// again: the network lost them too.
+    NetworkLoss,
     /// Only this direction is seen, and the waiting time is over.
     OneSided,
     /// A limit on held frames or bytes was reached.
     Limit,
     /// The capture cut the frame short.
     CutFrame,
+    /// Nothing came for so long that the sequence numbers have moved on further than a window
+    /// reaches; `bytes` is exact but for multiples of 2³².
+    Outage,
     /// The stream ended with the hole open.
     End,
 }
@@ -58,6 +73,8 @@ pub enum MalformedReason {
     AfterGap,
     /// The tail of a message whose rest was never seen.
     CutMessage,
+    /// There was no memory for them.
+    Limit,
 }
 
 /// What the receiver of a message wants to happen next.
@@ -70,11 +87,21 @@ pub enum Verdict {
     Wait,
 }
 
+/// How sure it is that the bytes of a message are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// The messages before it lead to where it begins.
+    Exact,
+    /// Its beginning was searched for, and the message in which the search began could reach as far
+    /// as this: contents of that one which look like a message in every way are not told apart.
+    Searched,
+}
+
 /// Receives what a stream yields, in order.
 pub trait Handler {
     /// One whole message, header included: marker and length have been checked.
-    /// `stamp` is that of the frame that completed it.
-    fn message(&mut self, message: &[u8], stamp: Stamp) -> Verdict;
+    /// `stamp` is that of the frame that completed it; it never goes back.
+    fn message(&mut self, message: &[u8], stamp: Stamp, framing: Framing) -> Verdict;
     /// A hole was given up. Framing starts anew behind it.
     fn gap(&mut self, gap: Gap, stamp: Stamp);
     /// `bytes` contiguous bytes were passed over, since no message could be framed from them.

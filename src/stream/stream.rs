@@ -1,58 +1,28 @@
 //! Segments into order.
 
+use super::budget::Budget;
 use super::framer::{Framer, Out};
 use super::held::Held;
+use super::limits::{Counters, StreamLimits};
+use super::piece::{Piece, differ};
+use super::position::{Position, WINDOW, low};
 use super::{Gap, GapReason, Handler, Ledger};
 use crate::capture::{Frame, Stamp};
-use crate::config::Limits;
 use crate::wire::Segment;
 use bgptap_umem::buffer::BufferPool;
 use std::collections::VecDeque;
 
-/// A segment this far from what is expected belongs to something else. Far more than any window.
-const WINDOW: u64 = 1 << 30;
+/// Segments that a stream may hold while frames are scarce.
+const FAIR_SHARE: usize = 32;
 
-/// What one direction may hold and wait for.
-#[derive(Clone, Copy, Debug)]
-pub struct StreamLimits {
-    /// Frames of one direction.
-    pub held_frames: u32,
-    /// Frames of all streams together.
-    pub held_frames_all: u32,
-    /// Bytes of one direction.
-    pub held_bytes: u64,
-    /// See [`Limits::gap_grace`].
-    pub gap_grace_ns: u64,
-    /// See [`Limits::one_sided_wait`].
-    pub one_sided_ns: u64,
-}
+/// How far the start of a stream that was joined may still move back.
+const REWIND_MAX: u64 = 1 << 16;
 
-impl From<&Limits> for StreamLimits {
-    fn from(limits: &Limits) -> Self {
-        let ns =
-            |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        Self {
-            held_frames: limits.held_frames_per_session_max / 2,
-            held_frames_all: limits.held_frames_max,
-            held_bytes: limits.held_bytes_per_stream_max.into(),
-            gap_grace_ns: ns(limits.gap_grace),
-            one_sided_ns: ns(limits.one_sided_wait),
-        }
-    }
-}
+/// A segment within so many bytes of where a stream stands goes on with it.
+const EXPECTED_MAX: u64 = 1 << 20;
 
-/// What happened to segments, beside what happened to their bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Segments with bytes that had been seen before.
-    pub retransmitted_segments: u64,
-    /// Segments that came before their turn.
-    pub out_of_order: u64,
-    /// Copies that differ from the held bytes that were seen first.
-    pub conflicts: u64,
-    /// RSTs outside the window (RFC 5961 §3).
-    pub rst_ignored: u64,
-}
+/// For so long nothing may have come of a stream that goes on somewhere else.
+const SILENCE_NS: u64 = 1_000_000_000;
 
 /// One direction of a connection.
 pub struct Stream<F> {
@@ -61,59 +31,12 @@ pub struct Stream<F> {
     /// Ascending, disjoint, all beyond `next`.
     held: VecDeque<Held<F>>,
     held_bytes: u64,
+    /// Bytes of the budget that this stream has taken.
+    charged: u64,
     /// Extended sequence numbers from here on; `None` before the first byte or SYN.
     position: Option<Position>,
     ledger: Ledger,
     counters: Counters,
-}
-
-/// Sequence numbers extended to 64 bits, so that wraparound is nobody else's concern.
-#[derive(Clone, Copy, Debug)]
-struct Position {
-    /// The first byte.
-    start: u64,
-    /// The next byte to be framed.
-    next: u64,
-    /// The first byte that was never seen.
-    highest: u64,
-    /// Acknowledged by the receiver up to here.
-    acked: u64,
-    /// Initial sequence number, if the SYN was seen.
-    isn: Option<u32>,
-    /// When the receiver was first seen to have acknowledged a hole, and up to where: one
-    /// acknowledgement confirms all holes before it.
-    confirmed: Option<(u64, u64)>,
-    /// When a frame was cut and nothing is held behind it.
-    cut_since_ns: u64,
-    /// Bytes that a capture cut from a frame: the last such range.
-    cut: Option<(u64, u64)>,
-    /// Where the FIN stands.
-    fin: Option<u64>,
-}
-
-impl Position {
-    fn new(start: u32, isn: Option<u32>) -> Self {
-        // Far enough from zero that what lies before the start has a number too.
-        let start = (1 << 40) | u64::from(start);
-        Self {
-            start,
-            next: start,
-            highest: start,
-            acked: start,
-            isn,
-            confirmed: None,
-            cut_since_ns: 0,
-            cut: None,
-            fin: None,
-        }
-    }
-
-    /// The number nearest to what is expected next.
-    fn extend(&self, sequence: u32) -> u64 {
-        let low = u32::try_from(self.next & 0xffff_ffff).unwrap_or(0);
-        let distance = sequence.wrapping_sub(low).cast_signed();
-        self.next.wrapping_add_signed(distance.into())
-    }
 }
 
 impl<F: Frame> Stream<F> {
@@ -125,6 +48,7 @@ impl<F: Frame> Stream<F> {
             framer: Framer::new(pool),
             held: VecDeque::new(),
             held_bytes: 0,
+            charged: 0,
             position: None,
             ledger: Ledger::default(),
             counters: Counters::default(),
@@ -148,9 +72,9 @@ impl<F: Frame> Stream<F> {
         &self.counters
     }
 
-    /// Longest message that a resync believes in.
-    pub fn set_message_max(&mut self, max: u16) {
-        self.framer.set_message_max(max);
+    /// Whether this direction may have extended messages (RFC 8654), once that is known.
+    pub fn set_extended(&mut self, extended: bool) {
+        self.framer.set_extended(extended);
     }
 
     /// A message waits for [`Self::resume`].
@@ -167,8 +91,42 @@ impl<F: Frame> Stream<F> {
         };
         match position.isn {
             Some(isn) => isn != segment.seq,
-            None => position.extend(segment.seq.wrapping_add(1)) != position.start,
+            None => {
+                let start = position.extend(segment.seq.wrapping_add(1));
+                start != position.start && !self.may_begin_at(&position, start)
+            }
         }
+    }
+
+    /// The stream was joined, and may turn out to begin a little earlier.
+    fn may_begin_at(&self, position: &Position, start: u64) -> bool {
+        position.isn.is_none()
+            && (start..=start + REWIND_MAX).contains(&position.start)
+            && self.framer.may_rewind()
+    }
+
+    /// The stream begins with this SYN, which has no payload.
+    pub fn begin(&mut self, segment: &Segment) {
+        if self.position.is_none() && segment.flags.syn() {
+            let first = segment.seq.wrapping_add(1);
+            self.position = Some(Position::new(first, Some(segment.seq)));
+        }
+    }
+
+    /// The sequence number lies where the stream stands.
+    #[must_use]
+    pub fn expects(&self, seq: u32) -> bool {
+        self.position
+            .is_some_and(|position| position.extend(seq).abs_diff(position.next) <= EXPECTED_MAX)
+    }
+
+    /// Time may change something: a hole is open, a search is on, or a message waits.
+    #[must_use]
+    pub fn wants_ticks(&self) -> bool {
+        self.framer.wants_ticks()
+            || self.position.is_some_and(|position| {
+                position.highest > position.next || position.unseen_since_ns.is_some()
+            })
     }
 
     /// Takes a segment with its frame.
@@ -177,9 +135,12 @@ impl<F: Frame> Stream<F> {
         frame: F,
         segment: &Segment,
         stamp: Stamp,
-        held_all: &mut u32,
+        budget: &mut Budget,
         handler: &mut H,
     ) {
+        if segment.flags.rst() {
+            return self.reset(segment);
+        }
         let syn = segment.flags.syn();
         let sequence = segment.seq.wrapping_add(u32::from(syn));
         if self.position.is_none() {
@@ -191,70 +152,143 @@ impl<F: Frame> Stream<F> {
             }
             self.position = Some(Position::new(sequence, syn.then_some(segment.seq)));
         }
+        self.find_start(sequence, segment, stamp, budget, handler);
+        let length = segment.payload.len() as u64;
+        let Some(start) = self.locate(sequence, segment, stamp, budget, handler) else {
+            self.ledger.discarded_window += length;
+            self.counters.out_of_window += 1;
+            return;
+        };
         let Some(position) = &mut self.position else {
             return;
         };
-        let start = position.extend(sequence);
-        if segment.flags.rst() && !(position.next..=position.highest + 1).contains(&start) {
-            self.counters.rst_ignored += 1;
-        }
-        let length = segment.payload.len() as u64;
-        if start.abs_diff(position.next) > WINDOW || start + length < position.start {
-            self.ledger.discarded_window += length;
-            return;
-        }
-        let end = start + length;
+        let (end, cut) = (start + length, u64::from(segment.cut));
         if segment.flags.fin() {
-            position.fin = Some(end + u64::from(segment.cut));
+            position.fin = Some(end + cut);
         }
-        if segment.cut > 0 {
-            position.cut = Some((end, end + u64::from(segment.cut)));
-            position.cut_since_ns = stamp.ns;
+        // A FIN says that all before it was sent, even if it carries nothing itself.
+        if length + cut > 0 || segment.flags.fin() {
+            position.highest = position.highest.max(end + cut);
         }
-        if length + u64::from(segment.cut) > 0 {
-            position.highest = position.highest.max(end + u64::from(segment.cut));
-        }
-        self.place(
-            frame,
-            segment.payload.start as usize,
+        let at = segment.payload.start as usize;
+        let piece = Piece {
+            at,
             start,
             end,
+            cut: segment.cut,
             stamp,
-            handler,
-            held_all,
-        );
-        self.keep_limits(stamp, held_all, handler);
-        self.settle();
+        };
+        self.place(frame, piece, handler, budget);
+        self.keep_limits(stamp, budget, handler);
+        self.settle(budget);
+    }
+
+    /// A RST ends nothing here. Its payload is a text for people, not part of the
+    /// stream (RFC 9293 §3.5.3).
+    fn reset(&mut self, segment: &Segment) {
+        self.ledger.discarded_window += segment.payload.len() as u64;
+        if !self.resets(segment) {
+            self.counters.rst_ignored += 1;
+        }
+    }
+
+    /// The RST lies where its receiver would believe it (RFC 5961 §3.2).
+    fn resets(&self, segment: &Segment) -> bool {
+        // Before anything else has come, the answer to a SYN is one (RFC 9293 §3.5.3).
+        self.position.is_none_or(|position| {
+            let at = position.extend(segment.seq);
+            (position.next..=position.highest.max(position.acked) + 1).contains(&at)
+        })
+    }
+
+    /// A stream that was joined a moment ago begins earlier than it seemed: at a SYN that
+    /// came late, or with bytes that were overtaken.
+    fn find_start<H: Handler>(
+        &mut self,
+        sequence: u32,
+        segment: &Segment,
+        stamp: Stamp,
+        budget: &mut Budget,
+        handler: &mut H,
+    ) {
+        let Some(mut position) = self.position else {
+            return;
+        };
+        let start = position.extend(sequence);
+        let syn = segment.flags.syn();
+        let adjoins =
+            start < position.start && start + segment.payload.len() as u64 >= position.start;
+        if !(syn || adjoins) || !self.may_begin_at(&position, start) {
+            return;
+        }
+        let bytes = self.framer.pending();
+        let held = Held::copy(position.start, stamp, bytes, budget);
+        if held.is_none() || self.framer.rewind(syn).is_none() {
+            return;
+        }
+        self.hold(held, 0, 0);
+        position.start = start;
+        position.next = start;
+        position.isn = syn.then_some(segment.seq);
+        self.position = Some(position);
+        self.release(handler, budget);
+    }
+
+    /// Where a segment lies; `None` if it cannot belong to the stream.
+    fn locate<H: Handler>(
+        &mut self,
+        sequence: u32,
+        segment: &Segment,
+        stamp: Stamp,
+        budget: &mut Budget,
+        handler: &mut H,
+    ) -> Option<u64> {
+        let position = self.position.as_mut()?;
+        let start = position.extend(sequence);
+        let length = segment.payload.end.saturating_sub(segment.payload.start);
+        if start.abs_diff(position.next) <= WINDOW {
+            position.belongs(stamp.ns);
+            return (start + u64::from(length) >= position.start).then_some(start);
+        }
+        if !position.strays(sequence, length, stamp.ns, SILENCE_NS) {
+            return None;
+        }
+        while !self.held.is_empty() {
+            self.give_up(GapReason::Outage, stamp, budget, handler);
+        }
+        let position = self.position.as_mut()?;
+        position.belongs(stamp.ns);
+        let start = position.next + u64::from(sequence.wrapping_sub(low(position.next)));
+        position.highest = start;
+        position.fin = None;
+        self.give_up(GapReason::Outage, stamp, budget, handler);
+        Some(start)
     }
 
     /// Puts payload into its place: what is next is framed, what is early is held, the rest is old.
-    #[allow(clippy::too_many_arguments)]
-    fn place<H: Handler>(
-        &mut self,
-        frame: F,
-        at: usize,
-        start: u64,
-        end: u64,
-        stamp: Stamp,
-        handler: &mut H,
-        held_all: &mut u32,
-    ) {
+    fn place<H: Handler>(&mut self, frame: F, piece: Piece, handler: &mut H, budget: &mut Budget) {
         let Some(position) = self.position else {
             return;
         };
+        let Piece { at, start, end, .. } = piece;
         // Bytes before the first one taken are not in the span: whoever joins late leaves them.
         let before = position.start.saturating_sub(start).min(end - start);
         self.ledger.discarded_window += before;
-        let start = start + before;
-        let old = position.next.saturating_sub(start).min(end - start);
+        let old = position
+            .next
+            .saturating_sub(start + before)
+            .min(end - start - before);
         self.ledger.duplicate += old;
         // A single old byte is a keepalive or window probe (RFC 9293 §3.8.4).
         if old > 1 {
             self.counters.retransmitted_segments += 1;
         }
-        let mut from = start + old;
-        let offset = |sequence: u64| at + before as usize + (sequence - start) as usize;
-        self.compare(from, &frame.as_ref()[offset(from)..offset(end)]);
+        let mut from = start + before + old;
+        let offset = |sequence: u64| at + (sequence - start) as usize;
+        self.compare(
+            start + before,
+            &frame.as_ref()[offset(start + before)..offset(end)],
+        );
         let mut frame = Some(frame);
         let mut keep: Option<(u64, u64)> = None;
         while from < end {
@@ -284,45 +318,63 @@ impl<F: Frame> Stream<F> {
                 return;
             };
             if from == next {
-                self.advance(bytes, until, stamp, handler);
-                self.release(stamp, handler, held_all);
+                self.advance(bytes, until, piece.stamp, handler);
+                self.note_cut(piece.cut_at(until), piece.stamp);
+                self.release(handler, budget);
             } else if keep.is_none() {
                 keep = Some((from, until));
             } else {
-                let held = Held::copy(from, stamp.ns, bytes);
-                self.hold(held, held_all);
+                let held = Held::copy(from, piece.stamp, bytes, budget);
+                self.hold(held, until - from, piece.cut_at(until));
             }
             from = until;
         }
+        if end == start && start == position.next {
+            self.note_cut(piece.cut, piece.stamp);
+        }
         if let (Some((from, until)), Some(frame)) = (keep, frame.take()) {
             self.counters.out_of_order += 1;
-            let held = Held::frame(from, until, stamp.ns, frame, offset(from));
-            self.hold(held, held_all);
+            let held = Held::frame((from, until), piece.stamp, frame, offset(from), budget);
+            self.hold(held, until - from, piece.cut_at(until));
             // A later piece of the same frame may have been framed meanwhile, but never an earlier one.
         }
     }
 
-    /// Counts held ranges that `bytes`, which begin at `from`, contradict. The first copy wins.
-    fn compare(&mut self, from: u64, bytes: &[u8]) {
-        for held in &self.held {
-            let (early, late) = (
-                held.start.max(from),
-                held.end.min(from + bytes.len() as u64),
-            );
-            if early < late {
-                let count = (late - early) as usize;
-                let known = &held.bytes()[(early - held.start) as usize..][..count];
-                let new = &bytes[(early - from) as usize..][..count];
-                self.counters.conflicts += u64::from(known != new);
-            }
+    /// The frame whose bytes were framed last ends in `cut` bytes that were not captured.
+    fn note_cut(&mut self, cut: u32, stamp: Stamp) {
+        if let Some(position) = self.position.as_mut().filter(|_| cut > 0) {
+            let from = position.next;
+            position.cut = Some((from, from + u64::from(cut), stamp.ns));
         }
     }
 
-    fn hold(&mut self, held: Held<F>, held_all: &mut u32) {
+    /// Counts copies that contradict what is still here: held segments, and bytes of a message that is
+    /// not whole yet. The first copy wins.
+    fn compare(&mut self, from: u64, bytes: &[u8]) {
+        let Some(position) = self.position else {
+            return;
+        };
+        let pending = self.framer.pending();
+        let recent = (position.next - pending.len() as u64, pending);
+        let held = self.held.iter().map(|held| (held.start, held.bytes()));
+        let differs = |(start, known): &(u64, &[u8])| differ((*start, known), (from, bytes));
+        let conflicts = std::iter::once(recent).chain(held).filter(differs).count();
+        self.counters.conflicts += conflicts as u64;
+    }
+
+    /// Keeps a segment of `length` bytes, or counts it as lost if there was no room.
+    fn hold(&mut self, held: Option<Held<F>>, length: u64, cut: u32) {
+        let Some(mut held) = held else {
+            self.ledger.discarded_limit += length;
+            return;
+        };
+        held.cut = cut;
         self.held_bytes += held.len();
-        *held_all += 1;
         let index = self.held.partition_point(|other| other.start < held.start);
         self.held.insert(index, held);
+        let counters = &mut self.counters;
+        counters.held_bytes_max = counters.held_bytes_max.max(self.held_bytes);
+        counters.held_segments_max = counters.held_segments_max.max(self.held.len() as u64);
     }
 
     /// Frames bytes that are next.
@@ -341,7 +393,7 @@ impl<F: Frame> Stream<F> {
     }
 
     /// Frames what was held and is next now.
-    fn release<H: Handler>(&mut self, stamp: Stamp, handler: &mut H, held_all: &mut u32) {
+    fn release<H: Handler>(&mut self, handler: &mut H, budget: &mut Budget) {
         while let Some(position) = self.position {
             if self
                 .held
@@ -354,8 +406,9 @@ impl<F: Frame> Stream<F> {
                 return;
             };
             self.held_bytes -= held.len();
-            *held_all = held_all.saturating_sub(1);
-            self.advance(held.bytes(), held.end, stamp, handler);
+            held.release(budget);
+            self.advance(held.bytes(), held.end, held.stamp, handler);
+            self.note_cut(held.cut, held.stamp);
         }
     }
 
@@ -364,44 +417,75 @@ impl<F: Frame> Stream<F> {
         &mut self,
         ack: u32,
         stamp: Stamp,
-        held_all: &mut u32,
+        budget: &mut Budget,
         handler: &mut H,
     ) {
-        let Some(position) = &mut self.position else {
-            return;
-        };
-        let acked = position.extend(ack);
-        if acked > position.acked && acked.abs_diff(position.next) <= WINDOW {
-            position.acked = acked;
-            self.tick(stamp.ns, stamp, held_all, handler);
+        if let Some(position) = &mut self.position
+            && position.acknowledge(ack, stamp.ns)
+        {
+            self.give_up_due(stamp.ns, stamp, budget, handler);
         }
     }
 
-    /// Time has passed: a hole may have been waited for long enough.
+    /// The receiver has bytes beyond what it acknowledges: from `from` up to before `to` (RFC 2018).
+    pub fn sacked(&mut self, from: u32, to: u32) {
+        if let Some(position) = &mut self.position {
+            position.sack(from, to);
+        }
+    }
+
+    /// Time has passed: a hole may have been waited for long enough, a search may end.
     pub fn tick<H: Handler>(
         &mut self,
         now_ns: u64,
         stamp: Stamp,
-        held_all: &mut u32,
+        budget: &mut Budget,
+        handler: &mut H,
+    ) {
+        self.give_up_due(now_ns, stamp, budget, handler);
+        // Bytes that are missing would have to come before anything else is concluded.
+        if self
+            .position
+            .is_some_and(|position| position.highest == position.next)
+        {
+            let quiet_since = now_ns.saturating_sub(self.limits.gap_grace_ns);
+            self.framer.tick(
+                quiet_since,
+                &mut Out {
+                    handler,
+                    ledger: &mut self.ledger,
+                    stamp,
+                },
+            );
+            self.settle(budget);
+        }
+    }
+
+    /// Gives up the holes that were waited for long enough.
+    fn give_up_due<H: Handler>(
+        &mut self,
+        now_ns: u64,
+        stamp: Stamp,
+        budget: &mut Budget,
         handler: &mut H,
     ) {
         while let Some(position) = &mut self.position {
-            if position.highest == position.next {
+            if position.highest == position.next
+                && !position.open_unseen(now_ns, self.limits.gap_grace_ns)
+            {
                 return;
             }
             let Some(hole_end) = first_hole(position, &self.held) else {
                 return;
             };
             // The data behind a hole may come later than its acknowledgement: both must have waited.
-            let since = self
-                .held
-                .front()
-                .map_or(position.cut_since_ns, |held| held.since_ns);
-            let reason = if position.acked >= hole_end {
+            let cut_ns = position.cut.map_or(position.last_ns, |(_, _, ns)| ns);
+            let since = self.held.front().map_or(cut_ns, |held| held.stamp.ns);
+            let reason = if position.is_received(position.next, hole_end) {
                 let confirmed = match position.confirmed {
                     Some((at, up_to)) if hole_end <= up_to => at,
                     _ => {
-                        position.confirmed = Some((now_ns, position.acked));
+                        position.confirmed = Some((now_ns, position.acked.max(hole_end)));
                         now_ns
                     }
                 };
@@ -414,12 +498,16 @@ impl<F: Frame> Stream<F> {
                 }
                 GapReason::MirrorLoss
             } else if now_ns >= since.saturating_add(self.limits.one_sided_ns) {
-                GapReason::OneSided
+                if position.ack_ns > since {
+                    GapReason::NetworkLoss
+                } else {
+                    GapReason::OneSided
+                }
             } else {
                 return;
             };
-            self.give_up(reason, stamp, held_all, handler);
-            self.settle();
+            self.give_up(reason, stamp, budget, handler);
+            self.settle(budget);
         }
     }
 
@@ -428,7 +516,7 @@ impl<F: Frame> Stream<F> {
         &mut self,
         reason: GapReason,
         stamp: Stamp,
-        held_all: &mut u32,
+        budget: &mut Budget,
         handler: &mut H,
     ) {
         let Some(position) = &mut self.position else {
@@ -440,9 +528,8 @@ impl<F: Frame> Stream<F> {
         let bytes = hole_end - position.next;
         let cut = position
             .cut
-            .is_some_and(|(from, to)| from <= position.next && hole_end <= to);
+            .is_some_and(|(from, to, _)| from <= position.next && hole_end <= to);
         let reason = if cut { GapReason::CutFrame } else { reason };
-        let low = |sequence: u64| u32::try_from(sequence & 0xffff_ffff).unwrap_or(0);
         let gap = Gap {
             seq_from: low(position.next),
             seq_to: low(hole_end),
@@ -451,75 +538,83 @@ impl<F: Frame> Stream<F> {
         };
         position.next = hole_end;
         self.ledger.gap += bytes;
-        handler.gap(gap, stamp);
+        // What lies behind the hole was there before it was given up.
+        let stamp = self.held.front().map_or(stamp, |held| held.stamp);
         self.framer.gap(
-            bytes,
+            gap,
             &mut Out {
                 handler,
                 ledger: &mut self.ledger,
                 stamp,
             },
         );
-        self.release(stamp, handler, held_all);
+        self.release(handler, budget);
     }
 
-    fn keep_limits<H: Handler>(&mut self, stamp: Stamp, held_all: &mut u32, handler: &mut H) {
+    fn keep_limits<H: Handler>(&mut self, stamp: Stamp, budget: &mut Budget, handler: &mut H) {
         while !self.held.is_empty()
             && (self.held.len() > self.limits.held_frames as usize
                 || self.held_bytes > self.limits.held_bytes
-                || *held_all > self.limits.held_frames_all)
+                || budget.frames >= budget.frames_low && self.held.len() > FAIR_SHARE)
         {
-            self.give_up(GapReason::Limit, stamp, held_all, handler);
+            self.give_up(GapReason::Limit, stamp, budget, handler);
         }
     }
 
     /// Goes on with a message that waited.
-    pub fn resume<H: Handler>(&mut self, stamp: Stamp, handler: &mut H) {
+    pub fn resume<H: Handler>(&mut self, stamp: Stamp, budget: &mut Budget, handler: &mut H) {
         self.framer.resume(&mut Out {
             handler,
             ledger: &mut self.ledger,
             stamp,
         });
-        self.settle();
+        self.settle(budget);
+    }
+
+    /// Gives up what it keeps outside frames: memory is short.
+    pub fn shed<H: Handler>(&mut self, stamp: Stamp, budget: &mut Budget, handler: &mut H) {
+        self.framer.shed(&mut Out {
+            handler,
+            ledger: &mut self.ledger,
+            stamp,
+        });
+        self.settle(budget);
     }
 
     /// Nothing more will come: holes become gaps; an incomplete message stays pending.
-    pub fn finish<H: Handler>(&mut self, stamp: Stamp, held_all: &mut u32, handler: &mut H) {
-        while let Some(position) = self
-            .position
-            .filter(|position| position.highest > position.next)
-        {
-            let confirmed =
-                first_hole(&position, &self.held).is_some_and(|end| position.acked >= end);
+    pub fn finish<H: Handler>(&mut self, stamp: Stamp, budget: &mut Budget, handler: &mut H) {
+        while let Some(position) = &mut self.position {
+            if position.highest == position.next && !position.open_unseen(u64::MAX, 0) {
+                break;
+            }
+            let confirmed = first_hole(position, &self.held)
+                .is_some_and(|end| position.is_received(position.next, end));
             let reason = if confirmed {
                 GapReason::MirrorLoss
             } else {
                 GapReason::End
             };
-            self.give_up(reason, stamp, held_all, handler);
+            self.give_up(reason, stamp, budget, handler);
         }
-        let complete = self
-            .position
-            .is_some_and(|position| position.fin == Some(position.next));
-        self.framer.finish(
-            complete,
-            &mut Out {
-                handler,
-                ledger: &mut self.ledger,
-                stamp,
-            },
-        );
-        self.settle();
+        self.framer.finish(&mut Out {
+            handler,
+            ledger: &mut self.ledger,
+            stamp,
+        });
+        self.settle(budget);
     }
 
     /// Brings the ledger up to date with what is held and missing.
-    fn settle(&mut self) {
+    fn settle(&mut self, budget: &mut Budget) {
+        let kept = self.framer.kept();
+        budget.charge(self.charged, kept);
+        self.charged = kept;
         let Some(position) = &mut self.position else {
             return;
         };
         let beyond = position.highest - position.next;
         self.ledger.span = position.highest - position.start;
-        self.ledger.pending = self.framer.pending() + self.held_bytes;
+        self.ledger.pending = self.framer.pending().len() as u64 + self.held_bytes;
         self.ledger.open_hole = beyond - self.held_bytes;
     }
 }

@@ -2,101 +2,131 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::Skip;
-use super::read::{array, byte, u16_at};
+use super::fragment::Fragment;
+use super::walk::{Cursor, Layer, by_protocol};
+use super::{Skip, fragment};
 
-const TCP: u8 = 6;
+const V4_HEADER: usize = 20;
+const V6_HEADER: usize = 40;
 
-/// IPv6 headers before TCP that are followed; more are not seen outside attacks.
-const EXTENSION_HEADERS_MAX: usize = 8;
-
-/// What an IP header says about the TCP segment inside.
-#[derive(Debug)]
-pub(super) struct Packet {
-    pub(super) src: IpAddr,
-    pub(super) dst: IpAddr,
-    /// Where the TCP header begins.
-    pub(super) start: usize,
-    /// Where the segment ends as IP tells it: beyond the frame if the capture
-    /// cut it, before its end if Ethernet padded it.
-    pub(super) end: usize,
-}
-
-/// Reads the IP header at `at`; `wire_len` is the length that the whole frame had.
-pub(super) fn packet(bytes: &[u8], at: usize, wire_len: usize) -> Result<Packet, Skip> {
-    match byte(bytes, at)? >> 4 {
-        4 => v4(bytes, at, wire_len),
-        6 => v6(bytes, at, wire_len),
+/// The version is that of the header itself, whatever announced it.
+pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Layer, Skip> {
+    match cursor.peek_byte()? >> 4 {
+        4 => v4(cursor),
+        6 => v6(cursor),
         _ => Err(Skip::NotIp),
     }
 }
 
-fn v4(bytes: &[u8], at: usize, wire_len: usize) -> Result<Packet, Skip> {
-    let header: [u8; 20] = array(bytes, at)?;
+fn v4(cursor: &mut Cursor<'_>) -> Result<Layer, Skip> {
+    let start = cursor.at;
+    let header: [u8; V4_HEADER] = cursor.take()?;
     let header_len = usize::from(header[0] & 0x0f) * 4;
-    if header_len < header.len() {
+    let total = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    // Segmentation offload leaves the total length at zero: the frame's end counts.
+    if header_len < V4_HEADER || (total != 0 && total < header_len) {
         return Err(Skip::BadHeader);
     }
-    let more_or_offset = u16::from_be_bytes([header[6], header[7]]) & 0x3fff;
-    if header[9] != TCP {
+    if total != 0 {
+        cursor.end_at(start + total);
+    }
+    cursor.skip(header_len - V4_HEADER)?;
+    cursor.src = Ipv4Addr::new(header[12], header[13], header[14], header[15]).into();
+    cursor.dst = Ipv4Addr::new(header[16], header[17], header[18], header[19]).into();
+    cursor.ip_id = Some(u16::from_be_bytes([header[4], header[5]]));
+    let flags_and_offset = u16::from_be_bytes([header[6], header[7]]);
+    // RFC 791 §3.1: in units of 8 bytes; the bit above is "more fragments".
+    let place = Place {
+        offset: (flags_and_offset & 0x1fff) * 8,
+        more: flags_and_offset & 0x2000 != 0,
+        id: u16::from_be_bytes([header[4], header[5]]).into(),
+    };
+    behind_fragmentation(cursor, &place, header[9])
+}
+
+fn v6(cursor: &mut Cursor<'_>) -> Result<Layer, Skip> {
+    let header: [u8; V6_HEADER] = cursor.take()?;
+    let payload = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    // Zero: a jumbogram (RFC 2675) or offload.
+    if payload != 0 {
+        cursor.end_at(cursor.at + payload);
+    }
+    cursor.src = v6_address(&header, 8);
+    cursor.dst = v6_address(&header, 24);
+    cursor.ip_id = None;
+    by_protocol(header[6])
+}
+
+fn v6_address(header: &[u8; V6_HEADER], at: usize) -> IpAddr {
+    let octets = header.get(at..).and_then(|rest| rest.first_chunk::<16>());
+    Ipv6Addr::from(*octets.unwrap_or(&[0; 16])).into()
+}
+
+/// Options and routing headers (RFC 8200 §4.3, §4.4, §4.6).
+pub(super) fn extension(cursor: &mut Cursor<'_>) -> Result<Layer, Skip> {
+    let header: [u8; 8] = cursor.take()?;
+    cursor.skip(usize::from(header[1]) * 8)?;
+    by_protocol(header[0])
+}
+
+/// RFC 4302 §2.2: 4-byte words, minus two.
+pub(super) fn authentication(cursor: &mut Cursor<'_>) -> Result<Layer, Skip> {
+    let header: [u8; 8] = cursor.take()?;
+    cursor.skip(usize::from(header[1]) * 4)?;
+    by_protocol(header[0])
+}
+
+/// RFC 8200 §4.5.
+pub(super) fn fragment_header(cursor: &mut Cursor<'_>) -> Result<Layer, Skip> {
+    let header: [u8; 8] = cursor.take()?;
+    let offset_and_more = u16::from_be_bytes([header[2], header[3]]);
+    let place = Place {
+        offset: offset_and_more & 0xfff8,
+        more: offset_and_more & 1 != 0,
+        id: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
+    };
+    behind_fragmentation(cursor, &place, header[0])
+}
+
+/// Which part of a datagram it is.
+struct Place {
+    offset: u16,
+    more: bool,
+    id: u32,
+}
+
+/// Goes on behind the header that tells of fragmentation. The first fragment is walked like
+/// a datagram, since it shows whether the datagram is of interest; the others are pieces.
+fn behind_fragmentation(
+    cursor: &mut Cursor<'_>,
+    place: &Place,
+    protocol: u8,
+) -> Result<Layer, Skip> {
+    let inside = by_protocol(protocol)?;
+    // An offset of zero with no more fragments is an atomic one (RFC 6946).
+    if place.offset == 0 && !place.more {
+        return Ok(inside);
+    }
+    if place.offset > 0 && !fragment::is_put_together(inside) {
         return Err(Skip::NotTcp);
     }
-    if more_or_offset != 0 {
-        return Err(Skip::Fragment);
+    // A fragment inside a fragment has its turn once the outer datagram is whole.
+    if cursor.fragment.is_none() {
+        cursor.fragment = Some(Fragment {
+            src: cursor.src,
+            dst: cursor.dst,
+            id: place.id,
+            protocol,
+            offset: place.offset.into(),
+            more: place.more,
+            payload: cursor.at..cursor.held_end(),
+            cut: cursor.end > cursor.held_end(),
+            vlan: cursor.vlan,
+        });
     }
-    // Segmentation offload leaves the total length at zero: the frame's end counts.
-    let end = match u16::from_be_bytes([header[2], header[3]]) {
-        0 => wire_len.max(bytes.len()),
-        total if usize::from(total) < header_len => return Err(Skip::BadHeader),
-        total => at + usize::from(total),
-    };
-    Ok(Packet {
-        src: Ipv4Addr::new(header[12], header[13], header[14], header[15]).into(),
-        dst: Ipv4Addr::new(header[16], header[17], header[18], header[19]).into(),
-        start: at + header_len,
-        end,
+    Ok(if place.offset == 0 {
+        inside
+    } else {
+        Layer::Piece
     })
-}
-
-fn v6(bytes: &[u8], at: usize, wire_len: usize) -> Result<Packet, Skip> {
-    const HEADER: usize = 40;
-    let end = match u16_at(bytes, at + 4)? {
-        // A jumbogram (RFC 2675) or offload.
-        0 => wire_len.max(bytes.len()),
-        payload => at + HEADER + usize::from(payload),
-    };
-    let src = Ipv6Addr::from(array::<16>(bytes, at + 8)?).into();
-    let dst = Ipv6Addr::from(array::<16>(bytes, at + 24)?).into();
-    let start = behind_extensions(bytes, byte(bytes, at + 6)?, at + HEADER)?;
-    Ok(Packet {
-        src,
-        dst,
-        start,
-        end,
-    })
-}
-
-/// Walks the chain of extension headers (RFC 8200 §4) up to the TCP header.
-fn behind_extensions(bytes: &[u8], first: u8, mut at: usize) -> Result<usize, Skip> {
-    let mut next = first;
-    for _ in 0..=EXTENSION_HEADERS_MAX {
-        let len = match next {
-            TCP => return Ok(at),
-            // Hop-by-hop, routing, destination options, mobility, HIP, Shim6.
-            0 | 43 | 60 | 135 | 139 | 140 => (usize::from(byte(bytes, at + 1)?) + 1) * 8,
-            44 => {
-                // An offset of zero with no more fragments is an atomic one (RFC 6946).
-                if u16_at(bytes, at + 2)? & 0xfff9 != 0 {
-                    return Err(Skip::Fragment);
-                }
-                8
-            }
-            // Authentication header (RFC 4302 §2.2): 4-byte words, minus two.
-            51 => (usize::from(byte(bytes, at + 1)?) + 2) * 4,
-            _ => return Err(Skip::NotTcp),
-        };
-        next = byte(bytes, at)?;
-        at += len;
-    }
-    Err(Skip::BadHeader)
 }

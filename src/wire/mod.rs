@@ -2,31 +2,51 @@
 //!
 //! [`dissect`] reads with bounds checked at every step, allocates nothing, and
 //! trusts no length further than the frame that carries it.
+//!
+//! ```text
+//! link            what a frame begins with, by link type        → the first header
+//! walk            one header after the other, tables of what carries what
+//! ether ip        Ethernet and its tags, IPv4 and IPv6
+//! encapsulation/  MPLS, PPPoE, GRE, ERSPAN, UDP and what it carries
+//! tcp             the last header                               → Segment
+//! fragment(s)     pieces of datagrams, put together             → a datagram to dissect
+//! ```
 
+mod encapsulation;
+mod ether;
+mod fragment;
+mod fragments;
 mod ip;
 mod link;
+mod options;
 mod ports;
 mod read;
 mod segment;
 mod skip;
+mod tcp;
 #[cfg(test)]
 mod tests;
+mod walk;
 
+pub use fragment::Fragment;
+pub use fragments::{FragmentLimits, Fragments, Skipped, Whole};
+pub use options::{SackBlocks, TcpOption, TcpOptions};
 pub use ports::Ports;
 pub use segment::{Endpoint, Segment, TcpFlags};
 pub use skip::Skip;
 
 use crate::capture::LinkType;
-use read::{array, u16_at};
+use walk::{Cursor, Found};
 
-/// Finds the TCP segment in a frame.
+/// Finds the TCP segment in a frame, behind whatever it is wrapped in.
 ///
 /// `wire_len` is the length that the frame had on the wire, `stripped_vlan` the
-/// VLAN id that the card took out of it. The payload ends where the IP header
+/// VLAN id that the card took out of it. The payload ends where the innermost IP header
 /// says; what the frame holds behind it is padding, what it lacks is [`Segment::cut`].
 ///
 /// # Errors
-/// [`Skip`] says why the frame is no TCP segment of one of `ports`.
+/// [`Skip`] says why the frame is no TCP segment of one of `ports`. For [`Skip::Fragment`],
+/// [`fragment`] may tell more.
 pub fn dissect(
     bytes: &[u8],
     link: LinkType,
@@ -34,44 +54,37 @@ pub fn dissect(
     stripped_vlan: Option<u16>,
     ports: &Ports,
 ) -> Result<Segment, Skip> {
-    let network = link::network(bytes, link)?;
-    let packet = ip::packet(bytes, network.at, wire_len as usize)?;
-    let at = packet.start;
-    let (src_port, dst_port) = (u16_at(bytes, at)?, u16_at(bytes, at + 2)?);
-    if !ports.contains(src_port) && !ports.contains(dst_port) {
-        return Err(Skip::OtherPort);
+    match find(bytes, link, wire_len, stripped_vlan, ports)? {
+        Found::Segment(segment) => Ok(segment),
+        Found::Fragment(_) => Err(Skip::Fragment),
     }
-    let header: [u8; 20] = array(bytes, at)?;
-    let header_len = usize::from(header[12] >> 4) * 4;
-    let payload_at = at + header_len;
-    if header_len < header.len() || payload_at > packet.end {
-        return Err(Skip::BadHeader);
-    }
-    if payload_at > bytes.len() {
-        return Err(Skip::Truncated);
-    }
-    let held_end = packet.end.min(bytes.len());
-    Ok(Segment {
-        src: Endpoint {
-            addr: packet.src,
-            port: src_port,
-        },
-        dst: Endpoint {
-            addr: packet.dst,
-            port: dst_port,
-        },
-        vlan: network.vlan.or(stripped_vlan),
-        seq: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
-        ack: u32::from_be_bytes([header[8], header[9], header[10], header[11]]),
-        flags: TcpFlags(header[13]),
-        window: u16::from_be_bytes([header[14], header[15]]),
-        options: offset(at + header.len())..offset(payload_at),
-        payload: offset(payload_at)..offset(held_end),
-        cut: offset(packet.end - held_end),
-    })
 }
 
-/// An offset in a frame; frames are far below 4 GiB.
-fn offset(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
+/// The fragment in a frame for which [`dissect`] said [`Skip::Fragment`], if its datagram is
+/// one that should be put together: its first fragment has a TCP port of BGP, or
+/// its first fragment has not been seen yet and it may turn out to have one.
+#[must_use]
+pub fn fragment(
+    bytes: &[u8],
+    link: LinkType,
+    wire_len: u32,
+    stripped_vlan: Option<u16>,
+    ports: &Ports,
+) -> Option<Fragment> {
+    match find(bytes, link, wire_len, stripped_vlan, ports) {
+        Ok(Found::Fragment(fragment)) => Some(fragment),
+        _ => None,
+    }
+}
+
+fn find(
+    bytes: &[u8],
+    link: LinkType,
+    wire_len: u32,
+    stripped_vlan: Option<u16>,
+    ports: &Ports,
+) -> Result<Found, Skip> {
+    let mut cursor = Cursor::new(bytes, wire_len as usize, stripped_vlan);
+    let first = link::first(&mut cursor, bytes, link)?;
+    walk::walk(&mut cursor, first, ports)
 }

@@ -27,6 +27,16 @@ impl TcpFlags {
     pub fn fin(self) -> bool {
         self.0 & Self::FIN != 0
     }
+    /// As the first of several parts has them: the end comes with the last part.
+    #[must_use]
+    pub fn without_end(self) -> Self {
+        Self(self.0 & !(Self::FIN | Self::RST))
+    }
+    /// As the further parts have them.
+    #[must_use]
+    pub fn without_start(self) -> Self {
+        Self(self.0 & !Self::SYN)
+    }
     /// Synchronise sequence numbers.
     #[must_use]
     pub fn syn(self) -> bool {
@@ -55,6 +65,8 @@ pub struct Segment {
     pub dst: Endpoint,
     /// Innermost VLAN id, from the frame or from what the card stripped.
     pub vlan: Option<u16>,
+    /// Identification of the IPv4 packet (RFC 6864); IPv6 has none.
+    pub ip_id: Option<u16>,
     /// Sequence number of the first payload byte (of the SYN, if it is one).
     pub seq: u32,
     /// Acknowledgement number; meaningful if `flags.ack()`.

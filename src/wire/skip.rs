@@ -3,30 +3,50 @@
 /// Why a frame was passed over. Every skipped frame is counted under one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Skip {
-    /// No IPv4 or IPv6 header follows the link header.
+    /// No IPv4 or IPv6 header follows the headers before it.
     NotIp,
-    /// IP, but not TCP.
+    /// IP, but neither TCP nor an encapsulation in which there may be some.
     NotTcp,
     /// TCP, but neither port is one of those looked for.
     OtherPort,
-    /// A fragment of an IP datagram. BGP speakers avoid fragments by the TCP
-    /// segment size; they are counted and not put together.
+    /// A fragment of an IP datagram that is not put together.
     Fragment,
-    /// The frame ends before its headers do.
+    /// The frame, or the datagram in it, ends before its headers do.
     Truncated,
     /// A header contradicts itself.
     BadHeader,
+    /// There are more headers before TCP than are followed.
+    TooDeep,
+    /// A fragment that became part of a datagram, which another frame completed.
+    FragmentAssembled,
+    /// A fragment with nothing that had not come before.
+    FragmentDuplicate,
+    /// A fragment of an IPv6 datagram that others overlap (RFC 5722).
+    FragmentOverlap,
+    /// A fragment of a datagram that others did not complete in time.
+    FragmentTimeout,
+    /// A fragment of a datagram that was given up for a limit on fragments or their bytes.
+    FragmentLimit,
+    /// A fragment of a datagram that others did not complete before the capture ended.
+    FragmentPending,
 }
 
 impl Skip {
     /// All reasons, in the order of [`Skip::index`].
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 13] = [
         Self::NotIp,
         Self::NotTcp,
         Self::OtherPort,
         Self::Fragment,
         Self::Truncated,
         Self::BadHeader,
+        Self::TooDeep,
+        Self::FragmentAssembled,
+        Self::FragmentDuplicate,
+        Self::FragmentOverlap,
+        Self::FragmentTimeout,
+        Self::FragmentLimit,
+        Self::FragmentPending,
     ];
 
     /// How many reasons there are.
@@ -38,7 +58,7 @@ impl Skip {
         self as usize
     }
 
-    /// The name in metrics and in the summary.
+    /// The name in metrics and in the summary. The steering program uses the same ones.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -48,6 +68,13 @@ impl Skip {
             Self::Fragment => "fragment",
             Self::Truncated => "truncated",
             Self::BadHeader => "bad_header",
+            Self::TooDeep => "too_deep",
+            Self::FragmentAssembled => "fragment_assembled",
+            Self::FragmentDuplicate => "fragment_duplicate",
+            Self::FragmentOverlap => "fragment_overlap",
+            Self::FragmentTimeout => "fragment_timeout",
+            Self::FragmentLimit => "fragment_limit",
+            Self::FragmentPending => "fragment_pending",
         }
     }
 }

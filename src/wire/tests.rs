@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 
+use super::walk::HEADERS_MAX;
 use super::*;
 
 const LINKS: [LinkType; 9] = [
@@ -168,8 +169,15 @@ fn ipv6_extension_headers_are_followed_up_to_a_bound() {
     let segment = find(&bytes, LinkType::RawIp).unwrap();
     assert_eq!(payload(&bytes, &segment), b"hi");
 
-    let endless = v6(&vec![options(60); 9], b"hi");
-    assert_eq!(find(&endless, LinkType::RawIp), Err(Skip::BadHeader));
+    // IP, then as many more as may be, then TCP.
+    let deep = v6(&vec![options(60); HEADERS_MAX - 2], b"hi");
+    assert!(find(&deep, LinkType::RawIp).is_ok());
+    let endless = v6(&vec![options(60); HEADERS_MAX - 1], b"hi");
+    assert_eq!(find(&endless, LinkType::RawIp), Err(Skip::TooDeep));
+    // Each of them is the longest that there is.
+    let far = (60, [vec![0, 255], vec![0; 2046]].concat());
+    let twice = v6(&[far.clone(), far], b"hi");
+    assert_eq!(find(&twice, LinkType::RawIp), Err(Skip::TooDeep));
     let fragment = v6(&[(44, vec![0, 0, 0, 1, 0, 0, 0, 0])], b"hi");
     assert_eq!(find(&fragment, LinkType::RawIp), Err(Skip::Fragment));
 }
@@ -190,7 +198,7 @@ fn what_is_no_bgp_segment_says_why() {
         (Skip::BadHeader, patched(0, 0x44)),
         (Skip::BadHeader, patched(3, 8)),
         (Skip::BadHeader, patched(36, 0x40)),
-        (Skip::BadHeader, patched(36, 0xf0)),
+        (Skip::Truncated, patched(36, 0xf0)),
         (Skip::Truncated, v4(b"hello")[..40].to_vec()),
         (Skip::Truncated, vec![]),
     ];
@@ -199,8 +207,11 @@ fn what_is_no_bgp_segment_says_why() {
     }
     let length = behind(&ether(&[], 0x0026), &v4(b""));
     assert_eq!(find(&length, LinkType::Ethernet), Err(Skip::NotIp));
-    let tags = behind(&ether(&[5; 9], 0x0800), &v4(b""));
-    assert_eq!(find(&tags, LinkType::Ethernet), Err(Skip::BadHeader));
+    // Ethernet, IP and TCP are headers too.
+    let tagged = |tags: &[u16]| behind(&ether(tags, 0x0800), &v4(b""));
+    assert!(find(&tagged(&[5; HEADERS_MAX - 3]), LinkType::Ethernet).is_ok());
+    let tags = tagged(&[5; HEADERS_MAX - 2]);
+    assert_eq!(find(&tags, LinkType::Ethernet), Err(Skip::TooDeep));
 }
 
 #[test]

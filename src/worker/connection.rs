@@ -1,14 +1,16 @@
 //! Both streams of a connection with their session.
 
 use super::delivery::{Counters, Delivery};
-use crate::bgp::header::{MAX_LEN, MAX_LEN_EXTENDED};
+use super::handshakes::Syn;
 use crate::capture::{Frame, Stamp};
 use crate::config::Limits;
-use crate::session::{Direction, Key, Session, Sight};
+use crate::health::{Figures, Health};
+use crate::session::{Direction, Key, Session, Sight, State};
+use crate::sink::json::ContextSource;
 use crate::sink::outputs::Outputs;
 use crate::sink::totals;
-use crate::stream::{Ledger, Stream};
-use crate::wire::Segment;
+use crate::stream::{Budget, Ledger, Stream};
+use crate::wire::{Segment, TcpOption, TcpOptions};
 use bgptap_umem::buffer::BufferPool;
 
 /// One TCP connection, from its first segment to its end.
@@ -16,19 +18,26 @@ pub(super) struct Connection<F> {
     session: Session,
     streams: [Stream<F>; 2],
     counters: Counters,
+    health: Health,
     published: [Ledger; 2],
-    retransmissions: [u64; 2],
+    /// Segments that the mirror showed twice: no retransmissions, though their bytes are old.
+    mirror_copies: [u64; 2],
+    told: [Figures; 2],
     /// When the last frame came, nanoseconds since the epoch.
     pub(super) last_ns: u64,
     delivered: u64,
+    /// It stands in the worker's list of those to whom time matters.
+    listed: bool,
+    /// The last tick that reached it.
+    ticked: u64,
 }
 
 /// What all connections share while a frame is worked on.
 pub(super) struct Shared<'a> {
     pub(super) limits: &'a Limits,
     pub(super) outputs: &'a mut Outputs,
-    /// Frames held out of order by all streams.
-    pub(super) held: &'a mut u32,
+    /// What all streams together may keep.
+    pub(super) budget: &'a mut Budget,
     /// The time now: the newest timestamp seen.
     pub(super) now_ns: u64,
 }
@@ -41,6 +50,7 @@ macro_rules! with_delivery {
         let mut delivery = Delivery {
             session: &mut $self.session,
             counters: &mut $self.counters,
+            health: &mut $self.health,
             direction,
             outputs: $shared.outputs,
             open_wait_ns: nanoseconds($shared.limits.open_wait),
@@ -62,10 +72,14 @@ impl<F: Frame> Connection<F> {
                 Stream::new(limits.into(), pool.clone()),
             ],
             counters: [None, None],
+            health: Health::default(),
             published: [Ledger::default(); 2],
-            retransmissions: [0; 2],
+            mirror_copies: [0; 2],
+            told: [Figures::default(); 2],
             last_ns: 0,
             delivered: 0,
+            listed: false,
+            ticked: 0,
         }
     }
 
@@ -96,23 +110,37 @@ impl<F: Frame> Connection<F> {
                 stamp
             ));
         }
-        let ignored = self.streams[direction & 1].counters().rst_ignored;
+        let options = frame
+            .as_ref()
+            .get(segment.options.start as usize..segment.options.end as usize)
+            .unwrap_or_default();
+        let copy = self.health.segment(direction, segment, options, stamp.ns);
+        for option in TcpOptions::new(options) {
+            if let TcpOption::Sack(blocks) = option {
+                for (from, to) in blocks.iter() {
+                    self.streams[(direction & 1) ^ 1].sacked(from, to);
+                }
+            }
+        }
+        let (ignored, repeated) = self.stream_counts(direction);
         with_delivery!(self, direction, shared, |stream, delivery| stream.segment(
             frame,
             segment,
             stamp,
-            shared.held,
+            shared.budget,
             delivery
         ));
+        if copy && self.stream_counts(direction).1 > repeated {
+            self.mirror_copies[direction & 1] += 1;
+        }
         if segment.flags.ack() {
             with_delivery!(self, direction ^ 1, shared, |stream, delivery| stream
-                .acked(segment.ack, stamp, shared.held, delivery));
+                .acked(segment.ack, stamp, shared.budget, delivery));
         }
         if self.delivered != before {
             self.after_messages(stamp, shared);
         }
-        let reset =
-            segment.flags.rst() && self.streams[direction & 1].counters().rst_ignored == ignored;
+        let reset = segment.flags.rst() && self.stream_counts(direction).0 == ignored;
         if reset || segment.flags.fin() {
             let reason = if reset { "rst" } else { "fin" };
             with_delivery!(self, direction, shared, |_stream, delivery| delivery.see(
@@ -123,15 +151,19 @@ impl<F: Frame> Connection<F> {
         }
     }
 
+    /// RSTs that were ignored and segments with old bytes, so far.
+    fn stream_counts(&self, direction: Direction) -> (u64, u64) {
+        let counters = self.streams[direction & 1].counters();
+        (counters.rst_ignored, counters.retransmitted_segments)
+    }
+
     /// An OPEN may have come: other lengths are allowed now, and a message that waited may go on.
     fn after_messages(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
         for direction in [0, 1] {
-            let max = if self.session.context(direction).0.extended {
-                MAX_LEN_EXTENDED
-            } else {
-                MAX_LEN
-            };
-            self.streams[direction].set_message_max(max);
+            let (context, source) = self.session.context(direction);
+            if source == ContextSource::Negotiated {
+                self.streams[direction].set_extended(context.extended);
+            }
         }
         self.resume(stamp, shared);
     }
@@ -139,20 +171,91 @@ impl<F: Frame> Connection<F> {
     fn resume(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
         for direction in [0, 1] {
             if self.streams[direction].waiting() {
-                with_delivery!(self, direction, shared, |stream, delivery| stream
-                    .resume(stamp, delivery));
+                with_delivery!(self, direction, shared, |stream, delivery| stream.resume(
+                    stamp,
+                    shared.budget,
+                    delivery
+                ));
             }
         }
     }
 
-    /// Time has passed.
-    pub(super) fn tick(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
+    /// Time has passed. Whether more of it matters.
+    pub(super) fn tick(&mut self, stamp: Stamp, shared: &mut Shared<'_>) -> bool {
         self.resume(stamp, shared);
         for direction in [0, 1] {
             with_delivery!(self, direction, shared, |stream, delivery| stream.tick(
                 shared.now_ns,
                 stamp,
-                shared.held,
+                shared.budget,
+                delivery
+            ));
+        }
+        self.listed = self.streams.iter().any(Stream::wants_ticks);
+        self.listed
+    }
+
+    /// Time matters to the connection, and nobody has noted that yet.
+    pub(super) fn wants_ticks(&mut self) -> bool {
+        let news = !self.listed && self.streams.iter().any(Stream::wants_ticks);
+        self.listed |= news;
+        news
+    }
+
+    /// It was noted that time matters to it, and this tick has not reached it yet.
+    pub(super) fn is_listed(&mut self, tick: u64) -> bool {
+        self.listed && std::mem::replace(&mut self.ticked, tick) != tick
+    }
+
+    /// Tells what has become of the TCP under an established session.
+    pub(super) fn look_for_alarms(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
+        if self.session.state != State::Established {
+            return;
+        }
+        for direction in [0, 1] {
+            if let Some(alarm) = self.health.alarm(direction, shared.now_ns) {
+                with_delivery!(self, direction, shared, |_stream, delivery| delivery
+                    .alarm(alarm, stamp));
+            }
+        }
+    }
+
+    /// The connection of a handshake that was seen before it: a segment of that.
+    pub(super) fn handshake(&mut self, direction: Direction, syn: &Syn, shared: &mut Shared<'_>) {
+        self.last_ns = shared.now_ns;
+        let stamp = syn.stamp;
+        self.health
+            .segment(direction, &syn.segment, syn.options(), stamp.ns);
+        with_delivery!(self, direction, shared, |stream, delivery| {
+            if syn.segment.flags.syn() {
+                delivery.see(Sight::Syn, "syn", stamp);
+            }
+            stream.begin(&syn.segment);
+        });
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.session.key
+    }
+
+    /// The segment lies where a direction stands, and the session has not ended.
+    pub(super) fn expects(&self, direction: Direction, segment: &Segment) -> bool {
+        !self.session.has_ended() && self.streams[direction & 1].expects(segment.seq)
+    }
+
+    /// It keeps payload beside frames.
+    pub(super) fn keeps_memory(&self) -> bool {
+        self.streams
+            .iter()
+            .any(|stream| stream.ledger().pending > 0)
+    }
+
+    /// Gives up what it keeps beside frames.
+    pub(super) fn shed(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
+        for direction in [0, 1] {
+            with_delivery!(self, direction, shared, |stream, delivery| stream.shed(
+                stamp,
+                shared.budget,
                 delivery
             ));
         }
@@ -170,7 +273,7 @@ impl<F: Frame> Connection<F> {
         for direction in [0, 1] {
             with_delivery!(self, direction, shared, |stream, delivery| stream.finish(
                 stamp,
-                shared.held,
+                shared.budget,
                 delivery
             ));
         }
@@ -182,23 +285,31 @@ impl<F: Frame> Connection<F> {
                 stamp
             ));
         }
-        self.publish();
+        self.publish(shared.now_ns);
         let (key, id) = (self.session.key, self.session.id);
-        let ledgers = [*self.streams[0].ledger(), *self.streams[1].ledger()];
-        ledgers
-            .into_iter()
-            .enumerate()
-            .filter(|(_, ledger)| ledger.captured > 0 || ledger.gap > 0)
-            .map(move |(direction, ledger)| {
+        let now_ns = shared.now_ns;
+        let told = [0, 1].map(|direction| {
+            let ledger = *self.streams[direction].ledger();
+            (direction, ledger, self.figures(direction, now_ns))
+        });
+        told.into_iter()
+            .filter(|(_, ledger, _)| ledger.captured > 0 || ledger.gap > 0)
+            .map(move |(direction, ledger, tcp)| {
                 let (peer, local) = key.endpoints(direction);
-                totals::Direction::new(id, peer, local, &ledger)
+                totals::Direction::new(id, peer, local, &ledger, tcp)
             })
     }
 
+    fn figures(&self, direction: Direction, now_ns: u64) -> Figures {
+        let counters = self.streams[direction & 1].counters();
+        let copies = self.mirror_copies[direction & 1];
+        Figures::new(&self.health, direction, counters, copies, now_ns)
+    }
+
     /// Adds to the counters what the ledgers have gained since the last time.
-    pub(super) fn publish(&mut self) {
+    pub(super) fn publish(&mut self, now_ns: u64) {
         for direction in [0, 1] {
-            let Some(counters) = &self.counters[direction] else {
+            let Some(counters) = self.counters[direction].clone() else {
                 continue;
             };
             let now = *self.streams[direction].ledger();
@@ -207,11 +318,9 @@ impl<F: Frame> Connection<F> {
             for (counter, (now, then)) in counters.bytes.iter().zip(gained) {
                 counter.add(now.saturating_sub(then));
             }
-            let retransmitted = self.streams[direction].counters().retransmitted_segments;
-            counters
-                .retransmissions
-                .add(retransmitted - self.retransmissions[direction]);
-            self.retransmissions[direction] = retransmitted;
+            let figures = self.figures(direction, now_ns);
+            counters.take_tcp(&figures, &self.told[direction]);
+            self.told[direction] = figures;
         }
     }
 

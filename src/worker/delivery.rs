@@ -3,11 +3,12 @@
 use crate::bgp::header::HEADER_LEN;
 use crate::bgp::{Message, MessageType, OpenFacts};
 use crate::capture::Stamp;
+use crate::health::{Alarm, Health};
 use crate::session::{Direction, Session, Sight, State};
 use crate::sink::json::Meta;
 use crate::sink::metrics;
 use crate::sink::outputs::Outputs;
-use crate::stream::{Gap, Handler, MalformedReason, Verdict};
+use crate::stream::{Framing, Gap, Handler, MalformedReason, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -18,6 +19,7 @@ pub(super) type Counters = [Option<Arc<metrics::Direction>>; 2];
 pub(super) struct Delivery<'a> {
     pub(super) session: &'a mut Session,
     pub(super) counters: &'a mut Counters,
+    pub(super) health: &'a mut Health,
     pub(super) direction: Direction,
     pub(super) outputs: &'a mut Outputs,
     /// How long a message may wait for the other side's OPEN.
@@ -59,6 +61,17 @@ impl Delivery<'_> {
         self.outputs.host = host;
     }
 
+    /// Tells what the TCP under the session has come to.
+    pub(super) fn alarm(&mut self, alarm: Alarm, stamp: Stamp) {
+        let counters = self.counters();
+        let seq = self.session.last_message(self.direction);
+        let event = self.session.next_event();
+        let host = std::mem::take(&mut self.outputs.host);
+        let meta = meta(self.session, self.direction, stamp, seq, event, &host);
+        self.outputs.alarm(&meta, &counters, alarm);
+        self.outputs.host = host;
+    }
+
     fn see_message(&mut self, message: &Message<'_>, stamp: Stamp) {
         match message {
             Message::Open(_) => self.see(self.session.sight_of_open(), "open", stamp),
@@ -77,6 +90,9 @@ impl Delivery<'_> {
         let Message::Open(open) = message else { return };
         let facts = OpenFacts::new(open);
         self.session.take_open(self.direction, facts);
+        if let (Some(a), Some(b)) = (self.session.open(0), self.session.open(1)) {
+            self.health.set_hold_time(a.hold_time.min(b.hold_time));
+        }
         for (direction, slot) in self.counters.iter().enumerate() {
             let Some(counters) = slot else { continue };
             if let Some(sender) = self.session.open(direction) {
@@ -90,7 +106,7 @@ impl Delivery<'_> {
 }
 
 impl Handler for Delivery<'_> {
-    fn message(&mut self, bytes: &[u8], stamp: Stamp) -> Verdict {
+    fn message(&mut self, bytes: &[u8], stamp: Stamp, framing: Framing) -> Verdict {
         let is_update = bytes.get(18) == Some(&MessageType::Update.code());
         if is_update
             && self
@@ -107,11 +123,13 @@ impl Handler for Delivery<'_> {
         let message =
             Message::parse_body(kind, bytes.get(HEADER_LEN..).unwrap_or_default(), &context);
         self.take_open(&message);
+        self.health.message(self.direction, stamp.ns);
         let seq = self.session.next_message(self.direction);
         let event = self.session.next_event();
         // Taken out for the time of the call, so that the event can borrow it.
         let host = std::mem::take(&mut self.outputs.host);
-        let meta = meta(self.session, self.direction, stamp, seq, event, &host);
+        let mut meta = meta(self.session, self.direction, stamp, seq, event, &host);
+        meta.searched = framing == Framing::Searched;
         self.outputs
             .message(&meta, &counters, &message, (&context, source), bytes);
         self.outputs.host = host;
@@ -168,5 +186,6 @@ fn meta<'a>(
         seq,
         event_no,
         host,
+        searched: false,
     }
 }

@@ -3,18 +3,30 @@
 //! One thread does it all, from the ring to the encoded output, so a frame is in the
 //! cache once. What blocks is behind the outputs' queues.
 
+mod admission;
 mod connection;
 mod delivery;
+mod handshakes;
+mod memory;
+mod packet;
+mod parts;
+
+pub use admission::Evicted;
+pub use memory::Memory;
 
 use crate::capture::{Captured, Frame, Interrupted, Polled, Source, Stamp, StampSource};
 use crate::config::Limits;
-use crate::session::{Direction, Key};
+use crate::session::Key;
 use crate::sink::metrics::{Recorder, Snapshot};
 use crate::sink::outputs::{Outputs, Totals};
 use crate::sink::totals;
-use crate::wire::{Ports, Segment, Skip, dissect};
+use crate::stream::Budget;
+use crate::wire::{Fragments, Ports, Skipped};
 use bgptap_umem::buffer::BufferPool;
-use connection::{Connection, END_OF_CAPTURE, Shared, nanoseconds};
+use connection::{Connection, END_OF_CAPTURE, Shared};
+use handshakes::Handshakes;
+use packet::Packet;
+use parts::Partial;
 use slab::Slab;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +36,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const BATCH: usize = 4096;
 /// How often timers are looked at and figures published.
 const TICK_NS: u64 = 20_000_000;
+/// How often the TCP of all sessions is looked at.
+const ALARM_NS: u64 = 1_000_000_000;
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
 /// Connections that never spoke BGP are forgotten sooner than sessions.
 const SILENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -36,7 +50,7 @@ pub struct FrameCounts {
     /// Frames taken from the source.
     pub received: u64,
     /// Frames by the reason for which no segment was found in them.
-    pub skipped: [u64; Skip::COUNT],
+    pub skipped: Skipped,
     /// Frames that held a segment.
     pub segments: u64,
     /// Segments of connections that there was no room for.
@@ -49,6 +63,8 @@ pub struct Outcome {
     pub frames: FrameCounts,
     /// Every direction of every session.
     pub directions: Vec<totals::Direction>,
+    /// Connections that went before they ended.
+    pub evicted: Evicted,
     /// Over the whole run.
     pub totals: Totals,
     /// Captures that broke off.
@@ -65,16 +81,31 @@ pub struct Worker<F> {
     ports: Ports,
     /// What is told.
     pub outputs: Outputs,
-    connections: Slab<Connection<F>>,
+    connections: Slab<Connection<Packet<F>>>,
     by_key: HashMap<Key, usize, foldhash::fast::RandomState>,
-    held: u32,
+    handshakes: Handshakes,
+    evicted: Evicted,
+    /// Connections that wait for time to pass.
+    ticking: Vec<usize>,
+    tick: u64,
+    budget: Budget,
+    /// See [`BufferPool::refused`], as it was the last time.
+    buffers_refused: u64,
+    /// No room for connections, nor for memory, will be looked for before.
+    full_until_ns: u64,
+    short_until_ns: u64,
+    next_alarm_ns: u64,
     now_ns: u64,
     next_tick_ns: u64,
     frames: FrameCounts,
     directions: Vec<totals::Direction>,
     latency: Recorder,
-    /// A frame that continues in the next one: its connection and what comes next.
-    partial: Option<(usize, Direction, Segment)>,
+    /// A frame that goes on in the next buffer.
+    partial: Partial,
+    /// What has come so far of a fragment in several buffers.
+    collected: Vec<u8>,
+    /// Datagrams that are not complete.
+    fragments: Fragments,
     /// Buffers for messages that straddle frames.
     buffers: BufferPool,
     /// The frames come from a wire, not from a file.
@@ -85,21 +116,32 @@ pub struct Worker<F> {
 impl<F: Frame> Worker<F> {
     /// A worker that has seen nothing.
     #[must_use]
-    pub fn new(limits: Limits, ports: Ports, outputs: Outputs, buffers: BufferPool) -> Self {
+    pub fn new(limits: Limits, ports: Ports, outputs: Outputs, memory: Memory) -> Self {
+        let handshakes_max = limits.handshakes_max;
         Self {
-            limits,
             ports,
             outputs,
             connections: Slab::new(),
             by_key: HashMap::default(),
-            held: 0,
+            handshakes: Handshakes::new(handshakes_max),
+            evicted: Evicted::default(),
+            ticking: Vec::new(),
+            tick: 0,
+            budget: memory.budget,
+            buffers_refused: 0,
+            full_until_ns: 0,
+            short_until_ns: 0,
+            next_alarm_ns: 0,
             now_ns: 0,
             next_tick_ns: 0,
             frames: FrameCounts::default(),
             directions: Vec::new(),
             latency: Recorder::default(),
-            partial: None,
-            buffers,
+            partial: Partial::None,
+            collected: Vec::new(),
+            fragments: Fragments::new(limits.fragments, memory.buffers.clone()),
+            limits,
+            buffers: memory.buffers,
             live: false,
             snapshot: Snapshot::default(),
         }
@@ -181,108 +223,45 @@ impl<F: Frame> Worker<F> {
             return;
         }
         self.next_tick_ns = self.now_ns.saturating_add(TICK_NS);
+        self.fragments.expire(self.now_ns, &mut self.frames.skipped);
+        self.tick += 1;
+        let mut ticking = std::mem::take(&mut self.ticking);
+        ticking.retain(|index| {
+            let tick = self.tick;
+            self.at_work(*index)
+                .is_some_and(|(connection, mut shared)| {
+                    connection.is_listed(tick) && connection.tick(stamp, &mut shared)
+                })
+        });
+        self.ticking = ticking;
+        if self.now_ns >= self.next_alarm_ns {
+            self.next_alarm_ns = self.now_ns.saturating_add(ALARM_NS);
+            self.look_for_alarms(stamp);
+        }
+    }
+
+    fn look_for_alarms(&mut self, stamp: Stamp) {
         let mut shared = Shared {
             limits: &self.limits,
             outputs: &mut self.outputs,
-            held: &mut self.held,
+            budget: &mut self.budget,
             now_ns: self.now_ns,
         };
         for (_, connection) in &mut self.connections {
-            connection.tick(stamp, &mut shared);
+            connection.look_for_alarms(stamp, &mut shared);
         }
     }
 
-    fn frame(&mut self, captured: Captured<F>) {
-        // The further parts of a frame are not frames of their own.
-        let whole = u64::from(self.partial.is_none());
-        self.frames.received += whole;
-        let Captured {
-            frame,
-            stamp,
-            link,
-            wire_len,
-            vlan,
-            continues,
-            ..
-        } = captured;
-        let (index, direction, segment) = match self.partial.take() {
-            Some(part) => continuation(part, frame.as_ref()),
-            None => match dissect(frame.as_ref(), link, wire_len, vlan, &self.ports) {
-                Ok(mut segment) => {
-                    if continues {
-                        // What lies in the next frames is not missing.
-                        segment.cut = 0;
-                    }
-                    let (key, direction) = Key::of(&segment);
-                    let Some(index) = self.connection(key, direction, &segment, stamp) else {
-                        self.frames.segments += whole;
-                        return;
-                    };
-                    (index, direction, segment)
-                }
-                Err(skip) => {
-                    self.frames.skipped[skip.index()] += 1;
-                    return;
-                }
-            },
-        };
-        self.frames.segments += whole;
-        self.deliver(index, direction, frame, &segment, stamp);
-        if continues {
-            self.partial = Some((index, direction, segment));
-        }
-    }
-
-    fn deliver(
-        &mut self,
-        index: usize,
-        direction: Direction,
-        frame: F,
-        segment: &Segment,
-        stamp: Stamp,
-    ) {
-        let Some(connection) = self.connections.get_mut(index) else {
-            return;
-        };
-        let mut shared = Shared {
+    /// A connection with what it needs for its work.
+    fn at_work(&mut self, index: usize) -> Option<(&mut Connection<Packet<F>>, Shared<'_>)> {
+        let connection = self.connections.get_mut(index)?;
+        let shared = Shared {
             limits: &self.limits,
             outputs: &mut self.outputs,
-            held: &mut self.held,
+            budget: &mut self.budget,
             now_ns: self.now_ns,
         };
-        connection.count_captured(direction, segment.payload.len() as u64);
-        connection.segment(direction, frame, segment, stamp, &mut shared);
-    }
-
-    /// The connection of a segment; a new one if it begins one. `None` for segments that
-    /// cannot begin one, and when there are too many.
-    fn connection(
-        &mut self,
-        key: Key,
-        direction: Direction,
-        segment: &Segment,
-        stamp: Stamp,
-    ) -> Option<usize> {
-        if let Some(&index) = self.by_key.get(&key) {
-            if !self.connections[index].is_new_epoch(direction, segment) {
-                return Some(index);
-            }
-            self.close(index, "new_connection", stamp);
-            self.connections[index] = Connection::new(key, segment, &self.limits, &self.buffers);
-            return Some(index);
-        }
-        if segment.payload.is_empty() && !segment.flags.syn() {
-            return None;
-        }
-        if self.connections.len() >= self.limits.sessions_max as usize {
-            self.frames.refused += 1;
-            return None;
-        }
-        let index =
-            self.connections
-                .insert(Connection::new(key, segment, &self.limits, &self.buffers));
-        self.by_key.insert(key, index);
-        Some(index)
+        Some((connection, shared))
     }
 
     /// Ends a connection and keeps its figures.
@@ -293,40 +272,12 @@ impl<F: Frame> Worker<F> {
         let mut shared = Shared {
             limits: &self.limits,
             outputs: &mut self.outputs,
-            held: &mut self.held,
+            budget: &mut self.budget,
             now_ns: self.now_ns,
         };
         let room = DIRECTIONS_MAX.saturating_sub(self.directions.len());
         self.directions
             .extend(connection.finish(reason, stamp, &mut shared).take(room));
-    }
-
-    fn expire(&mut self, stamp: Stamp) {
-        let (idle, silent) = (
-            nanoseconds(self.limits.idle_timeout),
-            nanoseconds(SILENT_TIMEOUT),
-        );
-        let now = self.now_ns;
-        let expired: Vec<(Key, usize)> = self
-            .by_key
-            .iter()
-            .filter(|(_, index)| {
-                let connection = &self.connections[**index];
-                let timeout = if connection.delivered() > 0 {
-                    idle
-                } else {
-                    silent
-                };
-                now.saturating_sub(connection.last_ns) > timeout
-            })
-            .map(|(key, index)| (*key, *index))
-            .collect();
-        for (key, index) in expired {
-            self.close(index, "idle_timeout", stamp);
-            self.connections.remove(index);
-            self.by_key.remove(&key);
-        }
-        self.outputs.metrics.forget_unused();
     }
 
     fn stamp_now(&self) -> Stamp {
@@ -339,11 +290,15 @@ impl<F: Frame> Worker<F> {
     fn snapshot_now(&mut self, gather: impl FnOnce(&mut Snapshot)) {
         self.expire(self.stamp_now());
         for (_, connection) in &mut self.connections {
-            connection.publish();
+            connection.publish(self.now_ns);
         }
         self.latency.publish(&self.outputs.metrics.latency);
         let mut snapshot = std::mem::take(&mut self.snapshot);
-        snapshot.frames_held = self.held.into();
+        snapshot.frames_held = self.budget.frames.into();
+        self.evicted.handshakes = self.handshakes.ends.evicted;
+        snapshot.evicted = self.evicted.by_reason().to_vec();
+        snapshot.handshakes = self.handshakes.len() as u64;
+        snapshot.kept_bytes = self.budget.bytes;
         snapshot.sessions = self.connections.len() as u64;
         snapshot.outputs.clear();
         snapshot.pools.clear();
@@ -378,11 +333,16 @@ impl<F: Frame> Worker<F> {
         for index in open {
             self.close(index, END_OF_CAPTURE, stamp);
         }
+        self.fragments.finish(&mut self.frames.skipped);
         self.outputs.flush();
         self.latency.publish(&self.outputs.metrics.latency);
         let outcome = Outcome {
             frames: self.frames,
             directions: self.directions,
+            evicted: Evicted {
+                handshakes: self.handshakes.ends.evicted,
+                ..self.evicted
+            },
             totals: self.outputs.totals,
             interrupted,
             duration: started.elapsed(),
@@ -390,18 +350,6 @@ impl<F: Frame> Worker<F> {
         };
         (outcome, self.outputs)
     }
-}
-
-/// A further frame of a packet: all of it is payload, next in sequence.
-fn continuation(
-    (index, direction, mut segment): (usize, Direction, Segment),
-    bytes: &[u8],
-) -> (usize, Direction, Segment) {
-    let before = segment.payload.end - segment.payload.start;
-    segment.seq = segment.seq.wrapping_add(before);
-    segment.options = 0..0;
-    segment.payload = 0..u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    (index, direction, segment)
 }
 
 fn wall_clock_ns() -> u64 {

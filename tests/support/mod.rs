@@ -4,9 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 pub mod encode;
+pub mod events;
+pub mod flows;
+pub mod frames;
 pub mod net;
+pub mod segments;
+#[cfg(feature = "capture")]
+pub mod sender;
 pub mod skip;
 pub mod synth;
+pub mod wrap;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,6 +58,14 @@ pub fn have(program: &str) -> bool {
         skip::skip(&format!("{program} is not installed"));
     }
     found
+}
+
+/// The recording of the lab (`tests/data/README.md`).
+pub fn recording() -> &'static Path {
+    Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/lab-session.pcap"
+    ))
 }
 
 /// A folder of this test's own, removed when it is dropped.

@@ -33,6 +33,27 @@ pub fn allowed() -> bool {
 impl Net {
     /// Makes the namespaces and the veth, both ends up and silent: no IPv6, no addresses.
     pub fn new() -> Self {
+        let net = Self::without_veth();
+        net.add_veth(TAP, WIRE, 1);
+        net
+    }
+
+    /// A veth whose ends have several queues each: what is sent from one of them arrives at the
+    /// same of the other end.
+    pub fn add_veth(&self, tap: &str, wire: &str, queues: u32) {
+        let queues = queues.to_string();
+        let both = ["numtxqueues", &queues, "numrxqueues", &queues];
+        let mut add = Command::new("ip");
+        add.args(["-n", &self.mon, "link", "add", "name", tap])
+            .args(both);
+        add.args(["type", "veth", "peer", "name", wire]).args(both);
+        run(add.args(["netns", &self.wire]));
+        ip(&["-n", &self.mon, "link", "set", tap, "up"]);
+        ip(&["-n", &self.wire, "link", "set", wire, "up"]);
+    }
+
+    /// Makes the namespaces only.
+    pub fn without_veth() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "bt{}-{}",
@@ -51,13 +72,22 @@ impl Net {
             }
             ip(&["-n", space, "link", "set", "lo", "up"]);
         }
-        ip(&[
-            "-n", &net.mon, "link", "add", TAP, "type", "veth", "peer", "name", WIRE, "netns",
-            &net.wire,
-        ]);
-        ip(&["-n", &net.mon, "link", "set", TAP, "up"]);
-        ip(&["-n", &net.wire, "link", "set", WIRE, "up"]);
         net
+    }
+
+    /// Lets the veth carry longer frames.
+    pub fn set_mtu(&self, mtu: u32) {
+        for (space, interface) in [(&self.mon, TAP), (&self.wire, WIRE)] {
+            ip(&[
+                "-n",
+                space,
+                "link",
+                "set",
+                interface,
+                "mtu",
+                &mtu.to_string(),
+            ]);
+        }
     }
 
     /// `bgptap` with arguments, in a namespace.
@@ -120,7 +150,12 @@ impl Live {
             summary.to_str().unwrap(),
         ];
         args.extend(more);
-        let child = Net::bgptap(space, &args)
+        // As operations.md has it: the rings hold what comes while others have the processor, but not for ever.
+        let mut command = Command::new("nice");
+        command.args(["-n", "-15", "ip", "netns", "exec", space]);
+        let child = command
+            .arg(env!("CARGO_BIN_EXE_bgptap"))
+            .args(&args)
             .stdin(Stdio::null())
             .stderr(fs::File::create(&log).unwrap())
             .spawn()

@@ -2,7 +2,7 @@
 //!
 //! Each size class is an `ArrayQueue` of free slots in one locked mapping. Taking and giving
 //! back are O(1) and never block; the pool never grows. When a class is empty the heap
-//! serves, and that is counted.
+//! serves, up to a bound, and that is counted.
 
 use crossbeam_queue::ArrayQueue;
 use memmap2::MmapMut;
@@ -46,6 +46,10 @@ struct Inner {
     /// Ascending by size.
     classes: Vec<Slots>,
     too_long: AtomicU64,
+    /// Bytes that the heap serves now, and the most that it may.
+    heap: AtomicU64,
+    heap_max: u64,
+    refused: AtomicU64,
     zero_on_release: bool,
     locked: bool,
     // Dropped last: the slots point into it. Never touched through this field after set-up.
@@ -69,6 +73,19 @@ impl BufferPool {
     /// # Errors
     /// The memory cannot be mapped. That it cannot be locked is no error: see [`Self::locked`].
     pub fn new(classes: &[Class], zero_on_release: bool) -> std::io::Result<Self> {
+        Self::with_heap_max(classes, zero_on_release, u64::MAX)
+    }
+
+    /// Like [`Self::new`]; the heap serves no more than `heap_max` bytes at a time. With 0 there
+    /// is nothing beside the pool itself.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_heap_max(
+        classes: &[Class],
+        zero_on_release: bool,
+        heap_max: u64,
+    ) -> std::io::Result<Self> {
         let mut sorted = classes.to_vec();
         sorted.sort_by_key(|class| class.size);
         let total: usize = sorted.iter().map(|class| class.size * class.count).sum();
@@ -94,6 +111,9 @@ impl BufferPool {
         Ok(Self(Arc::new(Inner {
             classes: slots,
             too_long: AtomicU64::new(0),
+            heap: AtomicU64::new(0),
+            heap_max,
+            refused: AtomicU64::new(0),
             zero_on_release,
             locked,
             _memory: memory,
@@ -101,30 +121,83 @@ impl BufferPool {
     }
 
     /// A buffer of `len` bytes, from the smallest class that holds them; from the heap if that
-    /// class is empty or none is large enough. What it contains is unspecified.
+    /// class is empty or none is large enough. What it contains is unspecified. `None` if the
+    /// heap serves as much as it may already.
     #[must_use]
-    pub fn acquire(&self, len: usize) -> Buffer {
-        let index = self
-            .0
-            .classes
-            .partition_point(|slots| slots.class.size < len);
-        let Some(slots) = self.0.classes.get(index) else {
+    pub fn acquire(&self, len: usize) -> Option<Buffer> {
+        if let Some(buffer) = self.pooled(len) {
+            return Some(buffer);
+        }
+        let served = self.0.heap.fetch_add(len as u64, Relaxed) + len as u64;
+        if served > self.0.heap_max {
+            self.0.heap.fetch_sub(len as u64, Relaxed);
+            self.0.refused.fetch_add(1, Relaxed);
+            return None;
+        }
+        Some(self.heap(len))
+    }
+
+    /// Like [`Self::acquire`], whatever the heap serves already: for callers that keep a
+    /// bound of their own.
+    #[must_use]
+    pub fn acquire_unbounded(&self, len: usize) -> Buffer {
+        self.pooled(len).unwrap_or_else(|| {
+            self.0.heap.fetch_add(len as u64, Relaxed);
+            self.heap(len)
+        })
+    }
+
+    /// A buffer of the pool itself; that there is none is counted.
+    fn pooled(&self, len: usize) -> Option<Buffer> {
+        let classes = &self.0.classes;
+        let index = classes.partition_point(|slots| slots.class.size < len);
+        let Some(slots) = classes.get(index) else {
             self.0.too_long.fetch_add(1, Relaxed);
-            return Buffer::heap(len);
+            return None;
         };
         let Some(slot) = slots.free.pop() else {
             slots.fallbacks.fetch_add(1, Relaxed);
-            return Buffer::heap(len);
+            return None;
         };
         slots.acquired.fetch_add(1, Relaxed);
-        Buffer {
+        Some(Buffer {
             len,
             store: Store::Pooled {
                 slot,
                 class: index,
                 pool: Arc::clone(&self.0),
             },
+        })
+    }
+
+    /// The bytes have been counted already; [`Drop`] takes them off.
+    fn heap(&self, len: usize) -> Buffer {
+        Buffer {
+            len,
+            store: Store::Heap {
+                bytes: vec![0; len].into_boxed_slice(),
+                pool: Arc::clone(&self.0),
+            },
         }
+    }
+
+    /// Times that there was no buffer at all.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.0.refused.load(Relaxed)
+    }
+
+    /// Bytes that the heap serves now.
+    #[must_use]
+    pub fn heap_bytes(&self) -> u64 {
+        self.0.heap.load(Relaxed)
+    }
+
+    /// Bytes of all buffers of the pool.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> u64 {
+        let bytes = |slots: &Slots| (slots.class.size * slots.class.count) as u64;
+        self.0.classes.iter().map(bytes).sum()
     }
 
     /// The memory is locked: it is never paged out.
@@ -157,24 +230,20 @@ enum Store {
         class: usize,
         pool: Arc<Inner>,
     },
-    Heap(Box<[u8]>),
+    Heap {
+        bytes: Box<[u8]>,
+        pool: Arc<Inner>,
+    },
 }
 
 // SAFETY: the buffer is the only owner of its slot, and the slot's memory is kept by `pool`.
 unsafe impl Send for Buffer {}
 
 impl Buffer {
-    fn heap(len: usize) -> Self {
-        Self {
-            len,
-            store: Store::Heap(vec![0; len].into_boxed_slice()),
-        }
-    }
-
     /// The heap served it.
     #[must_use]
     pub fn is_fallback(&self) -> bool {
-        matches!(self.store, Store::Heap(_))
+        matches!(self.store, Store::Heap { .. })
     }
 }
 
@@ -188,7 +257,7 @@ impl Deref for Buffer {
             Store::Pooled { slot, .. } => unsafe {
                 std::slice::from_raw_parts(slot.as_ptr(), self.len)
             },
-            Store::Heap(bytes) => bytes,
+            Store::Heap { bytes, .. } => bytes,
         }
     }
 }
@@ -200,7 +269,7 @@ impl DerefMut for Buffer {
             Store::Pooled { slot, .. } => unsafe {
                 std::slice::from_raw_parts_mut(slot.as_ptr(), self.len)
             },
-            Store::Heap(bytes) => bytes,
+            Store::Heap { bytes, .. } => bytes,
         }
     }
 }
@@ -212,9 +281,14 @@ impl Drop for Buffer {
         {
             self.fill(0);
         }
-        if let Store::Pooled { slot, class, pool } = &self.store {
-            // Cannot fail: the slot came from this queue, so there is room for it.
-            let _ = pool.classes[*class].free.push(*slot);
+        match &self.store {
+            Store::Pooled { slot, class, pool } => {
+                // Cannot fail: the slot came from this queue, so there is room for it.
+                let _ = pool.classes[*class].free.push(*slot);
+            }
+            Store::Heap { bytes, pool } => {
+                pool.heap.fetch_sub(bytes.len() as u64, Relaxed);
+            }
         }
     }
 }
@@ -228,11 +302,28 @@ mod tests {
         BufferPool::new(&classes, zero).expect("a little memory")
     }
 
+    fn take(pool: &BufferPool, len: usize) -> Buffer {
+        pool.acquire(len).expect("the heap has no bound")
+    }
+
+    #[test]
+    fn the_heap_serves_no_more_than_it_may() {
+        let classes = [Class { size: 16, count: 1 }];
+        let pool = BufferPool::with_heap_max(&classes, false, 50).expect("a little memory");
+        let held: Vec<_> = (0..6).map_while(|_| pool.acquire(16)).collect();
+        assert_eq!(held.len(), 4, "one of the pool, three of the heap");
+        assert_eq!((pool.heap_bytes(), pool.refused()), (48, 1));
+        assert!(pool.acquire(17).is_none());
+        drop(held);
+        assert_eq!(pool.heap_bytes(), 0);
+        assert!(pool.acquire(50).is_some());
+    }
+
     #[test]
     fn the_smallest_sufficient_class_serves_every_length() {
         let pool = pool(false);
         for len in 0..=64 {
-            let buffer = pool.acquire(len);
+            let buffer = take(&pool, len);
             assert_eq!(buffer.len(), len);
             assert!(!buffer.is_fallback());
             let used: Vec<_> = pool.stats().map(|class| class.in_use).collect();
@@ -242,13 +333,13 @@ mod tests {
                 "length {len}"
             );
         }
-        assert!(pool.acquire(65).is_fallback());
+        assert!(take(&pool, 65).is_fallback());
     }
 
     #[test]
     fn it_never_grows_and_counts_what_the_heap_serves() {
         let pool = pool(false);
-        let held: Vec<_> = (0..5).map(|_| pool.acquire(10)).collect();
+        let held: Vec<_> = (0..5).map(|_| take(&pool, 10)).collect();
         assert_eq!(held.iter().filter(|buffer| buffer.is_fallback()).count(), 3);
         assert_eq!(pool.stats().next().map(|class| class.fallbacks), Some(3));
         drop(held);
@@ -260,7 +351,7 @@ mod tests {
         let pool = pool(false);
         let theirs = pool.clone();
         let result = std::thread::spawn(move || {
-            let _buffer = theirs.acquire(10);
+            let _buffer = take(&theirs, 10);
             panic!("on purpose");
         })
         .join();
@@ -271,10 +362,10 @@ mod tests {
     #[test]
     fn zeroing_leaves_no_byte_behind() {
         let pool = pool(true);
-        pool.acquire(64).fill(0xaa);
-        pool.acquire(64).fill(0xaa);
+        take(&pool, 64).fill(0xaa);
+        take(&pool, 64).fill(0xaa);
         for _ in 0..2 {
-            assert!(pool.acquire(64).iter().all(|byte| *byte == 0));
+            assert!(take(&pool, 64).iter().all(|byte| *byte == 0));
         }
     }
 
@@ -287,7 +378,7 @@ mod tests {
                 std::thread::spawn(move || {
                     let rounds = if cfg!(miri) { 100 } else { 50_000 };
                     for round in 0..rounds {
-                        let mut buffer = pool.acquire(round % 65);
+                        let mut buffer = take(&pool, round % 65);
                         buffer.fill(id);
                         std::hint::spin_loop();
                         assert!(buffer.iter().all(|byte| *byte == id), "bled across");

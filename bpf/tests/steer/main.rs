@@ -7,3 +7,10 @@ mod live;
 mod machine;
 mod packet;
 mod verdicts;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "shared with the tests of the binary"
+)]
+#[path = "../../../tests/support/wrap.rs"]
+mod wrap;

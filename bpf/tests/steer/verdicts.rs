@@ -1,12 +1,13 @@
 //! The plain program on one packet at a time (`BPF_PROG_TEST_RUN`).
 
-use bgptap_bpf::{Counters, META_LEN, Meta, Options, Steering, Verdict};
+use bgptap_bpf::{Baseline, Counters, META_LEN, Meta, Options, Steering, Verdict};
 
 use crate::machine::{Receiver, in_namespace};
 use crate::packet::{
     ARP, IPV4, IPV6, SERVICE_VLAN, TCP, UDP, VLAN, authentication, bgp_v4, bgp_v6, ethernet,
     extension, fragment, ipv4, ipv6, tcp,
 };
+use crate::wrap;
 
 const DROP: u32 = 1;
 const PASS: u32 = 2;
@@ -77,6 +78,8 @@ fn run(steering: &Steering, packet: &[u8]) -> (Verdict, Counters) {
         other_port: after.other_port - before.other_port,
         fragment: after.fragment - before.fragment,
         truncated: after.truncated - before.truncated,
+        bad_header: after.bad_header - before.bad_header,
+        too_deep: after.too_deep - before.too_deep,
         meta_failed: after.meta_failed - before.meta_failed,
     };
     (verdict, counted)
@@ -88,6 +91,9 @@ fn bgp_is_steered_whatever_stands_before_it() {
         let bench = Bench::new(&Options::default());
         let to = tcp(40000, 179);
         let from = tcp(179, 40000);
+        let web = tcp(40000, 443);
+        let v4_fragment =
+            |place, payload: &[u8]| ethernet(&[], IPV4, &ipv4(TCP, &[], place, payload));
         let v4 = |payload: &[u8]| ethernet(&[], IPV4, &ipv4(TCP, &[], 0, payload));
         let v6 = |next, payload: &[u8]| ethernet(&[], IPV6, &ipv6(next, payload));
         // NOP ×39, end of options: the longest header that there is.
@@ -113,7 +119,12 @@ fn bgp_is_steered_whatever_stands_before_it() {
                 0,
                 &extension(60, 1, &extension(43, 0, &extension(TCP, 3, &from))),
             ),
-            v6(60, &nested_options(8, &to)),
+            v6(60, &nested_options(21, &to)),
+            // Later fragments have no ports: what looks like some is payload.
+            v4_fragment(0x2001, &web),
+            v4_fragment(0x0001, &web),
+            v6(44, &fragment(TCP, 1, true, &web)),
+            v6(44, &fragment(TCP, 0x1fff, false, &web)),
         ] {
             let meta = bench.steered(&packet);
             assert_eq!((meta.hw_ns, meta.vlan), (None, None));
@@ -143,10 +154,14 @@ fn the_outermost_vlan_tag_is_in_the_metadata() {
             let meta = bench.steered(&ethernet(tags, IPV4, &packet));
             assert_eq!(meta.vlan, Some(outermost));
         }
-        let three = [(SERVICE_VLAN, 1), (VLAN, 2), (VLAN, 3)];
+        // Ethernet, IP and TCP are headers too.
+        let most = [(VLAN, 5); 21];
+        let meta = bench.steered(&ethernet(&most, IPV4, &packet));
+        assert_eq!(meta.vlan, Some(5));
+        let more = [(VLAN, 5); 22];
         assert_eq!(
-            bench.left_alone(&ethernet(&three, IPV4, &packet)),
-            ["not_ip"]
+            bench.left_alone(&ethernet(&more, IPV4, &packet)),
+            ["too_deep"]
         );
     });
 }
@@ -205,14 +220,14 @@ fn the_rest_is_left_alone_and_counted_by_reason() {
             (v4(TCP, 0, &tcp(178, 180)), "other_port"),
             // 0xb300 is 179 with its bytes swapped; 243 has the same bit in another word.
             (v4(TCP, 0, &tcp(0xb300, 243)), "other_port"),
-            (v4(TCP, 0x2001, &bgp), "fragment"),
-            (v4(TCP, 0x0001, &bgp), "fragment"),
-            (v6(44, &fragment(TCP, 1, true, &bgp)), "fragment"),
-            (v6(44, &fragment(TCP, 0x1fff, false, &bgp)), "fragment"),
-            (bad_ihl, "truncated"),
-            (bad_version, "truncated"),
-            (bad_offset, "truncated"),
-            (v6(60, &nested_options(9, &bgp)), "truncated"),
+            // The first fragment tells that it is not BGP; the others cannot be told from it.
+            (v4(TCP, 0x2000, &web), "other_port"),
+            (v4(UDP, 0x2001, &bgp), "not_tcp"),
+            (v6(44, &fragment(UDP, 1, true, &bgp)), "not_tcp"),
+            (bad_ihl, "bad_header"),
+            (bad_version, "not_ip"),
+            (bad_offset, "bad_header"),
+            (v6(60, &nested_options(22, &bgp)), "too_deep"),
         ] {
             assert_eq!(bench.left_alone(&packet), [reason], "{packet:02x?}");
         }
@@ -238,7 +253,7 @@ fn packets_cut_anywhere_are_steered_or_truncated() {
             ethernet(
                 &[(VLAN, 1)],
                 IPV6,
-                &ipv6(0, &extension(44, 1, &fragment(TCP, 0, true, &segment))),
+                &ipv6(0, &extension(44, 1, &fragment(TCP, 0, false, &segment))),
             ),
             ethernet(
                 &[],
@@ -310,5 +325,83 @@ fn bgp_without_a_socket_follows_the_policy_untouched() {
             assert_eq!(verdict.packet, bgp_v4());
             assert_eq!((counted.seen, counted.no_socket), (1, 1));
         }
+    });
+}
+
+#[test]
+fn fragments_are_left_alone_if_they_are_not_wanted() {
+    in_namespace(|| {
+        let bench = Bench::new(&Options {
+            fragments: false,
+            ..Options::default()
+        });
+        let bgp = tcp(40000, 179);
+        bench.steered(&bgp_v4());
+        for packet in [
+            ethernet(&[], IPV4, &ipv4(TCP, &[], 0x2000, &bgp)),
+            ethernet(&[], IPV4, &ipv4(TCP, &[], 0x2001, &bgp)),
+            ethernet(&[], IPV6, &ipv6(44, &fragment(TCP, 0, true, &bgp))),
+            ethernet(&[], IPV6, &ipv6(44, &fragment(TCP, 9, false, &bgp))),
+        ] {
+            assert_eq!(bench.left_alone(&packet), ["fragment"], "{packet:02x?}");
+        }
+    });
+}
+
+/// Every encapsulation around BGP is steered; around anything else it is not.
+#[test]
+fn bgp_is_steered_in_every_encapsulation() {
+    in_namespace(|| {
+        let bench = Bench::new(&Options::default());
+        let web = ethernet(&[], IPV4, &ipv4(TCP, &[], 0, &tcp(40000, 443)));
+        let ping = ethernet(&[], IPV6, &ipv6(58, &[0; 8]));
+        for (name, wrap) in wrap::WRAPS {
+            for bgp in [bgp_v4(), bgp_v6()] {
+                bench.steered(&wrap(&bgp));
+            }
+            assert_eq!(bench.left_alone(&wrap(&web)), ["other_port"], "{name}");
+            assert_eq!(bench.left_alone(&wrap(&ping)), ["not_tcp"], "{name}");
+        }
+    });
+}
+
+/// As [`packets_cut_anywhere_are_steered_or_truncated`], with all that may stand before TCP.
+#[test]
+fn encapsulations_cut_anywhere_are_truncated() {
+    in_namespace(|| {
+        let bench = Bench::new(&Options::default());
+        let payload = tcp(40000, 179).len() - 20;
+        for (name, wrap) in wrap::WRAPS {
+            let whole = wrap(&bgp_v4());
+            for length in 14..whole.len() - payload {
+                let cut = &whole[..length];
+                assert_eq!(bench.left_alone(cut), ["truncated"], "{name} at {length}");
+            }
+        }
+    });
+}
+
+/// What a mirror port pays for each frame of its other traffic (see `benches/xdp_filter.rs`).
+#[test]
+fn plain_tcp_costs_at_most_twice_a_look_at_the_ether_type() {
+    in_namespace(|| {
+        let (baseline, steering) = (
+            Baseline::load().unwrap(),
+            Steering::plain(&Options::default()).unwrap(),
+        );
+        let web = ethernet(&[], IPV4, &ipv4(TCP, &[], 0, &tcp(40000, 443)));
+        // By turns, so that both meet the same machine.
+        let mut times: Vec<_> = (0..15)
+            .map(|_| {
+                let least = baseline.cost(&web, 100_000).unwrap();
+                (steering.cost(&web, 100_000).unwrap(), least)
+            })
+            .collect();
+        times.sort_by_key(|(ours, _)| *ours);
+        let ours = times[times.len() / 2].0;
+        times.sort_by_key(|(_, least)| *least);
+        let least = times[times.len() / 2].1;
+        println!("EtherType {least:?}, steering {ours:?}");
+        assert!(ours <= 2 * least, "{ours:?} beside {least:?}");
     });
 }

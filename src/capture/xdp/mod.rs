@@ -1,18 +1,22 @@
 //! AF_XDP: the steering program on each interface and a socket on each of its queues.
 
+mod clock;
 mod counts;
 mod host;
 mod options;
 mod queues;
 
+pub use bgptap_umem::xsk::ZeroCopy;
+pub use clock::Timestamps;
 pub use counts::InterfaceCounts;
 pub use options::{Options, plan};
 
-use crate::capture::{Captured, Frame, Interrupted, LinkType, Polled, Source, Stamp, StampSource};
+use crate::capture::{CaptureMode, Captured, Frame, Interrupted, LinkType, Polled, Source};
 use crate::error::SetupError;
 use bgptap_bpf::{Attached, META_LEN, Meta, Promiscuous};
 use bgptap_umem::xsk::{self, FramePool, Socket};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use clock::Clock;
+use std::time::{Duration, Instant};
 
 /// The id in a VLAN tag's control information (IEEE 802.1Q §9.6).
 const VLAN_ID: u16 = 0x0fff;
@@ -42,7 +46,7 @@ pub struct XdpSource<'p> {
     sockets: Vec<Socket<'p>>,
     /// Which interface each socket is on.
     owners: Vec<u16>,
-    tai_offset_ns: i64,
+    timestamps: Timestamps,
     warnings: Vec<String>,
     checked: Instant,
     /// An interface is gone, or waiting failed: there will be no more frames.
@@ -60,7 +64,7 @@ impl<'p> XdpSource<'p> {
             interfaces: Vec::new(),
             sockets: Vec::new(),
             owners: Vec::new(),
-            tai_offset_ns: bgptap_umem::clock::tai_offset_ns(),
+            timestamps: options.timestamps,
             warnings: options.warnings(pool),
             checked: Instant::now(),
             ended: false,
@@ -93,6 +97,11 @@ impl<'p> XdpSource<'p> {
         for queue in 0..queues::count(name) {
             let socket = Socket::open(pool, name, queue, &options.socket())
                 .map_err(|error| xsk_error(name, &error))?;
+            if let (0, Err(error)) = (queue, socket.busy_poll()) {
+                self.warnings.push(format!(
+                    "{name}: no busy polling ({error}), so interrupts serve: it needs Linux 5.11 and CAP_NET_ADMIN"
+                ));
+            }
             self.sockets.push(socket);
             self.owners.push(number);
         }
@@ -116,25 +125,20 @@ impl<'p> XdpSource<'p> {
         &self.warnings
     }
 
-    /// One line for each interface: how it is captured.
-    pub fn describe(&self) -> impl Iterator<Item = String> + '_ {
+    /// How each interface is captured, as the kernel says.
+    pub fn modes(&self) -> impl Iterator<Item = CaptureMode> + '_ {
         let interfaces = self.interfaces.iter().zip(&self.names).zip(0u16..);
         interfaces.map(|((interface, name), number)| {
             let all = |is: fn(&Socket<'p>) -> bool| self.sockets_of(number).all(is);
-            let word =
-                |yes: bool, this: &'static str, that: &'static str| if yes { this } else { that };
-            format!(
-                "{name}: XDP {} ({}), {}, {}, {} queue(s)",
-                word(interface.steering.native(), "native", "skb"),
-                word(interface.steering.kfuncs(), "with kfuncs", "plain"),
-                word(all(Socket::is_zero_copy), "zero-copy", "copy"),
-                word(
-                    all(Socket::is_multi_buffer),
-                    "multi-buffer",
-                    "single-buffer"
-                ),
-                self.sockets_of(number).count(),
-            )
+            CaptureMode {
+                interface: name.clone(),
+                native: interface.steering.native(),
+                kfuncs: interface.steering.kfuncs(),
+                zero_copy: all(Socket::is_zero_copy),
+                multi_buffer: all(Socket::is_multi_buffer),
+                busy_poll: all(|socket| matches!(socket.busy_poll(), Ok(true))),
+                queues: self.sockets_of(number).count(),
+            }
         })
     }
 
@@ -181,25 +185,18 @@ impl<'p> XdpSource<'p> {
     }
 }
 
-fn captured(
-    mut frame: xsk::Frame<'_>,
+fn captured<'p>(
+    mut frame: xsk::Frame<'p>,
     continues: bool,
     interface: u16,
-    tai_offset_ns: i64,
-    now_ns: u64,
-) -> Captured<xsk::Frame<'_>> {
+    clock: &Clock,
+) -> Captured<xsk::Frame<'p>> {
     let below = frame.take_metadata::<META_LEN>();
     let meta = below.and_then(|bytes| Meta::parse(&bytes));
-    let ns = meta.map_or(now_ns, |meta| {
-        meta.xdp_ns.saturating_add_signed(-tai_offset_ns)
-    });
     let wire_len = u32::try_from(frame.as_ref().len()).unwrap_or(u32::MAX);
     Captured {
         frame,
-        stamp: Stamp {
-            ns,
-            source: StampSource::Xdp,
-        },
+        stamp: clock.stamp(meta.as_ref()),
         link: LinkType::Ethernet,
         wire_len,
         interface,
@@ -220,19 +217,14 @@ impl<'p> Source for XdpSource<'p> {
             socket.refill();
         }
         let before = batch.len();
-        let mut runs = 0;
-        let (offset, now_ns) = (self.tai_offset_ns, realtime_ns());
+        let clock = Clock::now(self.timestamps);
         for (socket, owner) in self.sockets.iter_mut().zip(&self.owners) {
-            let taken = socket.receive(PER_SOCKET, |frame, continues| {
-                batch.push(captured(frame, continues, *owner, offset, now_ns));
+            socket.receive(PER_SOCKET, |frame, continues| {
+                batch.push(captured(frame, continues, *owner, &clock));
             });
-            runs += usize::from(taken > 0);
         }
         if batch.len() > before {
-            // One ring is in order already.
-            if runs > 1 {
-                merge(&mut batch[before..]);
-            }
+            merge(&mut batch[before..]);
             return Ok(Polled::Frames);
         }
         if self.ended {
@@ -259,8 +251,8 @@ impl<'p> Source for XdpSource<'p> {
     }
 }
 
-/// Into the order of arrival. The further parts of a frame take the time of its first part, so
-/// that a stable sort keeps them behind it.
+/// Into the order of arrival; one ring is in order already. The further parts of a frame have no
+/// metadata: they take the time of its first part, and a stable sort keeps them behind it.
 fn merge<F>(captured: &mut [Captured<F>]) {
     for i in 1..captured.len() {
         if captured[i - 1].continues {
@@ -270,14 +262,6 @@ fn merge<F>(captured: &mut [Captured<F>]) {
     if !captured.is_sorted_by_key(|captured| captured.stamp.ns) {
         captured.sort_by_key(|captured| captured.stamp.ns);
     }
-}
-
-fn realtime_ns() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-        })
 }
 
 fn bpf_error(interface: &str, error: bgptap_bpf::Error) -> SetupError {
@@ -301,6 +285,7 @@ fn xsk_error(interface: &str, error: &xsk::XskError) -> SetupError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::{Stamp, StampSource};
 
     #[test]
     fn merging_keeps_the_parts_of_a_frame_together() {

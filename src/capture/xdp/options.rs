@@ -1,6 +1,6 @@
 //! How the capture is set up.
 
-use super::queues;
+use super::{Timestamps, queues};
 use bgptap_bpf::Mode;
 use bgptap_umem::xsk::{FramePool, PoolOptions, SocketOptions, ZeroCopy};
 
@@ -16,10 +16,18 @@ pub struct Options {
     pub ports: Vec<u16>,
     /// Drop what is not BGP instead of passing it to the host.
     pub drop_foreign: bool,
+    /// Take fragments of IP datagrams that may be BGP.
+    pub fragments: bool,
     /// Where the program runs.
     pub mode: Mode,
     /// Entries of each RX ring.
     pub ring: u32,
+    /// Whether the driver may write straight into the frames.
+    pub zero_copy: ZeroCopy,
+    /// Which clock events are stamped by.
+    pub timestamps: Timestamps,
+    /// Let waiting drive the driver.
+    pub busy_poll: bool,
     /// Ask for huge pages.
     pub huge_pages: bool,
     /// Capture even if the host speaks BGP over the interface.
@@ -31,6 +39,7 @@ impl Options {
         bgptap_bpf::Options {
             ports: self.ports.clone(),
             drop_foreign: self.drop_foreign,
+            fragments: self.fragments,
             mode: self.mode,
         }
     }
@@ -38,12 +47,19 @@ impl Options {
     pub(super) fn socket(&self) -> SocketOptions {
         SocketOptions {
             rx_ring: self.ring,
-            // A UMEM has one mode, that of its first socket: several devices share the one that all have.
-            zero_copy: if self.interfaces.len() > 1 {
-                ZeroCopy::Never
-            } else {
-                ZeroCopy::Auto
-            },
+            zero_copy: self.zero_copy(),
+            busy_poll: self.busy_poll,
+        }
+    }
+
+    fn zero_copy(&self) -> ZeroCopy {
+        // A UMEM has one mode, that of its first socket: several devices share the one that all have.
+        // And on skbs the driver has nothing to write.
+        let pointless = self.interfaces.len() > 1 || self.mode == Mode::Skb;
+        if pointless && self.zero_copy == ZeroCopy::Auto {
+            ZeroCopy::Never
+        } else {
+            self.zero_copy
         }
     }
 

@@ -44,6 +44,8 @@ pub struct Meta<'a> {
     pub event_no: u64,
     /// Name of this monitor.
     pub host: &'a str,
+    /// The message's beginning was searched for: see [`crate::stream::Framing::Searched`].
+    pub searched: bool,
 }
 
 impl Meta<'_> {
@@ -71,7 +73,11 @@ impl Meta<'_> {
             "id",
             &Show(format_args!("{:016x}-{}", self.session, self.event_no)),
         )?;
-        map.serialize_entry("host", self.host)
+        map.serialize_entry("host", self.host)?;
+        if self.searched {
+            map.serialize_entry("framing", "searched")?;
+        }
+        Ok(())
     }
 }
 
@@ -129,6 +135,22 @@ pub fn write_state(out: &mut Vec<u8>, meta: &Meta<'_>, state: u8, previous: u8, 
                 ("state", Field::Number(u64::from(state))),
                 ("previous", Field::Number(u64::from(previous))),
                 ("reason", Field::Text(reason)),
+            ],
+        },
+    );
+}
+
+/// Appends a TCP line: what happened to the TCP under the session, and how long it has
+/// lasted or what is left, in nanoseconds.
+pub fn write_alarm(out: &mut Vec<u8>, meta: &Meta<'_>, event: &str, nanoseconds: u64) {
+    write_line(
+        out,
+        &Event {
+            meta,
+            kind: "TCP",
+            fields: [
+                ("event", Field::Text(event)),
+                ("milliseconds", Field::Number(nanoseconds / 1_000_000)),
             ],
         },
     );

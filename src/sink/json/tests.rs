@@ -19,6 +19,7 @@ fn meta() -> Meta<'static> {
         seq: 7,
         event_no: 9,
         host: "tap \"1\"",
+        searched: false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is counted for each direction of a session: one series of labels.
 
 use super::count::Count;
+use crate::health::Figures;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -16,7 +17,7 @@ pub const MESSAGE_TYPES: [&str; 6] = [
 
 /// Values of the label `kind` of `bgptap_errors_total`, in the order of [`Direction::errors`]:
 /// the RFC 7606 dispositions first, then what framing met.
-pub const ERROR_KINDS: [&str; 10] = [
+pub const ERROR_KINDS: [&str; 11] = [
     "session-reset",
     "afi-safi-disable",
     "treat-as-withdraw",
@@ -27,6 +28,7 @@ pub const ERROR_KINDS: [&str; 10] = [
     "after_gap",
     "cut_message",
     "ignore",
+    "limit",
 ];
 
 /// Values of the label `state` of `bgptap_stream_bytes_total`, in the order of [`Direction::bytes`].
@@ -43,6 +45,9 @@ pub const BYTE_STATES: [&str; 8] = [
 
 /// Address families that one direction can count apart; more are counted under the last.
 const FAMILIES_MAX: usize = 24;
+
+/// A gauge without a value.
+pub(super) const UNKNOWN: u64 = u64::MAX;
 
 /// Prefixes of one address family.
 #[derive(Debug, Default)]
@@ -84,8 +89,12 @@ pub struct Direction {
     pub bytes: [Count; BYTE_STATES.len()],
     /// Holes given up.
     pub gaps: Count,
-    /// Retransmitted segments.
-    pub retransmissions: Count,
+    /// Counters about the TCP, in the order of the table in `tcp`.
+    pub tcp_counters: [Count; super::tcp::COUNTERS.len()],
+    /// Gauges about the TCP, in the order of the table in `tcp`; `u64::MAX` if nothing is known.
+    pub tcp_gauges: [Count; super::tcp::GAUGES.len()],
+    /// Alarms about the TCP, see [`crate::health::ALARMS`].
+    pub alarms: [Count; crate::health::ALARMS.len()],
     /// Session state as in MRT (1 Idle … 6 Established).
     pub state: Count,
     /// When the session became established, nanoseconds since the epoch; 0 if it is not.
@@ -106,7 +115,9 @@ impl Direction {
             errors: Default::default(),
             bytes: Default::default(),
             gaps: Count::default(),
-            retransmissions: Count::default(),
+            tcp_counters: Default::default(),
+            tcp_gauges: Default::default(),
+            alarms: Default::default(),
             state: Count::default(),
             established_ns: AtomicU64::new(0),
             prefixes: Default::default(),
@@ -128,6 +139,18 @@ impl Direction {
             }
         }
         last
+    }
+
+    /// Takes the figures of the TCP. Counters gain what they have grown by since `before`: they go on over
+    /// reconnects.
+    pub fn take_tcp(&self, now: &Figures, before: &Figures) {
+        for (count, metric) in self.tcp_counters.iter().zip(&super::tcp::COUNTERS) {
+            let value = |figures| (metric.value)(figures).unwrap_or(0);
+            count.add(value(now).saturating_sub(value(before)));
+        }
+        for (gauge, metric) in self.tcp_gauges.iter().zip(&super::tcp::GAUGES) {
+            gauge.set((metric.value)(now).unwrap_or(UNKNOWN));
+        }
     }
 
     /// The families that appeared.

@@ -1,7 +1,8 @@
 //! The OpenMetrics text, built when it is asked for.
 
-use super::direction::{BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES};
-use super::{Metrics, Snapshot};
+use super::direction::{BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES, UNKNOWN};
+use super::{Metrics, Snapshot, tcp};
+use crate::health::ALARMS;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
 use prometheus_client::metrics::MetricType;
@@ -23,7 +24,9 @@ impl Collector for Exporter {
         encode_frames(&mut encoder, &snapshot)?;
         encode_messages(&mut encoder, &directions)?;
         encode_streams(&mut encoder, &directions)?;
+        encode_tcp(&mut encoder, &directions)?;
         encode_sessions(&mut encoder, &directions, snapshot.sessions)?;
+        encode_bounds(&mut encoder, &snapshot)?;
         encode_outputs(&mut encoder, &snapshot)?;
         let (sum, count, buckets) = self.0.latency.read();
         encoder
@@ -162,12 +165,43 @@ fn encode_streams(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>]
     )?;
     counters(
         encoder,
-        "bgptap_retransmissions",
-        "Segments that carried bytes seen before",
-        directions
-            .iter()
-            .map(|direction| (session_labels(direction), direction.retransmissions.get())),
+        "bgptap_tcp_alarms",
+        "Changes for the worse and for the better in the TCP under a session",
+        directions.iter().flat_map(|direction| {
+            by_name(direction, "event", &ALARMS, |i| direction.alarms[i].get())
+        }),
     )
+}
+
+fn encode_tcp(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>]) -> fmt::Result {
+    for (i, metric) in tcp::COUNTERS.iter().enumerate() {
+        let kind = MetricType::Counter;
+        let mut family = encoder.encode_descriptor(metric.name, metric.help, None, kind)?;
+        for direction in directions {
+            let value = scaled(direction.tcp_counters[i].get(), metric);
+            family
+                .encode_family(&session_labels(direction))?
+                .encode_counter::<[(&str, &str); 0], _, u64>(&value, None)?;
+        }
+    }
+    for (i, metric) in tcp::GAUGES.iter().enumerate() {
+        let kind = MetricType::Gauge;
+        let mut family = encoder.encode_descriptor(metric.name, metric.help, None, kind)?;
+        for direction in directions {
+            let value = direction.tcp_gauges[i].get();
+            if value != UNKNOWN {
+                family
+                    .encode_family(&session_labels(direction))?
+                    .encode_gauge(&scaled(value, metric))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
+fn scaled(value: u64, metric: &tcp::Metric) -> f64 {
+    value as f64 * metric.scale
 }
 
 fn encode_sessions(
@@ -205,6 +239,30 @@ fn encode_sessions(
             .encode_gauge(&seconds)?;
     }
     Ok(())
+}
+
+fn encode_bounds(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::Result {
+    gauge(
+        encoder,
+        "bgptap_handshakes",
+        "Connections of which only SYNs were seen",
+        snapshot.handshakes,
+    )?;
+    gauge(
+        encoder,
+        "bgptap_kept_bytes",
+        "Payload kept outside frames: searched for a header, or waiting for an OPEN",
+        snapshot.kept_bytes,
+    )?;
+    counters(
+        encoder,
+        "bgptap_evicted",
+        "Connections that went before they ended, by reason",
+        snapshot
+            .evicted
+            .iter()
+            .map(|(reason, count)| (vec![("reason", (*reason).to_owned())], *count)),
+    )
 }
 
 fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::Result {
@@ -326,6 +384,7 @@ mod tests {
                 queue: 0.25,
             }],
             sessions: 1,
+            ..Snapshot::default()
         });
         let text = text(metrics);
         let session = r#"peer="192.0.2.1",peer_as="65001",local="192.0.2.2",local_as="0""#;

@@ -6,9 +6,11 @@
 
 mod count;
 mod direction;
+
 mod export;
 mod latency;
 mod server;
+mod tcp;
 
 pub use count::Count;
 pub use direction::{
@@ -36,6 +38,12 @@ pub struct Snapshot {
     pub outputs: Vec<Output>,
     /// Sessions known now.
     pub sessions: u64,
+    /// Connections of which only SYNs were seen.
+    pub handshakes: u64,
+    /// Bytes kept outside frames.
+    pub kept_bytes: u64,
+    /// Connections that went before they ended, by reason.
+    pub evicted: Vec<(&'static str, u64)>,
 }
 
 /// State of one pool.

@@ -32,6 +32,9 @@ pub struct SocketOptions {
     pub rx_ring: u32,
     /// Whether the driver may write straight into the UMEM.
     pub zero_copy: ZeroCopy,
+    /// Have the worker's own waiting drive the driver instead of its interrupts; done without
+    /// where the kernel has it not.
+    pub busy_poll: bool,
 }
 
 /// Frames that the kernel dropped between the program and the RX ring, by its own names
@@ -60,6 +63,7 @@ pub struct Socket<'p> {
     queue: u32,
     zero_copy: bool,
     multi_buffer: bool,
+    busy_poll: Result<bool, io::Error>,
     scratch: Vec<FrameDesc>,
     received: u64,
 }
@@ -100,10 +104,14 @@ impl<'p> Socket<'p> {
                             queue,
                             zero_copy: false,
                             multi_buffer,
+                            busy_poll: Ok(false),
                             scratch: Vec::with_capacity(BURST),
                             received: 0,
                         };
                         socket.zero_copy = socket.read_zero_copy();
+                        if options.busy_poll {
+                            socket.busy_poll = socket.prefer_busy_poll().map(|()| true);
+                        }
                         socket.refill();
                         return Ok(socket);
                     }
@@ -131,12 +139,14 @@ impl<'p> Socket<'p> {
         }
     }
 
-    /// Takes what is in the RX ring, at most `most` frames, and hands each to `take` with
-    /// whether the packet goes on in the next one. Returns how many.
+    /// Takes what is in the RX ring, at most `most` frames and the rest of a packet that those end
+    /// in, and hands each to `take` with whether the packet goes on in the next one. Returns how many.
     pub fn receive(&mut self, most: usize, mut take: impl FnMut(Frame<'p>, bool)) -> usize {
         let mut taken = 0;
-        while taken < most {
-            let wanted = BURST.min(most - taken);
+        let mut open = false;
+        while taken < most || open {
+            // The kernel shows the frames of a packet all at once (net/xdp/xsk.c, `xsk_flush`).
+            let wanted = BURST.min(most.saturating_sub(taken)).max(1);
             self.scratch.clear();
             self.scratch.resize(wanted, FrameDesc::default());
             // SAFETY: this socket was made on the pool's UMEM, so what comes out of its RX ring
@@ -147,6 +157,7 @@ impl<'p> Socket<'p> {
                 let continues = frame.continues();
                 // A packet in several frames counts once.
                 self.received += u64::from(!continues);
+                open = continues;
                 take(frame, continues);
             }
             taken += count;
@@ -181,6 +192,14 @@ impl<'p> Socket<'p> {
         self.multi_buffer
     }
 
+    /// Waiting drives the driver; false if it was not asked for.
+    ///
+    /// # Errors
+    /// It was asked for, and the kernel said why not. Interrupts serve then.
+    pub fn busy_poll(&self) -> Result<bool, &io::Error> {
+        self.busy_poll.as_ref().copied()
+    }
+
     /// Frames waiting in the RX ring.
     pub fn pending(&mut self) -> u32 {
         self.rx.nb_avail_exact()
@@ -209,6 +228,33 @@ impl<'p> Socket<'p> {
             rx_fill_ring_empty: statistics.rx_fill_ring_empty_descs(),
             rx_invalid: statistics.rx_invalid_descs(),
         })
+    }
+
+    /// Documentation/networking/napi.rst, "Busy polling": interrupts stay off as long as somebody polls.
+    fn prefer_busy_poll(&self) -> io::Result<()> {
+        /// How long a poll goes on without a frame, and how many frames it takes.
+        const MICROSECONDS: libc::c_int = 20;
+        const BUDGET: libc::c_int = 64;
+        for (option, value) in [
+            (libc::SO_PREFER_BUSY_POLL, 1),
+            (libc::SO_BUSY_POLL, MICROSECONDS),
+            (libc::SO_BUSY_POLL_BUDGET, BUDGET),
+        ] {
+            // SAFETY: `value` is an int of the size given, and the descriptor is open.
+            let status = unsafe {
+                libc::setsockopt(
+                    self.raw_fd(),
+                    libc::SOL_SOCKET,
+                    option,
+                    (&raw const value).cast(),
+                    size_of_val(&value) as libc::socklen_t,
+                )
+            };
+            if status != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
     }
 
     fn read_zero_copy(&self) -> bool {

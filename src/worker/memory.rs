@@ -1,0 +1,57 @@
+//! All memory that grows with traffic, taken at the start or bounded from it.
+
+use super::DIRECTIONS_MAX;
+use super::connection::Connection;
+use super::handshakes::Handshake;
+use crate::config::Limits;
+use crate::session::Key;
+use crate::sink::totals;
+use crate::stream::{Budget, CLASSES};
+use bgptap_umem::buffer::BufferPool;
+
+/// What a worker keeps payload in, beside the frames themselves.
+pub struct Memory {
+    /// For messages that straddle frames.
+    pub buffers: BufferPool,
+    /// For all else.
+    pub budget: Budget,
+}
+
+impl Memory {
+    /// Takes what the limits allow.
+    ///
+    /// # Errors
+    /// The memory cannot be mapped.
+    pub fn new(limits: &Limits) -> std::io::Result<Self> {
+        let heap_max = limits.carry_heap_max.into();
+        Ok(Self {
+            buffers: BufferPool::with_heap_max(&CLASSES, false, heap_max)?,
+            budget: Budget::new(
+                limits.held_frames_max,
+                limits.kept_bytes_max.into(),
+                limits.spill_bytes.into(),
+            )?,
+        })
+    }
+
+    /// The most bytes that payload and connections may come to, frames left out.
+    #[must_use]
+    pub fn bound(&self, limits: &Limits) -> u64 {
+        // As large as with any frame, but for a few bytes; the map of keys has up to half of its room free.
+        let connection = size_of::<Connection<Box<[u8]>>>() + 4 * size_of::<(Key, usize)>();
+        let handshake = size_of::<(Key, Handshake)>() + 4 * size_of::<(Key, u32)>();
+        let direction = size_of::<totals::Direction>();
+        let tables = [
+            (limits.sessions_max, connection),
+            (limits.handshakes_max, handshake),
+            // Kept for the summary, and copied once for it.
+            (DIRECTIONS_MAX as u32, 2 * direction),
+        ];
+        let tables = tables.map(|(count, size)| u64::from(count) * size as u64);
+        tables.iter().sum::<u64>()
+            + self.buffers.capacity_bytes()
+            + u64::from(limits.carry_heap_max)
+            + self.budget.spill.capacity_bytes()
+            + self.budget.bytes_max
+    }
+}
