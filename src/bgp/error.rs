@@ -7,6 +7,8 @@ pub enum Disposition {
     Ignore,
     /// Drop the attribute, keep the routes.
     AttributeDiscard,
+    /// Drop the NLRI that is concerned, keep the others (RFC 9552 §8.2.2).
+    NlriDiscard,
     /// Handle the routes of the message as withdrawn.
     TreatAsWithdraw,
     /// Ignore the address family until the session is reset.
@@ -22,6 +24,7 @@ impl Disposition {
         match self {
             Self::Ignore => "ignore",
             Self::AttributeDiscard => "attribute-discard",
+            Self::NlriDiscard => "nlri-discard",
             Self::TreatAsWithdraw => "treat-as-withdraw",
             Self::AfiSafiDisable => "afi-safi-disable",
             Self::SessionReset => "session-reset",

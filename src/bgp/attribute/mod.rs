@@ -14,6 +14,7 @@ pub mod community;
 pub mod domain_path;
 pub mod ext_community;
 mod json;
+pub mod link_state;
 pub mod mp;
 pub mod pmsi;
 pub mod simple;
@@ -35,6 +36,7 @@ pub use community::{
 pub use domain_path::DomainPath;
 pub use ext_community::{ExtCommunity, Ipv6ExtCommunity};
 pub use json::serialize_entries;
+pub use link_state::LinkStateAttribute;
 pub use mp::{MpReach, MpUnreach, NextHops};
 pub use pmsi::{PeLabels, Pmsi};
 pub use simple::{
@@ -211,6 +213,8 @@ attributes! {
     AttrSet(AttrSet<'a>) = "attr_set",
     /// ONLY_TO_CUSTOMER.
     OnlyToCustomer(OnlyToCustomer) = "otc",
+    /// BGP-LS Attribute.
+    LinkState(LinkStateAttribute<'a>) = "bgp_ls",
 }
 
 #[inline]
@@ -300,6 +304,10 @@ impl<'a> Iterator for Attributes<'a> {
 }
 
 impl core::iter::FusedIterator for Attributes<'_> {}
+
+/// The tables of TLVs of all attributes, for tests of what they have in common.
+#[cfg(test)]
+pub(super) static TLV_TABLES: &[&super::tlv::Table] = &[&link_state::TABLE];
 
 /// The fault of a value of the wrong length.
 const fn bad_length(text: &'static str) -> Fault {

@@ -6,6 +6,7 @@
 mod evpn;
 mod flowspec;
 mod labeled;
+mod link_state;
 mod mdt;
 mod mup;
 mod mvpn;
@@ -28,6 +29,8 @@ pub use flowspec::{
     Pattern, Test,
 };
 pub use labeled::LabeledPrefix;
+pub(in crate::bgp) use link_state::descriptor as link_state_descriptor;
+pub use link_state::{LinkState, LsObject};
 pub use mdt::Mdt;
 pub use mup::{Mup, MupRoute, MupTlvs, Teid};
 pub use mvpn::{Mvpn, MvpnFlow, MvpnRoute, MvpnRouteKey};
@@ -171,6 +174,8 @@ families! {
     mup::MupRoutes(Mup<'a>): IPV4_MUP | IPV6_MUP;
     /// A filter for traffic.
     flowspec::FlowSpecs(FlowSpec<'a>): IPV4_FLOWSPEC | IPV6_FLOWSPEC | IPV4_FLOWSPEC_VPN | IPV6_FLOWSPEC_VPN;
+    /// A node, a link, a prefix or a SID of a topology.
+    link_state::LinkStates(LinkState<'a>): LINK_STATE | LINK_STATE_VPN;
 }
 
 fn opaque<S: Serializer>(serializer: S, bytes: &[u8]) -> Result<S::Ok, S::Error> {
