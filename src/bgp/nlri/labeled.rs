@@ -96,3 +96,81 @@ pub(super) fn serialize_labels<M: SerializeMap>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::vectors::{bytes, faults, json, one, with_path_id};
+    use super::*;
+    use crate::bgp::Family;
+    use crate::bgp::error::Disposition;
+    use serde_json::json;
+
+    const V4: Family = Family::IPV4_LABELED;
+    const V6: Family = Family::IPV6_LABELED;
+
+    /// From bgp-aigp-2.pcap of tcpdump, which prints "123.1.1.0/24, label:20 (bottom)".
+    const TCPDUMP: &str = "30 000141 7b0101";
+
+    #[test]
+    fn a_prefix_and_its_label() {
+        let expected = json!({ "prefix": "123.1.1.0/24", "labels": [20] });
+        assert_eq!(one(V4, TCPDUMP), expected);
+        with_path_id(V4, TCPDUMP);
+        let v6 = json!({ "prefix": "2001:db8::/32", "labels": [3] });
+        assert_eq!(one(V6, "38 000031 20010db8"), v6);
+    }
+
+    /// RFC 8277 §2.2: where several labels were not negotiated there is one, and its S bit is
+    /// ignored. FRR and BIRD look at it and take the prefix for labels.
+    #[test]
+    fn the_s_bit_is_ignored_unless_several_labels_were_negotiated() {
+        let hex = "38 000030 20010db9";
+        let expected = json!({ "prefix": "2001:db9::/32", "labels": [3] });
+        assert_eq!(one(V6, hex), expected);
+        let form = Form {
+            multiple_labels: true,
+            ..Form::new(V6)
+        };
+        // With several labels the next three octets, 20010d, end the stack: /8 is left.
+        let stack = json!({ "prefix": "b900::/8", "labels": [3, 0x20010d >> 4] });
+        assert_eq!(json(form, &bytes(hex)), [stack]);
+    }
+
+    #[test]
+    fn a_withdrawal_has_no_stack() {
+        let form = Form {
+            withdrawn: true,
+            multiple_labels: true,
+            ..Form::new(V4)
+        };
+        let expected = json!({ "prefix": "10.1.1.0/24" });
+        // RFC 8277 §2.4, and what FRR sent before 8.5.
+        for hex in ["30 800000 0a0101", "30 000000 0a0101"] {
+            assert_eq!(json(form, &bytes(hex)), std::slice::from_ref(&expected));
+        }
+    }
+
+    #[test]
+    fn host_bits_are_masked_and_reported_once() {
+        let field = bytes("2c 000141 7bffff  2c 000141 7cffff");
+        let form = Form::new(V4);
+        assert_eq!(faults(form, &field), [(0, Some(Disposition::Ignore))]);
+        let prefixes: Vec<_> = json(form, &field)
+            .iter()
+            .map(|item| item["prefix"].clone())
+            .collect();
+        assert_eq!(prefixes, ["123.255.240.0/20", "124.255.240.0/20"]);
+    }
+
+    #[test]
+    fn lengths_that_cannot_be() {
+        let form = Form::new(V4);
+        // No room for the label; 33 bits of address; beyond the field.
+        for hex in ["17 000141", "39 000141 0a00000001", "30 000141 0a00"] {
+            assert_eq!(faults(form, &bytes(hex)), [(0, None)], "{hex}");
+            assert_eq!(json(form, &bytes(hex)), [json!(null); 0]);
+        }
+        // 18 bits are three octets, but not the 24 bits that the label has.
+        assert_eq!(faults(form, &bytes("12 000141")), [(0, None)]);
+    }
+}

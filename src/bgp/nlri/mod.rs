@@ -24,7 +24,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 pub use evpn::{Evpn, EvpnLabels, EvpnRoute, Multicast, RouteKey};
 pub use labeled::LabeledPrefix;
 pub use mdt::Mdt;
-pub use mup::{Mup, MupRoute, Teid};
+pub use mup::{Mup, MupRoute, MupTlvs, Teid};
 pub use mvpn::{Mvpn, MvpnFlow, MvpnRoute, MvpnRouteKey};
 pub use prefix::{Prefix, Prefixes};
 pub use route_target::RouteTarget;
@@ -345,6 +345,9 @@ impl<'a> Iterator for NlriIter<'a> {
 }
 
 impl core::iter::FusedIterator for NlriIter<'_> {}
+
+#[cfg(test)]
+mod vectors;
 
 #[cfg(test)]
 mod tests {
