@@ -69,10 +69,18 @@ fn fields_in_json() {
         "a hundred megabits, draft-ietf-idr-link-bandwidth §2"
     );
     let value = json_of("0601010000000651");
-    assert_eq!((&value["single_active"], &value["label"]), (&json!(true), &json!(101)));
+    assert_eq!(
+        (&value["single_active"], &value["label"]),
+        (&json!(true), &json!(101))
+    );
     let value = json_of("800a130005dc0064");
     assert_eq!(
-        (&value["encapsulation"], &value["flags"], &value["mtu"], &value["preference"]),
+        (
+            &value["encapsulation"],
+            &value["flags"],
+            &value["mtu"],
+            &value["preference"]
+        ),
         (&json!(19), &json!(0), &json!(1500), &json!(100))
     );
     let value = json_of("0306000000000501");
@@ -81,10 +89,17 @@ fn fields_in_json() {
         (&json!("0.0.0.0"), &json!(5), &json!(1))
     );
     let value = json_of("0c00000a0000000a");
-    assert_eq!((&value["type"], &value["segment"]), (&json!("mup-direct-segment"), &json!("10:10")));
+    assert_eq!(
+        (&value["type"], &value["segment"]),
+        (&json!("mup-direct-segment"), &json!("10:10"))
+    );
     let value = json_of("060602000100ff9c");
     assert_eq!(
-        (&value["algorithm"], &value["capabilities"], &value["preference"]),
+        (
+            &value["algorithm"],
+            &value["capabilities"],
+            &value["preference"]
+        ),
         (&json!(2), &json!(1), &json!(0xff9c))
     );
 }

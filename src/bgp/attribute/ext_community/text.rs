@@ -76,7 +76,10 @@ fn write_evpn(f: &mut fmt::Formatter<'_>, value: ExtValue) -> fmt::Result {
             algorithm,
             bitmap,
             preference,
-        } => write!(f, "DF: (alg: {algorithm}, bmap: {bitmap:#x} pref: {preference})"),
+        } => write!(
+            f,
+            "DF: (alg: {algorithm}, bmap: {bitmap:#x} pref: {preference})"
+        ),
         ExtValue::MulticastFlags(flags) => write!(f, "Multicast-Flags:{flags:#06x}"),
         _ => Ok(()),
     }

@@ -138,7 +138,10 @@ impl ExtValue {
         let (abcd, cdeg) = (long(a, b, c, d), long(c, d, e, g));
         let label = Label([d, e, g]);
         match (kind, sub) {
-            (0x00 | 0x40, 0x04) => Self::LinkBandwidth { asn: ab, bits: cdeg },
+            (0x00 | 0x40, 0x04) => Self::LinkBandwidth {
+                asn: ab,
+                bits: cdeg,
+            },
             (0x00 | 0x40, _) => Self::Specific {
                 admin: Administrator::As(u32::from(ab)),
                 local: cdeg,
@@ -176,7 +179,10 @@ impl ExtValue {
                 mtu: cd,
                 preference: low,
             },
-            (0x0c, 0x00) => Self::MupSegment { high: ab, low: cdeg },
+            (0x0c, 0x00) => Self::MupSegment {
+                high: ab,
+                low: cdeg,
+            },
             _ => Self::Unknown,
         }
     }
