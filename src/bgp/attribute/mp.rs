@@ -81,7 +81,7 @@ fn fits(family: Family, length: usize, context: &Context) -> bool {
         }
         (Afi::IPV6, Safi::VPN | Safi::VPN_MULTICAST) => matches!(length, 24 | 48),
         // RFC 8955 §4: flow specifications have none, and whatever is there is ignored.
-        (Afi::IPV4 | Afi::IPV6, Safi(133 | 134)) => true,
+        _ if family.ignores_next_hop() => true,
         // Addresses of routers, in the rest of the families that are decoded.
         _ => matches!(length, 4 | 16 | 32) || family.is_vpn() && matches!(length, 12 | 24 | 48),
     }

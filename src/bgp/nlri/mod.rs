@@ -4,6 +4,7 @@
 //! table below; a family that is not in it keeps its bytes, [`Nlri::Opaque`].
 
 mod evpn;
+mod flowspec;
 mod labeled;
 mod mdt;
 mod mup;
@@ -22,6 +23,10 @@ use super::text::Hex;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 pub use evpn::{Evpn, EvpnLabels, EvpnRoute, Multicast, RouteKey};
+pub use flowspec::{
+    Bitmask, Component, ComponentType, Components, FlowSpec, Numeric, Operation, Operations,
+    Pattern, Test,
+};
 pub use labeled::LabeledPrefix;
 pub use mdt::Mdt;
 pub use mup::{Mup, MupRoute, MupTlvs, Teid};
@@ -164,6 +169,8 @@ families! {
     mdt::MdtRoutes(Mdt): MDT;
     /// A mobile user plane route.
     mup::MupRoutes(Mup<'a>): IPV4_MUP | IPV6_MUP;
+    /// A filter for traffic.
+    flowspec::FlowSpecs(FlowSpec<'a>): IPV4_FLOWSPEC | IPV6_FLOWSPEC | IPV4_FLOWSPEC_VPN | IPV6_FLOWSPEC_VPN;
 }
 
 fn opaque<S: Serializer>(serializer: S, bytes: &[u8]) -> Result<S::Ok, S::Error> {
