@@ -31,9 +31,12 @@ const VALID: [(u8, u8, &[u8]); 20] = [
     (0xc0, 200, &[1, 2, 3]),
 ];
 
+/// Whether a value may have that length.
+type Allowed = fn(usize) -> bool;
+
 /// Clause, attribute, the lengths that it may have, and what any other means.
 #[rustfmt::skip]
-const LENGTHS: [(&str, u8, fn(usize) -> bool, ErrorCode, Disposition); 15] = [
+const LENGTHS: [(&str, u8, Allowed, ErrorCode, Disposition); 15] = [
     ("RFC 7606 §7.1", 1, |n| n == 1, AttributeLength, TreatAsWithdraw),
     ("RFC 7606 §7.3", 3, |n| n == 4, AttributeLength, TreatAsWithdraw),
     ("RFC 7606 §7.4", 4, |n| n == 4, AttributeLength, TreatAsWithdraw),
