@@ -28,7 +28,7 @@ pub mod header;
 mod message;
 pub mod names;
 pub mod nlri;
-mod notification;
+pub mod notification;
 mod open;
 mod reader;
 mod refresh;

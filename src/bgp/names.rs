@@ -189,7 +189,7 @@ pub const fn error(code: u8) -> Option<&'static str> {
 }
 
 /// The subcodes of each error code (RFC 4271 §4.5, RFC 4486, 5492, 6608, 7313,
-/// 8538, 9003, 9234, 9384).
+/// 8538, 9003, 9234, 9384, 9687).
 #[must_use]
 pub const fn error_subcode(code: u8, subcode: u8) -> Option<&'static str> {
     Some(match (code, subcode) {
@@ -229,6 +229,7 @@ pub const fn error_subcode(code: u8, subcode: u8) -> Option<&'static str> {
         (6, 9) => "Hard Reset",
         (6, 10) => "BFD Down",
         (7, 1) => "Invalid Message Length",
+        (5, 0) => "Unspecified Error",
         (_, 0) => "Unspecific",
         _ => return None,
     })

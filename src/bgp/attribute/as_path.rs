@@ -160,6 +160,13 @@ impl<'a> AsPath<'a> {
         self.value.is_empty()
     }
 
+    /// Whether a segment is an AS_SET or AS_CONFED_SET, which RFC 9774 deprecates.
+    #[must_use]
+    pub fn has_sets(&self) -> bool {
+        let is_set = |kind| matches!(kind, SegmentKind::Set | SegmentKind::ConfedSet);
+        self.segments().any(|segment| is_set(segment.kind))
+    }
+
     fn hops(&self) -> usize {
         self.segments().map(|segment| segment.hops()).sum()
     }
@@ -171,12 +178,15 @@ impl<'a> AsPath<'a> {
             let at = value.len() - segments.reader.len();
             let fault = |text| Fault::new(at, ErrorCode::MalformedAsPath, text);
             // RFC 7606 §7.2: type, overrun and underrun, emptiness.
-            let Some(segment) = segments.take_segment() else {
+            let Some(mut segment) = segments.take_segment() else {
                 return Err(fault("AS path segment of unknown type or size"));
             };
+            if segment.asns.len() == 0 {
+                return Err(fault("AS path segment without AS numbers"));
+            }
             // RFC 7607 §2.
-            if segment.asns.len() == 0 || { segment.asns }.any(|asn| asn == 0) {
-                return Err(fault("AS path segment that is empty or holds AS 0"));
+            if segment.asns.any(|asn| asn == 0) {
+                return Err(fault("AS 0 in the path"));
             }
         }
         Ok(path)
@@ -262,6 +272,14 @@ impl<'a> PathAttribute<'a> for AsPath<'a> {
     fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault> {
         Self::read(value, context.as4)
     }
+
+    fn check(&self, report: &mut dyn FnMut(Fault)) {
+        // RFC 9774 §3. The path can be read, and is.
+        if self.has_sets() {
+            let text = "AS_PATH with AS_SET or AS_CONFED_SET, which are deprecated";
+            report(Fault::new(0, ErrorCode::MalformedAsPath, text));
+        }
+    }
 }
 
 /// AS4_PATH: the path with four-octet AS numbers, carried through routers that know only two.
@@ -283,10 +301,11 @@ impl<'a> PathAttribute<'a> for As4Path<'a> {
     }
 
     fn check(&self, report: &mut dyn FnMut(Fault)) {
-        // RFC 6793 §6: such segments must be discarded, not the attribute.
+        // RFC 6793 §6: such segments are left out, the attribute stays.
         if self.0.segments().any(|s| s.kind.is_confederation()) {
-            let text = "AS4_PATH with confederation segments";
-            report(Fault::new(0, ErrorCode::OptionalAttribute, text));
+            let text = "AS4_PATH with confederation segments, which are left out";
+            let fault = Fault::new(0, ErrorCode::OptionalAttribute, text);
+            report(fault.with(Disposition::Ignore));
         }
     }
 }

@@ -275,10 +275,16 @@ mod tests {
         assert_eq!((&value["source"], faults), (&json!("192.0.2.1"), 0));
         assert_eq!(value["group"], "239.1.1.1");
         let (value, _) = pmsi(&[0, 1, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 7, 10, 0, 0, 1]);
-        assert_eq!((&value["p2mp_id"], &value["tunnel_id"]), (&json!(9), &json!(7)));
+        assert_eq!(
+            (&value["p2mp_id"], &value["tunnel_id"]),
+            (&json!(9), &json!(7))
+        );
         assert_eq!(value["extended_tunnel_id"], "10.0.0.1");
         let (value, _) = pmsi(&[0, 11, 0, 0, 0, 3, 1, 0, 10, 0, 0, 1]);
-        assert_eq!((&value["sub_domain"], &value["bfr_id"]), (&json!(3), &json!(256)));
+        assert_eq!(
+            (&value["sub_domain"], &value["bfr_id"]),
+            (&json!(3), &json!(256))
+        );
     }
 
     #[test]

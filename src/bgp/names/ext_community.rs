@@ -1,6 +1,6 @@
 //! "BGP Extended Communities": types with their sub-types (RFC 7153).
 
-/// The name of a type and sub-type in short form. What flow specifications do is not here.
+/// The name of a type and sub-type in short form.
 #[must_use]
 pub const fn ext_community(kind: u8, sub: u8) -> Option<&'static str> {
     match kind {
@@ -14,13 +14,22 @@ pub const fn ext_community(kind: u8, sub: u8) -> Option<&'static str> {
             _ => None,
         },
         0x06 => evpn(sub),
+        0x07 | 0x47 => match sub {
+            0x02 => Some("flowspec-interface-set"),
+            _ => None,
+        },
+        0x08 => match sub {
+            0x00 => Some("flowspec-redirect-next-hop"),
+            _ => None,
+        },
         0x0c => match sub {
             0x00 => Some("mup-direct-segment"),
             _ => None,
         },
-        0x80 => match sub {
-            0x00 => Some("ospf-route-type"),
-            0x0a => Some("layer2-info"),
+        0x80 => experimental(sub),
+        // Flow specifications redirect to a route target with an IPv4 address or a four-octet AS.
+        0x81 | 0x82 => match sub {
+            0x08 => Some("flowspec-redirect"),
             _ => None,
         },
         _ => None,
@@ -54,6 +63,7 @@ const fn ipv4(sub: u8) -> Option<&'static str> {
         0x09 => "node-target",
         0x0a => "l2vpn-id",
         0x0b => "vrf-route-import",
+        0x0c => "flowspec-redirect-ip",
         0x10 => "vpn-distinguisher",
         0x12 => "p2mp-segmented-next-hop",
         0x13 => "route-target-record",
@@ -96,6 +106,20 @@ const fn opaque(sub: u8) -> Option<&'static str> {
     })
 }
 
+/// "Generic Transitive Experimental Use": what was standardised stayed there.
+const fn experimental(sub: u8) -> Option<&'static str> {
+    Some(match sub {
+        0x00 => "ospf-route-type",
+        0x06 => "flowspec-traffic-rate",
+        0x07 => "flowspec-traffic-action",
+        0x08 => "flowspec-redirect",
+        0x09 => "flowspec-traffic-marking",
+        0x0a => "layer2-info",
+        0x0c => "flowspec-traffic-rate-packets",
+        _ => return None,
+    })
+}
+
 /// EVPN.
 const fn evpn(sub: u8) -> Option<&'static str> {
     Some(match sub {
@@ -126,6 +150,8 @@ pub const fn ipv6_ext_community(kind: u8, sub: u8) -> Option<&'static str> {
         (0x00, 0x02) => "route-target",
         (0x00, 0x03) => "route-origin",
         (0x00, 0x0b) => "vrf-route-import",
+        (0x00, 0x0c) => "flowspec-redirect-ip",
+        (0x00, 0x0d) => "flowspec-redirect-ipv6",
         (0x00, 0x10) => "vpn-distinguisher",
         (0x00, 0x11) => "uuid-route-target",
         (0x00, 0x12) => "p2mp-segmented-next-hop",

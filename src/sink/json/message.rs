@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{ContextSource, Meta, open, update};
 use crate::bgp::text::{Hex, List};
-use crate::bgp::{Context, Error, Family, Message, Notification, RouteRefresh};
+use crate::bgp::{Context, Error, Family, Message, RouteRefresh};
 
 pub(super) struct MessageLine<'a> {
     pub(super) meta: &'a Meta<'a>,
@@ -25,7 +25,7 @@ impl Serialize for MessageLine<'_> {
             Message::Open(message) => open::write(&mut map, message)?,
             Message::Update(message) => update::write(&mut map, message)?,
             Message::Notification(message) => {
-                map.serialize_entry("notification", &NotificationView(message))?;
+                map.serialize_entry("notification", message)?;
             }
             Message::Keepalive => {}
             Message::RouteRefresh(message) => write_refresh(&mut map, message)?,
@@ -79,28 +79,6 @@ impl Serialize for ErrorView<'_> {
         map.serialize_entry("offset", &error.offset)?;
         map.serialize_entry("disposition", error.disposition.name())?;
         map.serialize_entry("text", error.text)?;
-        map.end()
-    }
-}
-
-struct NotificationView<'a>(&'a Notification<'a>);
-
-impl Serialize for NotificationView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let message = self.0;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("code", &message.code)?;
-        map.serialize_entry("subcode", &message.subcode)?;
-        if let Some(name) = message.name() {
-            map.serialize_entry("name", name)?;
-        }
-        if let Some(name) = message.subcode_name() {
-            map.serialize_entry("subcode_name", name)?;
-        }
-        map.serialize_entry("data", &Hex(message.data))?;
-        if let Some(text) = message.shutdown_text() {
-            map.serialize_entry("text", text)?;
-        }
         map.end()
     }
 }

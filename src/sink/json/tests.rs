@@ -319,7 +319,7 @@ fn notification_and_refresh() {
         value["notification"],
         json!({
             "code": 6, "subcode": 2, "name": "Cease",
-            "subcode_name": "Administrative Shutdown", "data": "026101", "text": "a\u{1}",
+            "subcode_name": "Administrative Shutdown", "data": "026101", "text": "a\\u{1}",
         })
     );
     let value = line(&whole(5, &[0, 2, 1, 1]), &Context::assumed());

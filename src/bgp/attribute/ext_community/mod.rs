@@ -3,6 +3,7 @@
 //! What the octets mean is in [`ExtValue`], how people write it in `text.rs`, and the names of
 //! IANA's registries are in [`crate::bgp::names::ext_community`].
 
+mod flow;
 mod text;
 mod value;
 
@@ -13,6 +14,7 @@ use crate::bgp::names;
 use crate::bgp::text::{Hex, Show};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+pub use flow::FlowAction;
 pub use value::{Administrator, ExtValue};
 
 /// An extended community, as sent.
@@ -120,6 +122,7 @@ impl Display for Ipv6ExtCommunity {
         let label = match self.name() {
             Some("route-target") => "RT",
             Some("route-origin") => "SoO",
+            Some("flowspec-redirect-ipv6") => "FS:redirect VRF RT",
             Some(name) => name,
             None => return Hex(&self.0).fmt(f),
         };

@@ -15,7 +15,7 @@ fn json_of(hex: &str) -> Value {
     serde_json::to_value(ExtCommunity(octets(hex))).expect("plain data")
 }
 
-/// The texts are those that FRR prints (`bgpd/bgp_ecommunity.c`), the octets from captures and
+/// The texts are those that FRR prints (`bgpd/bgp_ecommunity.c`; of flow actions, with units), the octets from captures and
 /// tests of several routers.
 #[test]
 fn each_type_as_frr_prints_it() {
@@ -33,6 +33,18 @@ fn each_type_as_frr_prints_it() {
         ("030b400000000064", "Color:01:100"),
         ("030c000000000008", "ET:8"),
         ("030d000000000000", "Default Gateway"),
+        ("8006000000000000", "FS:rate 0"),
+        ("8006fde8477fff00", "FS:rate 65535"),
+        ("800c000042c80000", "FS:rate 100 packets"),
+        ("8007000000000003", "FS:action continue, sample"),
+        ("8007000000000000", "FS:action stop"),
+        ("8008051400014438", "FS:redirect VRF 1300:83000"),
+        ("8108c00002010064", "FS:redirect VRF 192.0.2.1:100"),
+        ("8208000100000064", "FS:redirect VRF 65536:100"),
+        ("800900000000000a", "FS:marking 10"),
+        ("010cc00002010001", "FS:redirect IP 192.0.2.1 (copy)"),
+        ("0800000000000000", "FS:redirect next hop"),
+        ("0702000000fe80fe", "FS:interface-set output 254:254"),
         ("060000000000000c", "MM:12"),
         ("060001000000000c", "MM:12, sticky MAC"),
         ("0603525400123456", "Rmac:52:54:00:12:34:56"),
@@ -69,10 +81,18 @@ fn fields_in_json() {
         "a hundred megabits, draft-ietf-idr-link-bandwidth §2"
     );
     let value = json_of("0601010000000651");
-    assert_eq!((&value["single_active"], &value["label"]), (&json!(true), &json!(101)));
+    assert_eq!(
+        (&value["single_active"], &value["label"]),
+        (&json!(true), &json!(101))
+    );
     let value = json_of("800a130005dc0064");
     assert_eq!(
-        (&value["encapsulation"], &value["flags"], &value["mtu"], &value["preference"]),
+        (
+            &value["encapsulation"],
+            &value["flags"],
+            &value["mtu"],
+            &value["preference"]
+        ),
         (&json!(19), &json!(0), &json!(1500), &json!(100))
     );
     let value = json_of("0306000000000501");
@@ -80,11 +100,28 @@ fn fields_in_json() {
         (&value["area"], &value["route_type"], &value["options"]),
         (&json!("0.0.0.0"), &json!(5), &json!(1))
     );
+    let value = json_of("8007000000000001");
+    assert_eq!(
+        (&value["type"], &value["evaluate_next"], &value["sample"]),
+        (
+            &json!("flowspec-traffic-action"),
+            &json!(true),
+            &json!(false)
+        ),
+        "RFC 8955 §7.3: the last bit is the terminal action, the one before it sampling"
+    );
     let value = json_of("0c00000a0000000a");
-    assert_eq!((&value["type"], &value["segment"]), (&json!("mup-direct-segment"), &json!("10:10")));
+    assert_eq!(
+        (&value["type"], &value["segment"]),
+        (&json!("mup-direct-segment"), &json!("10:10"))
+    );
     let value = json_of("060602000100ff9c");
     assert_eq!(
-        (&value["algorithm"], &value["capabilities"], &value["preference"]),
+        (
+            &value["algorithm"],
+            &value["capabilities"],
+            &value["preference"]
+        ),
         (&json!(2), &json!(1), &json!(0xff9c))
     );
 }

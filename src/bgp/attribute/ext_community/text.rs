@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Display};
 
-use super::{Administrator, ExtCommunity, ExtValue};
+use super::{ExtCommunity, ExtValue};
 use crate::bgp::text::Hex;
 
 pub(super) fn write(f: &mut fmt::Formatter<'_>, community: ExtCommunity) -> fmt::Result {
@@ -16,10 +16,7 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, community: ExtCommunity) -> fmt:
                 "route-origin" => "SoO",
                 other => other,
             };
-            match admin {
-                Administrator::As(asn) => write!(f, "{label}:{asn}:{local}"),
-                Administrator::Address(addr) => write!(f, "{label}:{addr}:{local}"),
-            }
+            write!(f, "{label}:{admin}:{local}")
         }
         ExtValue::LinkBandwidth { asn, bits } => write!(f, "LB:{asn}:{}", f32::from_bits(bits)),
         ExtValue::OspfRouteType {
@@ -47,6 +44,7 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, community: ExtCommunity) -> fmt:
             preference,
         } => write!(f, "L2:{encapsulation}:{flags:#x}:{mtu}:{preference}"),
         ExtValue::MupSegment { high, low } => write!(f, "MUP:{high}:{low}"),
+        ExtValue::Flow(action) => action.fmt(f),
         ExtValue::Unknown => Hex(&community.0).fmt(f),
         evpn => write_evpn(f, evpn),
     }
@@ -76,7 +74,10 @@ fn write_evpn(f: &mut fmt::Formatter<'_>, value: ExtValue) -> fmt::Result {
             algorithm,
             bitmap,
             preference,
-        } => write!(f, "DF: (alg: {algorithm}, bmap: {bitmap:#x} pref: {preference})"),
+        } => write!(
+            f,
+            "DF: (alg: {algorithm}, bmap: {bitmap:#x} pref: {preference})"
+        ),
         ExtValue::MulticastFlags(flags) => write!(f, "Multicast-Flags:{flags:#06x}"),
         _ => Ok(()),
     }

@@ -1,7 +1,9 @@
 //! What the types of extended communities hold.
 
+use core::fmt;
 use core::net::Ipv4Addr;
 
+use super::FlowAction;
 use crate::bgp::nlri::part::{Label, MacAddr};
 use crate::bgp::text::Show;
 use serde::ser::SerializeMap;
@@ -13,6 +15,25 @@ pub enum Administrator {
     As(u32),
     /// An IPv4 address (RFC 4360 §3.2).
     Address(Ipv4Addr),
+}
+
+impl Administrator {
+    /// Writes `asn` or `address`.
+    pub(super) fn serialize_entry<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        match self {
+            Self::As(asn) => map.serialize_entry("asn", asn),
+            Self::Address(addr) => map.serialize_entry("address", &Show(addr)),
+        }
+    }
+}
+
+impl fmt::Display for Administrator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::As(asn) => asn.fmt(f),
+            Self::Address(addr) => addr.fmt(f),
+        }
+    }
 }
 
 /// The value of an extended community by its type and sub-type.
@@ -126,6 +147,8 @@ pub enum ExtValue {
         /// Second part.
         low: u32,
     },
+    /// What is to be done with the traffic of a flow specification.
+    Flow(FlowAction),
     /// Not decoded.
     Unknown,
 }
@@ -133,12 +156,19 @@ pub enum ExtValue {
 impl ExtValue {
     /// The value of the eight octets.
     #[must_use]
-    pub fn new([kind, sub, a, b, c, d, e, g]: [u8; 8]) -> Self {
+    pub fn new(octets: [u8; 8]) -> Self {
+        if let Some(action) = FlowAction::new(octets) {
+            return Self::Flow(action);
+        }
+        let [kind, sub, a, b, c, d, e, g] = octets;
         let (ab, cd, low) = (short(a, b), short(c, d), short(e, g));
         let (abcd, cdeg) = (long(a, b, c, d), long(c, d, e, g));
         let label = Label([d, e, g]);
         match (kind, sub) {
-            (0x00 | 0x40, 0x04) => Self::LinkBandwidth { asn: ab, bits: cdeg },
+            (0x00 | 0x40, 0x04) => Self::LinkBandwidth {
+                asn: ab,
+                bits: cdeg,
+            },
             (0x00 | 0x40, _) => Self::Specific {
                 admin: Administrator::As(u32::from(ab)),
                 local: cdeg,
@@ -176,7 +206,10 @@ impl ExtValue {
                 mtu: cd,
                 preference: low,
             },
-            (0x0c, 0x00) => Self::MupSegment { high: ab, low: cdeg },
+            (0x0c, 0x00) => Self::MupSegment {
+                high: ab,
+                low: cdeg,
+            },
             _ => Self::Unknown,
         }
     }
@@ -216,10 +249,7 @@ impl ExtValue {
     pub(super) fn serialize_entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         match *self {
             Self::Specific { admin, local } => {
-                match admin {
-                    Administrator::As(asn) => map.serialize_entry("asn", &asn)?,
-                    Administrator::Address(addr) => map.serialize_entry("address", &Show(addr))?,
-                }
+                admin.serialize_entry(map)?;
                 map.serialize_entry("value", &local)
             }
             Self::LinkBandwidth { asn, bits } => {
@@ -260,6 +290,7 @@ impl ExtValue {
             Self::MupSegment { high, low } => {
                 map.serialize_entry("segment", &Show(format_args!("{high}:{low}")))
             }
+            Self::Flow(action) => action.serialize_entries(map),
             Self::DefaultGateway | Self::Unknown => Ok(()),
             _ => self.serialize_evpn(map),
         }
