@@ -121,7 +121,9 @@ struct Record<'a>(Records<'a>);
 impl Serialize for Record<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut record = self.0;
-        if let [Field("", _)] = record.fields() {
+        if let [Field("", kind)] = record.fields()
+            && kind.is_single()
+        {
             let mut only = None;
             record.visit_next(&mut |_, value| only = Some(value));
             return only.serialize(serializer);

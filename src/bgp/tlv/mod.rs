@@ -106,6 +106,16 @@ pub enum Kind {
     ByLength(&'static [(usize, &'static [Field])]),
 }
 
+impl Kind {
+    /// Whether a field of this kind always has one value, under its own name.
+    const fn is_single(self) -> bool {
+        !matches!(
+            self,
+            Self::Skip(_) | Self::Bits(_) | Self::Masks | Self::FamilyAddr | Self::ByLength(_)
+        )
+    }
+}
+
 impl Table {
     /// A table whose rows come in several parts.
     pub(crate) const fn new(head: Head, rows: &'static [&'static [Row]]) -> Self {

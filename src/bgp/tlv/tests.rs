@@ -183,7 +183,7 @@ proptest! {
         for table in tables() {
             let mut entropy = Entropy { bytes: &bytes, at: 0 };
             let mut octets = sample_tlvs(table, &mut entropy);
-            for (index, value) in changes.iter().filter(|_| !bytes.is_empty()) {
+            for (index, value) in &changes {
                 if !octets.is_empty() {
                     let at = index.index(octets.len());
                     octets[at] = *value;
@@ -229,7 +229,7 @@ fn types_and_names_of_a_table_are_unique_and_its_depth_is_small() {
         let kinds: BTreeSet<_> = rows.iter().map(|Row(kind, ..)| kind).collect();
         let names: BTreeSet<_> = rows.iter().map(|Row(_, name, _)| name).collect();
         assert_eq!((kinds.len(), names.len()), (rows.len(), rows.len()));
-        assert!(depth(table) <= 4);
+        assert!(depth(table) <= 5);
     }
 }
 
