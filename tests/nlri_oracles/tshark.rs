@@ -1,0 +1,1 @@
+//! tshark's reading.
