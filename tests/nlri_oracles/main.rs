@@ -49,7 +49,7 @@ fn announcement(family: Family, field: &[u8]) -> Vec<u8> {
         mode,
         add_path: false,
         plain: false,
-        next_hops: vec![[192, 0, 2, 1].into()],
+        next_hops: vec![[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1].into()],
         sources: vec![(0, Source { octets, json })],
     };
     case.message()
