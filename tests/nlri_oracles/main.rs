@@ -19,6 +19,7 @@ mod source;
 mod support;
 mod tshark;
 mod update;
+mod words;
 
 use source::{Mode, Source};
 use update::{Case, case};
