@@ -45,11 +45,13 @@ pub struct SignatureSegment<'a> {
 impl<'a> BgpsecPath<'a> {
     /// The path, the nearest AS first.
     pub fn path(&self) -> impl ExactSizeIterator<Item = SecureSegment> + Clone + use<'a> {
-        self.path.iter().map(|[pcount, flags, asn @ ..]| SecureSegment {
-            pcount: *pcount,
-            flags: *flags,
-            asn: u32::from_be_bytes(*asn),
-        })
+        self.path
+            .iter()
+            .map(|[pcount, flags, asn @ ..]| SecureSegment {
+                pcount: *pcount,
+                flags: *flags,
+                asn: u32::from_be_bytes(*asn),
+            })
     }
 
     /// The signature blocks: one, or two while an algorithm suite is replaced.

@@ -90,7 +90,9 @@ mod tests {
 
     #[test]
     fn packet_switching_and_others() {
-        let bandwidths = [1000.0, 2000.0, 3000.0, 4000.0, 5000.0, 6000.0, 7000.0, 8000.0];
+        let bandwidths = [
+            1000.0, 2000.0, 3000.0, 4000.0, 5000.0, 6000.0, 7000.0, 8000.0,
+        ];
         assert_eq!(
             json::<TrafficEngineering<'_>>(&["01011234", BANDWIDTHS, "43fa000005dc"].concat()),
             json!({

@@ -72,9 +72,8 @@ impl<'a> Tlvs<'a> {
     pub(crate) fn worst(self) -> Option<Flaw> {
         let mut worst = None::<Flaw>;
         self.check(&mut |flaw| {
-            let graver = worst.is_none_or(|worst| {
-                worst.wrong == Wrong::Value && flaw.wrong == Wrong::Framing
-            });
+            let graver = worst
+                .is_none_or(|worst| worst.wrong == Wrong::Value && flaw.wrong == Wrong::Framing);
             if graver {
                 worst = Some(flaw);
             }

@@ -42,11 +42,7 @@ pub struct Table {
 
 /// A type of TLV: the type, IANA's name in lower case with hyphens, and what the value holds.
 #[derive(Clone, Copy, Debug)]
-pub struct Row(
-    pub u16,
-    pub &'static str,
-    pub &'static [Field],
-);
+pub struct Row(pub u16, pub &'static str, pub &'static [Field]);
 
 /// A field with its name; the name is empty where a list has values instead of objects.
 #[derive(Clone, Copy, Debug)]

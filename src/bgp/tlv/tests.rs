@@ -146,9 +146,7 @@ fn walk(tlvs: Tlvs<'_>, whole: &[u8]) -> usize {
         tlv.visit(&mut |_, value| match value {
             Value::Text(octets) | Value::Hex(octets) => inside(octets),
             Value::Tlvs(inner) => count += walk(inner, tlv.value),
-            Value::Records(mut records) => {
-                while records.visit_next(&mut |_, _| count += 1) {}
-            }
+            Value::Records(mut records) => while records.visit_next(&mut |_, _| count += 1) {},
             _ => {}
         });
     }
@@ -241,8 +239,16 @@ static OUTER: Table = Table::new(
     Head::Split,
     &[&[
         Row(1, "inner", &[Field("tlvs", Kind::Tlvs(&INNER))]),
-        Row(200, "list", &[Field("value", Kind::Many(&[Field("", Kind::Uint(2))]))]),
-        Row(3, "flags", &[Field("value", Kind::Flags(1, &["a", "", "c"]))]),
+        Row(
+            200,
+            "list",
+            &[Field("value", Kind::Many(&[Field("", Kind::Uint(2))]))],
+        ),
+        Row(
+            3,
+            "flags",
+            &[Field("value", Kind::Flags(1, &["a", "", "c"]))],
+        ),
     ]],
 );
 

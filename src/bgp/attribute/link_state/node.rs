@@ -6,7 +6,10 @@ use crate::bgp::tlv::{Field, Head, Kind, Row, Table};
 /// RFC 8814 §3: pairs of type and depth.
 const MSD: &[Field] = &[Field(
     "value",
-    Kind::Many(&[Field("msd_type", Kind::Uint(1)), Field("msd", Kind::Uint(1))]),
+    Kind::Many(&[
+        Field("msd_type", Kind::Uint(1)),
+        Field("msd", Kind::Uint(1)),
+    ]),
 )];
 
 /// RFC 9085 §2.1.1: alone inside a range of labels.

@@ -37,7 +37,6 @@ const BEHAVIOR_OPTION: Field = Field("", Kind::ByLength(&[(0, &[]), (8, &[BEHAVI
 
 const BINDING_FLAGS: &[&str] = &["specified-only", "drop-upon-invalid", "behavior"];
 
-
 /// Two ends of an adjacency.
 const LOCAL_IF: Field = Field("local_interface", Kind::Uint(4));
 const LOCAL_V6: Field = Field("local", Kind::Ipv6);

@@ -143,9 +143,7 @@ fn what_encapsulates_depends_on_the_tunnel() {
         tunnel(255, &[(99, "010203")]),
     ]
     .concat();
-    let overlay = |flags: &[&str], vni: u32, mac: &str| {
-        json!({ "type": 1, "name": "encapsulation", "flags": flags, "vni": vni, "mac": mac })
-    };
+    let overlay = |flags: &[&str], vni: u32, mac: &str| json!({ "type": 1, "name": "encapsulation", "flags": flags, "vni": vni, "mac": mac });
     assert_eq!(
         json::<Tunnels>(&value),
         json!([
@@ -223,8 +221,15 @@ fn a_malformed_sub_tlv_is_ignored_except_in_a_policy() {
     let place = |kind, subs: &[_]| faults::<Tunnels>(&tunnel(kind, subs));
     assert_eq!(place(8, &[(7, "2e"), (8, "12")]), ignored(7));
     assert_eq!(place(8, &[(6, "00000000 0001 c00002")]), ignored(4));
-    assert_eq!(place(8, &[(6, "00000000 0002 c0000201")]), ignored(4), "family and address");
-    assert_eq!(place(15, &[(15, "80 00"), (12, "0000 0000c8")]), withdraw(8));
+    assert_eq!(
+        place(8, &[(6, "00000000 0002 c0000201")]),
+        ignored(4),
+        "family and address"
+    );
+    assert_eq!(
+        place(15, &[(15, "80 00"), (12, "0000 0000c8")]),
+        withdraw(8)
+    );
     assert_eq!(faults::<Tunnels>("0008 0003 070200"), withdraw(4));
     assert_eq!(faults::<Tunnels>("0008 0004 0701 2e"), withdraw(0));
     assert_eq!(faults::<Tunnels>(""), []);

@@ -65,16 +65,16 @@ const NODES: &[Row] = &[
 pub(in crate::bgp) const TOPOLOGIES: Row = Row(
     263,
     "multi-topology-id",
-    &[Field(
-        "value",
-        Kind::Many(&[Field("", Kind::Low(2, 12))]),
-    )],
+    &[Field("value", Kind::Many(&[Field("", Kind::Low(2, 12))]))],
 );
 
 pub(in crate::bgp) const LINK_IDS: Row = Row(
     258,
     "link-local-remote-identifiers",
-    &[Field("local", Kind::Uint(4)), Field("remote", Kind::Uint(4))],
+    &[
+        Field("local", Kind::Uint(4)),
+        Field("remote", Kind::Uint(4)),
+    ],
 );
 
 const LINK_ROWS: &[Row] = &[
@@ -88,11 +88,7 @@ const LINK_ROWS: &[Row] = &[
 
 const PREFIX_ROWS: &[Row] = &[
     TOPOLOGIES,
-    Row(
-        264,
-        "ospf-route-type",
-        &[Field("value", Kind::Uint(1))],
-    ),
+    Row(264, "ospf-route-type", &[Field("value", Kind::Uint(1))]),
 ];
 
 const REACHABLE_V4: &[Row] = &[Row(
@@ -107,10 +103,7 @@ const REACHABLE_V6: &[Row] = &[Row(
     &[Field("value", Kind::Prefix(Afi::IPV6))],
 )];
 
-const SID_ROWS: &[Row] = &[
-    TOPOLOGIES,
-    Row(SRV6_SID, "srv6-sid-information", IPV6),
-];
+const SID_ROWS: &[Row] = &[TOPOLOGIES, Row(SRV6_SID, "srv6-sid-information", IPV6)];
 
 /// Descriptors of node and link NLRI, and of NLRI of types that are not known.
 pub(in crate::bgp) static LINK: Table = Table::new(Head::Wide, &[NODES, LINK_ROWS]);

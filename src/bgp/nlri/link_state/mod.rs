@@ -10,7 +10,9 @@ use crate::bgp::family::Safi;
 use crate::bgp::reader::Reader;
 use crate::bgp::text::{Hex, List, Show};
 use crate::bgp::tlv::{Table, Tlv, Tlvs, Value};
-use descriptor::{BGP_ROUTER_ID, IGP_ROUTER_ID, IP_REACHABILITY, LOCAL_NODE, REMOTE_NODE, SRV6_SID};
+use descriptor::{
+    BGP_ROUTER_ID, IGP_ROUTER_ID, IP_REACHABILITY, LOCAL_NODE, REMOTE_NODE, SRV6_SID,
+};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// An object of a topology as delimited; [`LinkState::object`] reads it.

@@ -56,7 +56,10 @@ fn a_prefix_of_isis() {
 #[test]
 fn a_link_to_a_pseudonode() {
     let read = one(NODE, ISIS_LINK);
-    assert_eq!((&read["nlri_type"], &read["protocol"]), (&json!("link"), &json!("isis-level-2")));
+    assert_eq!(
+        (&read["nlri_type"], &read["protocol"]),
+        (&json!("link"), &json!("isis-level-2"))
+    );
     assert_eq!(
         read["remote_node"][2],
         json!({ "type": 515, "name": "igp-router-id", "value": "0000.0000.0014", "psn": 3 })
@@ -111,7 +114,10 @@ fn malformed_nlri_are_discarded_each_by_itself() {
         0100 0010 0203 0004 64646401 0200 0004 0000fde8";
     assert_eq!(place(disordered), discard(0), "descriptors out of order");
     let good = OSPF_NODE.split_whitespace().collect::<String>().len() / 2;
-    assert_eq!(place(&[OSPF_NODE, disordered, OSPF_NODE].concat()), discard(good));
+    assert_eq!(
+        place(&[OSPF_NODE, disordered, OSPF_NODE].concat()),
+        discard(good)
+    );
     assert_eq!(
         json(form, &bytes(&[disordered, OSPF_NODE].concat())).len(),
         2,
