@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 mod exabgp;
+mod exabgp_tlvs;
 mod nlri;
 mod projects;
 #[path = "../support/skip.rs"]
