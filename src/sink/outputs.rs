@@ -8,10 +8,11 @@ use crate::bgp::{self, Message, MessageType};
 use crate::health::Alarm;
 use crate::session::State;
 use crate::stream::{Gap, GapReason, MalformedReason};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Figures over the whole run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Totals {
     /// Messages by type.
     pub messages: Messages,
@@ -21,6 +22,8 @@ pub struct Totals {
     pub gaps: Gaps,
     /// Errors in the order of [`super::metrics::ERROR_KINDS`].
     pub errors: [u64; super::metrics::ERROR_KINDS.len()],
+    /// Those of them that concern a path attribute, by its type code.
+    pub attribute_errors: BTreeMap<(u8, bgp::Disposition), u64>,
 }
 
 /// JSON lines and what belongs to them.
@@ -86,6 +89,11 @@ impl Outputs {
         counters.messages[index].add(1);
         for error in message.errors() {
             self.error(counters, disposition_index(error.disposition));
+            if let Some(attribute) = error.attribute {
+                counters.attribute_errors.add(attribute, error.disposition);
+                let key = (attribute, error.disposition);
+                *self.totals.attribute_errors.entry(key).or_default() += 1;
+            }
         }
         if let Message::Update(update) = message {
             self.count_prefixes(counters, update);

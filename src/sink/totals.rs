@@ -108,6 +108,8 @@ pub struct Summary {
     pub prefixes: Prefixes,
     pub directions: Vec<Direction>,
     pub errors: BTreeMap<&'static str, u64>,
+    /// Those of them that concern a path attribute, by its name and then by kind.
+    pub attribute_errors: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// Connections that went before they ended, by reason.
     pub evicted: BTreeMap<&'static str, u64>,
     pub gaps: Gaps,
@@ -253,6 +255,11 @@ impl fmt::Display for Summary {
         )?;
         for (kind, count) in self.errors.iter().filter(|(_, count)| **count > 0) {
             writeln!(f, "  errors      {kind} {count}")?;
+        }
+        for (attribute, kinds) in &self.attribute_errors {
+            for (kind, count) in kinds {
+                writeln!(f, "  attribute   {attribute}: {kind} {count}")?;
+            }
         }
         write!(
             f,

@@ -343,7 +343,7 @@ impl<F: Frame> Worker<F> {
                 handshakes: self.handshakes.ends.evicted,
                 ..self.evicted
             },
-            totals: self.outputs.totals,
+            totals: self.outputs.totals.clone(),
             interrupted,
             duration: started.elapsed(),
             latency: self.latency,

@@ -141,6 +141,20 @@ fn encode_messages(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>
                 direction.errors[i].get()
             })
         }),
+    )?;
+    counters(
+        encoder,
+        "bgptap_attribute_errors",
+        "Malformed path attributes by RFC 7606 disposition",
+        directions.iter().flat_map(|direction| {
+            let errors = direction.attribute_errors.iter();
+            errors.map(move |(attribute, kind, count)| {
+                let mut labels = session_labels(direction);
+                labels.push(("attribute", attribute));
+                labels.push(("kind", kind.to_owned()));
+                (labels, count)
+            })
+        }),
     )
 }
 
@@ -368,6 +382,9 @@ mod tests {
         direction.peer_as.store(65001, Relaxed);
         direction.messages[1].add(5);
         direction.prefixes(1, 1).announced.add(7);
+        direction
+            .attribute_errors
+            .add(2, crate::bgp::Disposition::TreatAsWithdraw);
         direction.state.set(6);
         metrics.publish(&Snapshot {
             frames: vec![("mon0".into(), vec![("seen", 9)])],
@@ -391,6 +408,9 @@ mod tests {
         for line in [
             format!(r#"bgptap_messages_total{{{session},type="UPDATE"}} 5"#),
             format!(r#"bgptap_prefixes_total{{{session},afi="1",safi="1",action="announced"}} 7"#),
+            format!(
+                r#"bgptap_attribute_errors_total{{{session},attribute="AS_PATH",kind="treat-as-withdraw"}} 1"#
+            ),
             format!(r#"bgptap_session_state{{{session}}} 6"#),
             format!(r#"bgptap_gaps_total{{{session}}} 0"#),
             r#"bgptap_frames_total{interface="mon0",outcome="seen"} 9"#.into(),

@@ -4,6 +4,7 @@
 //! publishes a [`Snapshot`] of slower figures about once a second; the exporter
 //! reads both when it is scraped. Nothing here is locked per frame.
 
+mod attribute_errors;
 mod count;
 mod direction;
 
@@ -12,6 +13,7 @@ mod latency;
 mod server;
 mod tcp;
 
+pub use attribute_errors::{AttributeErrors, label as attribute_label};
 pub use count::Count;
 pub use direction::{
     BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES, Prefixes as FamilyCounters,
