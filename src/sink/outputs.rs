@@ -20,6 +20,8 @@ pub struct Totals {
     pub prefixes: Prefixes,
     /// Holes given up.
     pub gaps: Gaps,
+    /// Attributes that the JSON output knew from before, and those that it did not.
+    pub rendered: json::Lookups,
     /// Errors in the order of [`super::metrics::ERROR_KINDS`].
     pub errors: [u64; super::metrics::ERROR_KINDS.len()],
     /// Those of them that concern a path attribute, by its type code.
@@ -44,6 +46,8 @@ pub struct Outputs {
     pub totals: Totals,
     /// Name of this monitor.
     pub host: String,
+    /// Made with the first message that is written.
+    messages: Option<json::MessageWriter>,
 }
 
 impl Outputs {
@@ -55,6 +59,7 @@ impl Outputs {
             json,
             totals: Totals::default(),
             host,
+            messages: None,
         }
     }
 
@@ -70,8 +75,10 @@ impl Outputs {
         self.count(counters, message);
         if let Some(json) = &mut self.json {
             let raw = json.raw.then_some(bytes);
+            let messages = self.messages.get_or_insert_default();
             json.writer
-                .event(|out| json::write_message(out, meta, message, Some(context), raw));
+                .event(|out| messages.write(out, meta, message, Some(context), raw));
+            self.totals.rendered = messages.lookups();
         }
     }
 
