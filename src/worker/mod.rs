@@ -319,6 +319,7 @@ impl<F: Frame> Worker<F> {
                 ],
                 queue: json.writer.queue_ratio(),
             });
+            snapshot.rendered = Some(self.outputs.totals.rendered);
         }
         gather(&mut snapshot);
         self.outputs.metrics.publish(&snapshot);

@@ -304,7 +304,15 @@ fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::
         let labels = vec![("output", output.name.to_owned())];
         family.encode_family(&labels)?.encode_gauge(&output.queue)?;
     }
-    Ok(())
+    counters(
+        encoder,
+        "bgptap_rendered_attributes",
+        "Attributes that the JSON output wrote as it had written them before (hit) or anew (miss)",
+        snapshot.rendered.iter().flat_map(|rendered| {
+            [("hit", rendered.hits), ("miss", rendered.misses)]
+                .map(|(result, count)| (vec![("result", result.to_owned())], count))
+        }),
+    )
 }
 
 /// `peer`, `peer_as`, `local`, `local_as`: the sender first. An unknown AS is 0.
@@ -360,6 +368,7 @@ fn encode_gauge(family: &mut MetricEncoder, labels: &Labels, value: u64) -> fmt:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::json::Lookups;
     use crate::sink::metrics::{Output, Pool};
     use prometheus_client::registry::Registry;
     use std::net::Ipv4Addr;
@@ -400,6 +409,7 @@ mod tests {
                 dropped: vec![("queue_full", 2)],
                 queue: 0.25,
             }],
+            rendered: Some(Lookups { hits: 8, misses: 1 }),
             sessions: 1,
             ..Snapshot::default()
         });
@@ -419,6 +429,7 @@ mod tests {
             r#"bgptap_pool_utilisation_ratio{pool="umem"} 0.5"#.into(),
             r#"bgptap_output_dropped_total{output="json",reason="queue_full"} 2"#.into(),
             r#"bgptap_output_queue_ratio{output="json"} 0.25"#.into(),
+            r#"bgptap_rendered_attributes_total{result="hit"} 8"#.into(),
             r#"bgptap_decode_latency_seconds_bucket{le="+Inf"} 0"#.into(),
             format!(
                 r#"bgptap_build_info{{version="{}"}} 1"#,

@@ -21,6 +21,7 @@ pub use direction::{
 pub use latency::{Recorder, Shared as SharedLatency};
 pub use server::Server;
 
+use super::json::Lookups;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub pools: Vec<Pool>,
     /// Outputs that can lose events.
     pub outputs: Vec<Output>,
+    /// Attributes that the JSON output knew from before and those that it did not, if it is on.
+    pub rendered: Option<Lookups>,
     /// Sessions known now.
     pub sessions: u64,
     /// Connections of which only SYNs were seen.
