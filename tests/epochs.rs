@@ -42,10 +42,10 @@ fn states(told: &Told) -> Vec<(&str, u64, &str)> {
 
 fn balanced(told: &Told) {
     for d in &told.directions {
-        let kept = d.decoded + d.skipped + d.quarantined + d.pending;
-        let discarded = d.discarded.window + d.discarded.limit;
-        assert_eq!(d.captured, kept + d.duplicate + discarded, "{d:?}");
-        assert_eq!(d.span, kept + d.gap + d.open_hole, "{d:?}");
+        let kept = d.bytes.decoded + d.bytes.skipped + d.bytes.quarantined + d.bytes.pending;
+        let discarded = d.bytes.discarded.window + d.bytes.discarded.limit;
+        assert_eq!(d.bytes.captured, kept + d.bytes.duplicate + discarded, "{d:?}");
+        assert_eq!(d.bytes.span, kept + d.bytes.gap + d.bytes.open_hole, "{d:?}");
     }
 }
 

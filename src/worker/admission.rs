@@ -1,6 +1,6 @@
 //! Which segments begin a connection, and which connections make room for others.
 
-use super::connection::{Connection, nanoseconds};
+use super::connection::{Connection, Proof, nanoseconds};
 use super::handshakes::Handshake;
 use super::packet::Packet;
 use super::{SILENT_TIMEOUT, Worker};
@@ -10,6 +10,9 @@ use crate::wire::Segment;
 
 /// When there is no room and nobody to make some, that is looked into again after so long.
 const FULL_NS: u64 = 1_000_000_000;
+
+/// Of connections of which one side is seen, those go first that have said least, up to so many messages.
+const WORDS: u64 = 8;
 
 /// A share of the connections that may go is let go at a time, so that finding them costs little for each.
 const ROOM_SHARE: usize = 16;
@@ -25,7 +28,9 @@ pub struct Evicted {
     pub silent: u64,
     /// Sessions of which nothing had come for long, to make room for others.
     pub stale: u64,
-    /// Connections without a message that held memory when it ran out.
+    /// Connections of which only one side had spoken by BGP, to make room for others.
+    pub one_sided: u64,
+    /// Connections without a message, or with those of one side, that held memory when it ran out.
     pub memory: u64,
     /// Nothing came for the idle timeout.
     pub idle: u64,
@@ -34,11 +39,12 @@ pub struct Evicted {
 impl Evicted {
     /// Reasons with their counts, as the summary and the metrics name them.
     #[must_use]
-    pub fn by_reason(&self) -> [(&'static str, u64); 5] {
+    pub fn by_reason(&self) -> [(&'static str, u64); 6] {
         [
             ("handshake", self.handshakes),
             ("silent", self.silent),
             ("stale", self.stale),
+            ("one_sided", self.one_sided),
             ("memory", self.memory),
             ("idle", self.idle),
         ]
@@ -57,15 +63,20 @@ impl<F: Frame> Worker<F> {
         stamp: Stamp,
     ) -> Option<usize> {
         let known = self.by_key.get(&key).copied();
-        if segment.payload.is_empty() && segment.cut == 0 {
-            let begins = |index: usize| self.connections[index].is_new_epoch(direction, segment);
-            if segment.flags.syn() && known.is_none_or(begins) {
-                self.handshakes
-                    .note(key, direction, segment, options, stamp);
+        let ended = known.is_some_and(|index| self.connections[index].has_ended());
+        let bare = segment.payload.is_empty() && segment.cut == 0;
+        let begins = segment.flags.syn()
+            && known.is_none_or(|index| self.connections[index].is_new_epoch(direction, segment));
+        // Whatever a SYN carries, it changes nothing about a session until its receiver
+        // has answered it (RFC 5961 §4).
+        if begins && (bare || known.is_some() && !ended) {
+            self.handshakes
+                .note(key, direction, segment, options, stamp, known.is_some());
+            return None;
+        }
+        if bare {
+            if segment.flags.rst() && self.handshakes.reset(&key, direction, segment) {
                 return None;
-            }
-            if segment.flags.rst() && known.is_none() {
-                self.handshakes.reset(&key);
             }
             // Its numbers mean nothing to an older connection between the same ports.
             let handshakes = &mut self.handshakes;
@@ -78,11 +89,13 @@ impl<F: Frame> Worker<F> {
             return self.begin(key, direction, segment, handshake, known, stamp);
         }
         match known {
-            Some(index) if self.connections[index].is_new_epoch(direction, segment) => {
-                self.begin(key, direction, segment, Handshake::default(), known, stamp)
+            // A session that is over does not go on elsewhere: another one has begun, unseen.
+            Some(index)
+                if !begins && !(ended && !self.connections[index].goes_on(direction, segment)) =>
+            {
+                Some(index)
             }
-            Some(index) => Some(index),
-            None => self.begin(key, direction, segment, Handshake::default(), None, stamp),
+            _ => self.begin(key, direction, segment, Handshake::default(), known, stamp),
         }
     }
 
@@ -97,8 +110,10 @@ impl<F: Frame> Worker<F> {
         stamp: Stamp,
     ) -> Option<usize> {
         if let Some(index) = known {
+            let connection = &self.connections[index];
             let forged = handshake.syns.iter().flatten().count() == 1
-                && self.connections[index].expects(direction, segment);
+                && !connection.has_ended()
+                && connection.expects(direction, segment);
             if forged {
                 // A SYN that its receiver did not answer changes nothing (RFC 5961 §4).
                 return known;
@@ -129,35 +144,42 @@ impl<F: Frame> Worker<F> {
         Some(index)
     }
 
-    /// Room for one more connection; others may have to go for it. Whoever has said
-    /// something by BGP stays, unless it fell silent long ago.
+    /// Room for one more connection; others may have to go for it. A session of which both
+    /// sides were heard stays, unless it fell silent long ago.
     fn make_room(&mut self, stamp: Stamp) -> bool {
-        if self.connections.len() < self.limits.sessions_max as usize {
+        if !self.is_full() {
             return true;
         }
         if self.now_ns < self.full_until_ns {
             return false;
         }
-        let silent = self.let_go(ROOM_SHARE, stamp, |connection, _| {
-            connection.delivered() == 0
+        let patience = nanoseconds(self.limits.stale_after);
+        self.evicted.silent += self.let_go(ROOM_SHARE, stamp, |connection, _| {
+            (connection.proof() == Proof::Silent).then_some(0)
         });
-        self.evicted.silent += silent;
-        if silent == 0 {
-            let patience = nanoseconds(self.limits.stale_after);
-            let stale = self.let_go(ROOM_SHARE, stamp, |connection, now_ns| {
-                now_ns.saturating_sub(connection.last_ns) > patience
+        if self.is_full() {
+            self.evicted.stale += self.let_go(ROOM_SHARE, stamp, |connection, now_ns| {
+                (now_ns.saturating_sub(connection.last_ns) > patience).then_some(0)
             });
-            self.evicted.stale += stale;
         }
-        let room = self.connections.len() < self.limits.sessions_max as usize;
-        if !room {
+        if self.is_full() {
+            self.evicted.one_sided += self.let_go(ROOM_SHARE, stamp, |connection, _| {
+                (connection.proof() == Proof::OneSide).then(|| connection.delivered().min(WORDS))
+            });
+        }
+        if self.is_full() {
             self.full_until_ns = self.now_ns.saturating_add(FULL_NS);
         }
-        room
+        !self.is_full()
+    }
+
+    fn is_full(&self) -> bool {
+        self.connections.len() >= self.limits.sessions_max as usize
     }
 
     /// Memory for what is kept outside frames has run out: connections that never said anything
-    /// by BGP give theirs back, and if there are none, the connection that asked for more.
+    /// by BGP give theirs back, then those of which one side spoke, and if there are none, the
+    /// connection that asked for more.
     pub(super) fn relieve(&mut self, index: usize, stamp: Stamp) {
         let refused = self.buffers.refused();
         let short = self.budget.bytes > self.budget.bytes_max || refused != self.buffers_refused;
@@ -167,8 +189,17 @@ impl<F: Frame> Worker<F> {
         }
         if self.now_ns >= self.short_until_ns {
             let let_go = self.let_go(MEMORY_SHARE, stamp, |connection, _| {
-                connection.delivered() == 0 && connection.keeps_memory()
+                let may_go = connection.proof() == Proof::Silent && connection.keeps_memory();
+                may_go.then_some(0)
             });
+            let let_go = if let_go > 0 {
+                let_go
+            } else {
+                self.let_go(MEMORY_SHARE, stamp, |connection, _| {
+                    let may_go = connection.proof() == Proof::OneSide && connection.keeps_memory();
+                    may_go.then(|| connection.delivered().min(WORDS))
+                })
+            };
             self.evicted.memory += let_go;
             if let_go == 0 {
                 self.short_until_ns = self.now_ns.saturating_add(FULL_NS);
@@ -181,26 +212,28 @@ impl<F: Frame> Worker<F> {
         }
     }
 
-    /// Ends a share of the connections that may go, those first that were silent for longest.
+    /// Ends a share of the connections that may go: those of the least rank first, and of these
+    /// those that were silent for longest.
     fn let_go(
         &mut self,
         share: usize,
         stamp: Stamp,
-        may_go: impl Fn(&Connection<Packet<F>>, u64) -> bool,
+        rank: impl Fn(&Connection<Packet<F>>, u64) -> Option<u64>,
     ) -> u64 {
         let now_ns = self.now_ns;
-        let mut found: Vec<(u64, usize)> = self
+        let mut found: Vec<(u64, u64, usize)> = self
             .connections
             .iter()
-            .filter(|(_, connection)| may_go(connection, now_ns))
-            .map(|(index, connection)| (connection.last_ns, index))
+            .filter_map(|(index, connection)| {
+                Some((rank(connection, now_ns)?, connection.last_ns, index))
+            })
             .collect();
         let count = found.len().div_ceil(share);
         if count == 0 {
             return 0;
         }
         found.select_nth_unstable(count - 1);
-        for (_, index) in &found[..count] {
+        for (.., index) in &found[..count] {
             self.remove(*index, "evicted", stamp);
         }
         count as u64

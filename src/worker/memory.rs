@@ -43,7 +43,8 @@ impl Memory {
         let direction = size_of::<totals::Direction>();
         let tables = [
             (limits.sessions_max, connection),
-            (limits.handshakes_max, handshake),
+            // Two kinds.
+            (limits.handshakes_max, 2 * handshake),
             // Kept for the summary, and copied once for it.
             (DIRECTIONS_MAX as u32, 2 * direction),
         ];

@@ -256,6 +256,12 @@ fn encode_bounds(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::R
     )?;
     counters(
         encoder,
+        "bgptap_segments_refused",
+        "Segments of connections that there was no room for",
+        std::iter::once((Vec::new(), snapshot.refused)),
+    )?;
+    counters(
+        encoder,
         "bgptap_evicted",
         "Connections that went before they ended, by reason",
         snapshot

@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub handshakes: u64,
     /// Bytes kept outside frames.
     pub kept_bytes: u64,
+    /// Segments of connections that there was no room for.
+    pub refused: u64,
     /// Connections that went before they ended, by reason.
     pub evicted: Vec<(&'static str, u64)>,
 }

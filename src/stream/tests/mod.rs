@@ -167,7 +167,7 @@ impl Bench {
     fn check(&self) {
         let l = self.stream.ledger();
         let kept = l.decoded + l.skipped + l.quarantined + l.pending;
-        let explained = kept + l.duplicate + l.discarded_window + l.discarded_limit;
+        let explained = kept + l.unproven + l.duplicate + l.discarded_window + l.discarded_limit;
         assert_eq!(l.captured, explained, "captured: {l:?}");
         assert_eq!(l.span, kept + l.gap + l.open_hole, "span: {l:?}");
     }
