@@ -88,8 +88,8 @@ pub struct Bytes {
     pub gap: u64,
 }
 
-/// Directions that are not listed one by one: of connections that never said anything by BGP,
-/// of which a flood makes as many as it likes, and those beyond the length of the list.
+/// Directions that are not listed one by one, because the list is full: those of connections of which both
+/// sides were heard come first.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Unlisted {
     /// How many.

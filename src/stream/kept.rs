@@ -49,11 +49,13 @@ impl Kept {
             *end = end.saturating_sub(count);
             *end > 0
         });
+        // Into a block of its own: one that shrinks in its place leaves a hole that nothing of its old
+        // size fits into.
         if self.bytes.len() < self.bytes.capacity() / SPARSE {
-            self.bytes.shrink_to_fit();
+            self.bytes = self.bytes.as_slice().to_vec();
         }
         if self.ends.len() < self.ends.capacity() / SPARSE {
-            self.ends.shrink_to_fit();
+            self.ends = self.ends.as_slice().to_vec();
         }
     }
 

@@ -38,6 +38,7 @@ impl<F: Frame> Stream<F> {
         budget: &mut Budget,
         handler: &mut H,
     ) {
+        let before = self.unproven.len();
         let mut index = 0;
         while let (Some(waiting), Some(position)) = (self.unproven.get(index), &self.position) {
             let piece = waiting.piece;
@@ -46,23 +47,21 @@ impl<F: Frame> Stream<F> {
             // The receiver has spoken since, and its window does not reach there; or is not heard at all.
             let disproved = position.ack_ns >= piece.stamp.ns.saturating_add(grace_ns);
             let unheard = now_ns >= piece.stamp.ns.saturating_add(UNHEARD_NS);
-            match region {
-                Region::Beyond if !disproved && !unheard => index += 1,
-                Region::Beyond if disproved => {
-                    let piece = self.let_go(index, budget).piece;
-                    self.refuse(piece.len());
-                }
-                Region::Outside => {
-                    let piece = self.let_go(index, budget).piece;
-                    self.refuse(piece.len());
-                }
-                Region::Within | Region::Beyond => {
-                    let Unproven { frame, piece } = self.let_go(index, budget);
-                    self.take(frame, piece, budget, handler);
-                    // The window may reach further now.
-                    index = 0;
-                }
+            if region == Region::Beyond && !disproved && !unheard {
+                index += 1;
+                continue;
             }
+            let Unproven { frame, piece } = self.let_go(index, budget);
+            if region == Region::Within || region == Region::Beyond && !disproved {
+                self.take(frame, piece, budget, handler);
+                // The window may reach further now.
+                index = 0;
+            } else {
+                self.refuse(piece.len());
+            }
+        }
+        if self.unproven.len() < before {
+            self.settle(budget);
         }
     }
 

@@ -14,10 +14,17 @@ const FULL_NS: u64 = 1_000_000_000;
 /// Of connections of which one side is seen, those go first that have said least, up to so many messages.
 const WORDS: u64 = 8;
 
-/// A share of the connections that may go is let go at a time, so that finding them costs little for each.
-const ROOM_SHARE: usize = 16;
-/// The same for memory: few connections may hold all of it.
+/// One part in so many of the room there is becomes free at a time, so that finding it costs little for each.
+const ROOM_SHARE: usize = 64;
+/// Of those that hold memory a larger part goes: few connections may hold all of it.
 const MEMORY_SHARE: usize = 2;
+
+/// Ranks: those of the least go first.
+const SILENT: u64 = 0;
+const STALE: u64 = 1;
+const ONE_SIDED: u64 = 2;
+/// Those that go for their memory are ranked among themselves.
+const MEMORY: u64 = 100;
 
 /// Connections that went before they ended.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,15 +95,13 @@ impl<F: Frame> Worker<F> {
         if let Some(handshake) = self.handshakes.completed(&key, direction, segment) {
             return self.begin(key, direction, segment, handshake, known, stamp);
         }
-        match known {
-            // A session that is over does not go on elsewhere: another one has begun, unseen.
-            Some(index)
-                if !begins && !(ended && !self.connections[index].goes_on(direction, segment)) =>
-            {
-                Some(index)
-            }
-            _ => self.begin(key, direction, segment, Handshake::default(), known, stamp),
+        // A session that is over does not go on elsewhere: another one has begun, unseen.
+        let goes_on =
+            |index: &usize| !ended || self.connections[*index].goes_on(direction, segment);
+        if !begins && known.as_ref().is_some_and(goes_on) {
+            return known;
         }
+        self.begin(key, direction, segment, Handshake::default(), known, stamp)
     }
 
     /// Makes a connection, in the place of an older one between the same ports if there is one.
@@ -154,19 +159,19 @@ impl<F: Frame> Worker<F> {
             return false;
         }
         let patience = nanoseconds(self.limits.stale_after);
-        self.evicted.silent += self.let_go(ROOM_SHARE, stamp, |connection, _| {
-            (connection.proof() == Proof::Silent).then_some(0)
-        });
-        if self.is_full() {
-            self.evicted.stale += self.let_go(ROOM_SHARE, stamp, |connection, now_ns| {
-                (now_ns.saturating_sub(connection.last_ns) > patience).then_some(0)
-            });
-        }
-        if self.is_full() {
-            self.evicted.one_sided += self.let_go(ROOM_SHARE, stamp, |connection, _| {
-                (connection.proof() == Proof::OneSide).then(|| connection.delivered().min(WORDS))
-            });
-        }
+        let rank = |connection: &Connection<Packet<F>>, now_ns: u64| {
+            let age = now_ns.saturating_sub(connection.last_ns);
+            match connection.proof() {
+                Proof::Silent if age > FULL_NS => Some(SILENT),
+                _ if age > patience => Some(STALE),
+                Proof::Silent | Proof::OneSide => {
+                    Some(ONE_SIDED + connection.delivered().min(WORDS))
+                }
+                Proof::BothSides => None,
+            }
+        };
+        let count = (self.limits.sessions_max as usize).div_ceil(ROOM_SHARE);
+        self.let_go(|_| count, stamp, rank);
         if self.is_full() {
             self.full_until_ns = self.now_ns.saturating_add(FULL_NS);
         }
@@ -188,19 +193,16 @@ impl<F: Frame> Worker<F> {
             return;
         }
         if self.now_ns >= self.short_until_ns {
-            let let_go = self.let_go(MEMORY_SHARE, stamp, |connection, _| {
-                let may_go = connection.proof() == Proof::Silent && connection.keeps_memory();
-                may_go.then_some(0)
-            });
-            let let_go = if let_go > 0 {
-                let_go
-            } else {
-                self.let_go(MEMORY_SHARE, stamp, |connection, _| {
-                    let may_go = connection.proof() == Proof::OneSide && connection.keeps_memory();
-                    may_go.then(|| connection.delivered().min(WORDS))
-                })
-            };
-            self.evicted.memory += let_go;
+            let share = |found: usize| found.div_ceil(MEMORY_SHARE);
+            let mut let_go = 0;
+            for proof in [Proof::Silent, Proof::OneSide] {
+                if let_go == 0 {
+                    let_go = self.let_go(share, stamp, |connection, _| {
+                        let may_go = connection.proof() == proof && connection.keeps_memory();
+                        may_go.then(|| MEMORY + connection.delivered().min(WORDS))
+                    });
+                }
+            }
             if let_go == 0 {
                 self.short_until_ns = self.now_ns.saturating_add(FULL_NS);
             }
@@ -212,11 +214,11 @@ impl<F: Frame> Worker<F> {
         }
     }
 
-    /// Ends a share of the connections that may go: those of the least rank first, and of these
-    /// those that were silent for longest.
+    /// Ends as many of the connections that may go as `share` says of how many there are: those of
+    /// the least rank first, and of these those that were silent for longest. Returns how many.
     fn let_go(
         &mut self,
-        share: usize,
+        share: impl Fn(usize) -> usize,
         stamp: Stamp,
         rank: impl Fn(&Connection<Packet<F>>, u64) -> Option<u64>,
     ) -> u64 {
@@ -228,12 +230,19 @@ impl<F: Frame> Worker<F> {
                 Some((rank(connection, now_ns)?, connection.last_ns, index))
             })
             .collect();
-        let count = found.len().div_ceil(share);
+        let count = share(found.len()).min(found.len());
         if count == 0 {
             return 0;
         }
         found.select_nth_unstable(count - 1);
-        for (.., index) in &found[..count] {
+        for (rank, _, index) in &found[..count] {
+            let evicted = &mut self.evicted;
+            *match *rank {
+                SILENT => &mut evicted.silent,
+                STALE => &mut evicted.stale,
+                MEMORY.. => &mut evicted.memory,
+                _ => &mut evicted.one_sided,
+            } += 1;
             self.remove(*index, "evicted", stamp);
         }
         count as u64
@@ -241,8 +250,10 @@ impl<F: Frame> Worker<F> {
 
     fn remove(&mut self, index: usize, reason: &str, stamp: Stamp) {
         self.close(index, reason, stamp);
-        let connection = self.connections.remove(index);
-        self.by_key.remove(&connection.key());
+        let key = self.connections.remove(index).key();
+        self.by_key.remove(&key);
+        let (a, b) = key.endpoints(0);
+        self.outputs.metrics.forget_unused(a.addr, b.addr);
     }
 
     /// Ends connections of which nothing has come for long.
@@ -269,6 +280,5 @@ impl<F: Frame> Worker<F> {
             self.remove(index, "idle_timeout", stamp);
             self.evicted.idle += 1;
         }
-        self.outputs.metrics.forget_unused();
     }
 }

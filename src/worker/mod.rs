@@ -23,7 +23,7 @@ use crate::sink::totals;
 use crate::stream::Budget;
 use crate::wire::{Fragments, Ports, Skipped};
 use bgptap_umem::buffer::BufferPool;
-use connection::{Connection, END_OF_CAPTURE, Shared};
+use connection::{Connection, END_OF_CAPTURE, Proof, Shared};
 use handshakes::Handshakes;
 use packet::Packet;
 use parts::Partial;
@@ -43,8 +43,8 @@ const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
 const SILENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Directions listed one by one in the summary; of the rest there is a sum.
 const DIRECTIONS_MAX: usize = 65_536;
-/// So many of them may be of connections that never said anything by BGP.
-const DIRECTIONS_SILENT_MAX: usize = 1024;
+/// So many of them may be of connections of which not both sides were heard: a flood makes as many as it likes.
+const DIRECTIONS_DOUBTFUL_MAX: usize = DIRECTIONS_MAX / 2;
 
 /// Frames as user space counts them.
 #[derive(Clone, Debug, Default)]
@@ -104,8 +104,8 @@ pub struct Worker<F> {
     frames: FrameCounts,
     directions: Vec<totals::Direction>,
     unlisted: totals::Unlisted,
-    /// Directions listed of connections that never said anything by BGP.
-    silent_listed: usize,
+    /// Directions listed of connections of which not both sides were heard.
+    doubtful_listed: usize,
     latency: Recorder,
     /// A frame that goes on in the next buffer.
     partial: Partial,
@@ -144,7 +144,7 @@ impl<F: Frame> Worker<F> {
             frames: FrameCounts::default(),
             directions: Vec::new(),
             unlisted: totals::Unlisted::default(),
-            silent_listed: 0,
+            doubtful_listed: 0,
             latency: Recorder::default(),
             partial: Partial::None,
             collected: Vec::new(),
@@ -285,11 +285,11 @@ impl<F: Frame> Worker<F> {
             now_ns: self.now_ns,
         };
         let told = connection.finish(reason, stamp, &mut shared);
-        let silent = connection.delivered() == 0;
+        let doubtful = connection.proof() != Proof::BothSides;
         for direction in told.into_iter().flatten() {
             let room = self.directions.len() < DIRECTIONS_MAX;
-            if room && (!silent || self.silent_listed < DIRECTIONS_SILENT_MAX) {
-                self.silent_listed += usize::from(silent);
+            if room && (!doubtful || self.doubtful_listed < DIRECTIONS_DOUBTFUL_MAX) {
+                self.doubtful_listed += usize::from(doubtful);
                 self.directions.push(direction);
             } else {
                 self.unlisted.add(&direction);

@@ -10,6 +10,7 @@ use std::net::Ipv4Addr;
 mod properties;
 mod resync;
 mod rules;
+mod window;
 
 #[derive(Clone)]
 struct Bytes(Vec<u8>);
@@ -146,6 +147,11 @@ impl Bench {
         self.stream
             .acked(ack, stamp, &mut self.budget, &mut self.seen);
         self.check();
+    }
+
+    /// The receiver offers a window.
+    fn offered(&mut self, window: u64) {
+        self.stream.offered(window);
     }
 
     fn wait_ms(&mut self, milliseconds: u64) {
