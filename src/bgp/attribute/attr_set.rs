@@ -112,7 +112,10 @@ impl Serialize for AttrSet<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("origin_as", &self.origin_as)?;
-        serialize_entries(&mut map, self.attributes(), &self.context(), |_| true)?;
+        let context = self.context();
+        serialize_entries(&mut map, self.attributes(), &context, |map, attribute| {
+            attribute.serialize_entry(map, &context)
+        })?;
         map.end()
     }
 }

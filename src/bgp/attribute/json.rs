@@ -5,31 +5,22 @@ use crate::bgp::context::Context;
 use crate::bgp::text::{Hex, List};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// Writes the first attribute of each type under its key, if `wanted` says so of its code, and
-/// `unknown_attributes`: those that are not decoded, malformed or given before (RFC 7606 §3 g).
+/// Lets `write` write the first attribute of each type, and then writes `unknown_attributes`: those
+/// that `write` leaves, saying `false`, because they are not decoded or malformed, and those given
+/// before (RFC 7606 §3 g).
 ///
 /// # Errors
 /// Those of the serializer.
-pub fn serialize_entries<M: SerializeMap>(
+pub fn serialize_entries<'a, M: SerializeMap>(
     map: &mut M,
-    attributes: Attributes<'_>,
+    attributes: Attributes<'a>,
     context: &Context,
-    wanted: impl Fn(u8) -> bool,
+    mut write: impl FnMut(&mut M, Attribute<'a>) -> Result<bool, M::Error>,
 ) -> Result<(), M::Error> {
     let mut others = false;
     let mut seen = Seen::default();
     for attribute in attributes {
-        if !seen.insert(attribute.code) {
-            others = true;
-            continue;
-        }
-        match attribute.view(context) {
-            View::Unknown(_) | View::Malformed(_) => others = true,
-            view if wanted(attribute.code) => {
-                view.serialize_entry(map)?;
-            }
-            _ => {}
-        }
+        others |= !(seen.insert(attribute.code) && write(map, attribute)?);
     }
     if others {
         let list = || Others {
@@ -109,6 +100,20 @@ impl Serialize for Other<'_> {
 }
 
 impl Attribute<'_> {
+    /// Writes the value under its key; `false` if it is not decoded or malformed.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize_entry<M: SerializeMap>(
+        &self,
+        map: &mut M,
+        context: &Context,
+    ) -> Result<bool, M::Error> {
+        let view = self.view(context);
+        view.serialize_entry(map)?;
+        Ok(!matches!(view, View::Unknown(_) | View::Malformed(_)))
+    }
+
     /// Writes `code`, `name`, `flags` and the bytes of the value.
     ///
     /// # Errors

@@ -110,6 +110,8 @@ const fn opaque(sub: u8) -> Option<&'static str> {
 const fn experimental(sub: u8) -> Option<&'static str> {
     Some(match sub {
         0x00 => "ospf-route-type",
+        0x01 => "ospf-router-id",
+        0x05 => "ospf-domain-id",
         0x06 => "flowspec-traffic-rate",
         0x07 => "flowspec-traffic-action",
         0x08 => "flowspec-redirect",

@@ -2,6 +2,8 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::cache::Cache;
+use super::fields::Fields;
 use super::{ContextSource, Meta, open, update};
 use crate::bgp::text::{Hex, List};
 use crate::bgp::{Context, Error, Family, Message, RouteRefresh};
@@ -13,9 +15,14 @@ pub(super) struct MessageLine<'a> {
     pub(super) raw: Option<&'a [u8]>,
 }
 
-impl Serialize for MessageLine<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
+impl MessageLine<'_> {
+    /// Writes the object; attributes that `cache` knows as they were written before.
+    pub(super) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        cache: Option<&mut Cache>,
+    ) -> serde_json::Result<()> {
+        let mut map = Fields::open(out);
         self.meta.write(&mut map, self.message.kind().name())?;
         if let Some((context, source)) = self.context {
             map.serialize_entry("context", &ContextView(context, source))?;
@@ -23,7 +30,7 @@ impl Serialize for MessageLine<'_> {
         map.serialize_entry("length", &self.message.length())?;
         match self.message {
             Message::Open(message) => open::write(&mut map, message)?,
-            Message::Update(message) => update::write(&mut map, message)?,
+            Message::Update(message) => update::write(&mut map, message, cache)?,
             Message::Notification(message) => {
                 map.serialize_entry("notification", message)?;
             }
@@ -42,7 +49,8 @@ impl Serialize for MessageLine<'_> {
         if let Some(raw) = self.raw {
             map.serialize_entry("raw", &Hex(raw))?;
         }
-        map.end()
+        map.close();
+        Ok(())
     }
 }
 

@@ -2,53 +2,103 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::cache::{Cache, Key};
+use super::fields::Fields;
 use super::message::pair;
 use crate::bgp::attribute::{
-    Aggregator, AsPath, Community, NextHop, NextHops, PathAttribute, serialize_entries,
+    Aggregator, AsPath, Attribute, Communities, Community, MpReach, MpUnreach, NextHops,
+    PathAttribute, serialize_entries,
 };
 use crate::bgp::text::{Hex, Joined, List, Show};
 use crate::bgp::{NlriField, Update};
 
-pub(super) fn write<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result<(), M::Error> {
-    write_path(map, update)?;
-    let wanted = |code| !is_combined(code);
-    serialize_entries(map, update.attributes(), update.context(), wanted)?;
-    write_names(map, update)?;
-    write_routes(map, update)
+pub(super) fn write(
+    fields: &mut Fields<'_>,
+    update: &Update<'_>,
+    mut cache: Option<&mut Cache>,
+) -> serde_json::Result<()> {
+    let list = update.attributes();
+    serialize_entries(fields, list, update.context(), |fields, attribute| {
+        write_attribute(fields, update, attribute, cache.as_deref_mut())
+    })?;
+    write_routes(fields, update)
 }
 
-/// Attributes that [`write_path`] writes, two of one kind together.
-const fn is_combined(code: u8) -> bool {
-    matches!(code, AsPath::CODE | NextHop::CODE | Aggregator::CODE)
-}
-
-fn write_path<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result<(), M::Error> {
-    if let Some(path) = update.path() {
-        map.serialize_entry("path", &path)?;
-        map.serialize_entry("path_text", &Show(path))?;
-    }
-    if let Some(next_hop) = update.next_hop() {
-        map.serialize_entry("next_hop", &Show(next_hop))?;
-    }
-    if let Some(aggregator) = update.aggregator() {
-        map.serialize_entry("aggregator", &aggregator)?;
-    }
-    Ok(())
-}
-
-/// The names of the well-known communities in the list, in its order.
-fn write_names<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result<(), M::Error> {
-    let Some(list) = update.communities() else {
-        return Ok(());
+/// Writes an attribute as it was written before, if it was; `false` if it is not decoded or malformed.
+fn write_attribute(
+    fields: &mut Fields<'_>,
+    update: &Update<'_>,
+    attribute: Attribute<'_>,
+    cache: Option<&mut Cache>,
+) -> serde_json::Result<bool> {
+    let key = Key {
+        code: attribute.code,
+        as4: update.context().as4,
+        value: attribute.value,
     };
-    let names = || list.iter().filter_map(Community::name);
-    if names().next().is_some() {
-        map.serialize_entry("community_names", &List(names))?;
+    let known = cache
+        .filter(|_| stands_alone(update, attribute.code))
+        .and_then(|cache| {
+            cache.fields(key, |out| {
+                render(&mut Fields::bare(out), update, attribute).map(|_| ())
+            })
+        });
+    match known {
+        Some(known) if !known.is_empty() => {
+            fields.splice(known);
+            Ok(true)
+        }
+        // What has no fields is not decoded or malformed.
+        Some(_) => Ok(false),
+        None => render(fields, update, attribute),
     }
-    Ok(())
 }
 
-fn write_routes<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result<(), M::Error> {
+/// Whether nothing but the width of AS numbers decides what the attribute says.
+const fn stands_alone(update: &Update<'_>, code: u8) -> bool {
+    match code {
+        MpReach::CODE | MpUnreach::CODE => false,
+        // AS4_PATH and AS4_AGGREGATOR may complete them.
+        AsPath::CODE | Aggregator::CODE => update.context().as4,
+        _ => true,
+    }
+}
+
+fn render(
+    fields: &mut Fields<'_>,
+    update: &Update<'_>,
+    attribute: Attribute<'_>,
+) -> serde_json::Result<bool> {
+    match attribute.code {
+        AsPath::CODE => {
+            let Some(path) = update.path() else {
+                return Ok(false);
+            };
+            fields.serialize_entry("path", &path)?;
+            fields.serialize_entry("path_text", &Show(path))?;
+        }
+        Aggregator::CODE => {
+            let Some(aggregator) = update.aggregator() else {
+                return Ok(false);
+            };
+            fields.serialize_entry("aggregator", &aggregator)?;
+        }
+        Communities::CODE => {
+            let Some(list) = update.communities() else {
+                return Ok(false);
+            };
+            fields.serialize_entry("community", &list)?;
+            let names = || list.iter().filter_map(Community::name);
+            if names().next().is_some() {
+                fields.serialize_entry("community_names", &List(names))?;
+            }
+        }
+        _ => return attribute.serialize_entry(fields, update.context()),
+    }
+    Ok(true)
+}
+
+fn write_routes(map: &mut Fields<'_>, update: &Update<'_>) -> serde_json::Result<()> {
     let announced = || announcements(update);
     if announced().next().is_some() {
         map.serialize_entry("announcements", &List(announced))?;

@@ -173,7 +173,12 @@ impl ExtValue {
                 admin: Administrator::As(u32::from(ab)),
                 local: cdeg,
             },
-            (0x01 | 0x41, _) => Self::Specific {
+            // RFC 4577 §4.2.4 and §4.2.5, in their first encoding.
+            (0x80, 0x05) => Self::Specific {
+                admin: Administrator::As(u32::from(ab)),
+                local: cdeg,
+            },
+            (0x01 | 0x41, _) | (0x80, 0x01) => Self::Specific {
                 admin: Administrator::Address(Ipv4Addr::from_bits(abcd)),
                 local: u32::from(low),
             },
