@@ -8,7 +8,6 @@
 use std::net::Ipv4Addr;
 use std::process::Command;
 
-use bgptap::bgp::attribute::{Attributes, serialize_entries};
 use bgptap::bgp::{Context, Message};
 use serde::Serializer;
 use serde::ser::SerializeMap;
@@ -149,9 +148,10 @@ fn our_json(message: &[u8]) -> Value {
     let mut out = Vec::new();
     let mut serializer = serde_json::Serializer::new(&mut out);
     let mut map = serializer.serialize_map(None).expect("to memory");
-    let list: &[u8] = &message[23..];
-    serialize_entries(&mut map, Attributes::new(list), update.context(), |_| true)
-        .expect("serializable");
+    for attribute in update.attributes() {
+        let view = attribute.view(update.context());
+        view.serialize_entry(&mut map).expect("serializable");
+    }
     if let Some(mp) = update.mp_reach() {
         let nlri: Vec<_> = mp.nlri.iter().collect();
         map.serialize_entry("nlri", &nlri).expect("serializable");
