@@ -33,6 +33,7 @@ mod open;
 mod reader;
 mod refresh;
 pub mod text;
+pub mod tlv;
 mod update;
 
 pub use attribute::{Attribute, View};

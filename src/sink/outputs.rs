@@ -219,6 +219,7 @@ fn disposition_index(disposition: bgp::Disposition) -> usize {
         bgp::Disposition::TreatAsWithdraw => 2,
         bgp::Disposition::AttributeDiscard => 3,
         bgp::Disposition::Ignore => 9,
+        bgp::Disposition::NlriDiscard => 11,
     }
 }
 

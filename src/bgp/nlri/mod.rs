@@ -6,12 +6,15 @@
 mod evpn;
 mod flowspec;
 mod labeled;
+mod link_state;
 mod mdt;
 mod mup;
 mod mvpn;
 pub mod part;
 mod prefix;
 mod route_target;
+mod sfc;
+mod sr_policy;
 mod vpls;
 mod vpn;
 
@@ -28,11 +31,15 @@ pub use flowspec::{
     Pattern, Test,
 };
 pub use labeled::LabeledPrefix;
+pub(in crate::bgp) use link_state::descriptor as link_state_descriptor;
+pub use link_state::{LinkState, LsObject};
 pub use mdt::Mdt;
 pub use mup::{Mup, MupRoute, MupTlvs, Teid};
 pub use mvpn::{Mvpn, MvpnFlow, MvpnRoute, MvpnRouteKey};
 pub use prefix::{Prefix, Prefixes};
 pub use route_target::RouteTarget;
+pub use sfc::{Sfc, SfcRoute};
+pub use sr_policy::{SrPolicy, SrPolicyKey};
 pub use vpls::{Vpls, VplsRoute};
 pub use vpn::VpnPrefix;
 
@@ -171,6 +178,12 @@ families! {
     mup::MupRoutes(Mup<'a>): IPV4_MUP | IPV6_MUP;
     /// A filter for traffic.
     flowspec::FlowSpecs(FlowSpec<'a>): IPV4_FLOWSPEC | IPV6_FLOWSPEC | IPV4_FLOWSPEC_VPN | IPV6_FLOWSPEC_VPN;
+    /// A node, a link, a prefix or a SID of a topology.
+    link_state::LinkStates(LinkState<'a>): LINK_STATE | LINK_STATE_VPN;
+    /// A candidate path of a segment routing policy.
+    sr_policy::SrPolicies(SrPolicy<'a>): IPV4_SR_POLICY | IPV6_SR_POLICY;
+    /// A route of a service function chain.
+    sfc::SfcRoutes(Sfc<'a>): SFC;
 }
 
 fn opaque<S: Serializer>(serializer: S, bytes: &[u8]) -> Result<S::Ok, S::Error> {
