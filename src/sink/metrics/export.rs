@@ -123,12 +123,21 @@ fn encode_messages(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>
                 ]
                 .into_iter()
                 .map(move |(action, count)| {
-                    let mut labels = session_labels(direction);
-                    labels.push(("afi", afi.to_string()));
-                    labels.push(("safi", safi.to_string()));
+                    let mut labels = family_labels(direction, afi, safi);
                     labels.push(("action", action.to_owned()));
                     (labels, count)
                 })
+            })
+        }),
+    )?;
+    counters(
+        encoder,
+        "bgptap_nlri_undecoded_bytes",
+        "Octets of NLRI of address families that are not decoded",
+        directions.iter().flat_map(|direction| {
+            direction.families().filter_map(|(afi, safi, prefixes)| {
+                let bytes = prefixes.undecoded_bytes.get();
+                (bytes > 0).then(|| (family_labels(direction, afi, safi), bytes))
             })
         }),
     )?;
@@ -331,6 +340,13 @@ fn session_labels(direction: &Direction) -> Labels<'static> {
     ]
 }
 
+fn family_labels(direction: &Direction, afi: u16, safi: u8) -> Labels<'static> {
+    let mut labels = session_labels(direction);
+    labels.push(("afi", afi.to_string()));
+    labels.push(("safi", safi.to_string()));
+    labels
+}
+
 fn by_name<'a>(
     direction: &'a Direction,
     label: &'static str,
@@ -400,6 +416,7 @@ mod tests {
         direction
             .attribute_errors
             .add(2, crate::bgp::Disposition::TreatAsWithdraw);
+        direction.prefixes(1, 250).undecoded_bytes.add(8);
         direction.state.set(6);
         metrics.publish(&Snapshot {
             frames: vec![("mon0".into(), vec![("seen", 9)])],
@@ -427,6 +444,7 @@ mod tests {
             format!(
                 r#"bgptap_attribute_errors_total{{{session},attribute="AS_PATH",kind="treat-as-withdraw"}} 1"#
             ),
+            format!(r#"bgptap_nlri_undecoded_bytes_total{{{session},afi="1",safi="250"}} 8"#),
             format!(r#"bgptap_session_state{{{session}}} 6"#),
             format!(r#"bgptap_gaps_total{{{session}}} 0"#),
             r#"bgptap_frames_total{interface="mon0",outcome="seen"} 9"#.into(),
