@@ -17,6 +17,7 @@ mod exabgp;
 mod ext_community;
 mod nlri;
 mod projects;
+mod quoted;
 #[path = "../support/skip.rs"]
 #[allow(unreachable_pub, reason = "shared by several test programs")]
 mod skip;
