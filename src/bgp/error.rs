@@ -18,6 +18,16 @@ pub enum Disposition {
 }
 
 impl Disposition {
+    /// All of them, mildest first.
+    pub const ALL: [Self; 6] = [
+        Self::Ignore,
+        Self::AttributeDiscard,
+        Self::NlriDiscard,
+        Self::TreatAsWithdraw,
+        Self::AfiSafiDisable,
+        Self::SessionReset,
+    ];
+
     /// The name in events and metrics, in the words of RFC 7606.
     #[must_use]
     pub const fn name(self) -> &'static str {
