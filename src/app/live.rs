@@ -21,7 +21,7 @@ const BATCH_FRAMES: u32 = 1024;
 
 pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
     let limits = outputs::limits(&options.outputs);
-    let mut capture = capture_options(options);
+    let mut capture = capture_options(options)?;
     let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
     let metrics = Arc::new(Metrics::default());
     let server = Server::start(options.metrics, Arc::clone(&metrics))?;
@@ -85,8 +85,8 @@ fn frame_pool(options: &PoolOptions) -> Result<FramePool, SetupError> {
     })
 }
 
-fn capture_options(options: &cli::Live) -> Options {
-    Options {
+fn capture_options(options: &cli::Live) -> Result<Options, SetupError> {
+    Ok(Options {
         interfaces: options.interfaces.clone(),
         tap: options.tap.then_some(match options.tap_mode {
             cli::TapMode::Tcx => TapMode::Tcx,
@@ -95,11 +95,7 @@ fn capture_options(options: &cli::Live) -> Options {
         ports: options.outputs.ports.clone(),
         drop_foreign: options.foreign == cli::Foreign::Drop,
         fragments: !options.no_fragments,
-        mode: match options.mode {
-            cli::Mode::Auto => Mode::Auto,
-            cli::Mode::Native => Mode::Native,
-            cli::Mode::Skb => Mode::Skb,
-        },
+        mode: xdp_mode(options)?,
         ring: options.ring,
         zero_copy: match options.zero_copy {
             cli::ZeroCopy::Auto => ZeroCopy::Auto,
@@ -113,6 +109,22 @@ fn capture_options(options: &cli::Live) -> Options {
         busy_poll: options.busy_poll,
         huge_pages: options.huge_pages,
         force: options.force,
+    })
+}
+
+fn xdp_mode(options: &cli::Live) -> Result<Mode, SetupError> {
+    match options.mode {
+        // The kernel runs no generic XDP on packets that were redirected (net/core/dev.c,
+        // netif_receive_generic_xdp), as copies are.
+        cli::Mode::Skb if options.tap => Err(SetupError::Other {
+            what: "tapping with --mode skb".into(),
+            why: "programs in SKB mode do not see copied packets".into(),
+            remedy: "leave --mode out: the pair that copies go through has native XDP".into(),
+        }),
+        cli::Mode::Auto | cli::Mode::Native if options.tap => Ok(Mode::Native),
+        cli::Mode::Auto => Ok(Mode::Auto),
+        cli::Mode::Native => Ok(Mode::Native),
+        cli::Mode::Skb => Ok(Mode::Skb),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod segments;
 pub mod sender;
 pub mod skip;
 pub mod synth;
+pub mod talk;
 pub mod wrap;
 
 use std::fs;
