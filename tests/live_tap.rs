@@ -194,19 +194,7 @@ fn what_clsact_leaves_when_killed_is_removed_by_the_next_tap() {
         let live = Live::start(&net.mon, TAP, &scratch, &clsact);
         talk.exchange(100);
         // Two by clsact cannot be told apart by their filters, so the second is refused.
-        let second = [
-            "live",
-            "-i",
-            TAP,
-            "--metrics",
-            "127.0.0.1:0",
-            "--tap",
-            "--tap-mode",
-            "clsact",
-        ];
-        let output = Net::bgptap(&net.mon, &second).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{text}");
+        let text = refused(&net, &["-i", TAP, "--tap-mode", "clsact"]);
         assert!(text.contains("another bgptap taps it"), "{text}");
         live.kill();
         wait_for_traces(&net, &["filter ingress", "filter egress", "clsact"]);
@@ -226,7 +214,8 @@ fn what_clsact_leaves_when_killed_is_removed_by_the_next_tap() {
     }
 }
 
-/// Others' filters stay, and so does the qdisc that they are in.
+/// Others' filters stay, and so does the qdisc that they are in. A filter that would come before the
+/// tap's, and so decide what it sees, is not tolerated.
 #[test]
 fn filters_of_others_stay() {
     if !allowed() {
@@ -234,20 +223,40 @@ fn filters_of_others_stay() {
     }
     let (net, scratch) = (Net::new(), Scratch::new("tap"));
     let mut talk = Talk::start(&net);
-    printed(&net.mon, &["tc", "qdisc", "add", "dev", TAP, "clsact"]);
-    let other = [
-        "tc", "filter", "add", "dev", TAP, "ingress", "prio", "1", "protocol", "all", "u32",
-    ];
-    let all = ["match", "u32", "0", "0", "flowid", "1:1"];
-    printed(&net.mon, &[&other[..], &all].concat());
+    let tc = |arguments: &str| {
+        let words: Vec<&str> = arguments.split(' ').collect();
+        printed(&net.mon, &[&["tc"], &words[..]].concat())
+    };
+    let filter = |pref: u32| {
+        tc(&format!(
+            "filter add dev {TAP} ingress pref {pref} protocol all u32 match u32 0 0 flowid 1:1"
+        ));
+    };
+    tc(&format!("qdisc add dev {TAP} clsact"));
+    filter(2);
     let live = Live::start(&net.mon, TAP, &scratch, &["--tap", "--tap-mode", "clsact"]);
     talk.exchange(10);
     let summary = live.stop();
     assert_clean(&summary);
     assert_eq!(summary["messages"]["KEEPALIVE"], 20, "{summary}");
-    let filters = printed(&net.mon, &["tc", "filter", "show", "dev", TAP, "ingress"]);
-    assert!(filters.contains("u32"), "{filters}");
+    let shown = tc(&format!("filter show dev {TAP} ingress"));
+    assert!(shown.contains("u32"), "{shown}");
     assert_eq!(traces(&net.mon, TAP), ["clsact"]);
+
+    filter(1);
+    let text = refused(&net, &["-i", TAP, "--tap-mode", "clsact"]);
+    assert!(text.contains("pref 1"), "{text}");
+    assert_eq!(traces(&net.mon, TAP), ["clsact"]);
+    talk.exchange(10);
+}
+
+/// What `live --tap` says when it does not start.
+fn refused(net: &Net, more: &[&str]) -> String {
+    let args = [&["live", "--tap", "--metrics", "127.0.0.1:0"], more].concat();
+    let output = Net::bgptap(&net.mon, &args).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    text
 }
 
 #[test]
@@ -256,31 +265,18 @@ fn what_cannot_be_tapped_is_refused() {
         return;
     }
     let net = Net::without_veth();
-    printed(
-        &net.mon,
-        &["ip", "tuntap", "add", "name", "tun0", "mode", "tun"],
-    );
-    printed(&net.mon, &["ip", "link", "set", "tun0", "up"]);
-    let args = ["live", "--tap", "-i", "tun0", "--metrics", "127.0.0.1:0"];
-    let output = Net::bgptap(&net.mon, &args).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{text}");
+    let ip = |arguments: &str| {
+        let words: Vec<&str> = arguments.split(' ').collect();
+        printed(&net.mon, &[&["ip"], &words[..]].concat())
+    };
+    ip("tuntap add name tun0 mode tun");
+    let text = refused(&net, &["-i", "tun0"]);
+    assert!(text.contains("ip link set dev tun0 up"), "{text}");
+    ip("link set tun0 up");
+    let text = refused(&net, &["-i", "tun0"]);
     assert!(text.contains("no Ethernet header"), "{text}");
-    let links = printed(&net.mon, &["ip", "-br", "link", "show"]);
-    assert!(!links.contains("bgptap"), "{links}");
-
-    let args = [
-        "live",
-        "--tap",
-        "-i",
-        "lo",
-        "--mode",
-        "skb",
-        "--metrics",
-        "127.0.0.1:0",
-    ];
-    let output = Net::bgptap(&net.mon, &args).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{text}");
+    let text = refused(&net, &["-i", "lo", "--mode", "skb"]);
     assert!(text.contains("SKB mode"), "{text}");
+    let links = ip("-br link show");
+    assert!(!links.contains("bgptap"), "{links}");
 }

@@ -152,19 +152,15 @@ impl Tap {
             Err(e) => return Err(Error::kernel("add a clsact qdisc", chain(&e))),
         }
         let program = program(&mut self.ebpf, direction)?;
-        let mut at = |priority| {
-            let options = TcAttachOptions::Netlink(NlOptions {
-                priority,
-                ..NlOptions::default()
-            });
-            program.attach_with_options(interface, direction.attach_type(), options)
-        };
-        // Before all others, for the same reason as with tcx, unless a filter of another kind is
-        // there: then the kernel finds a place.
-        at(1)
-            .or_else(|_| at(0))
-            .map(|_| ())
-            .map_err(|e| Error::kernel(ATTACH, chain(&e)))
+        // Before all others, for the same reason as with tcx.
+        let first = TcAttachOptions::Netlink(NlOptions {
+            priority: 1,
+            ..NlOptions::default()
+        });
+        match program.attach_with_options(interface, direction.attach_type(), first) {
+            Ok(_) => Ok(()),
+            Err(e) => Err(Error::not_first(interface, &chain(&e))),
+        }
     }
 
     /// Whether the interface had no clsact qdisc before.
