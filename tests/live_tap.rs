@@ -6,7 +6,8 @@ mod support;
 
 use bgptap_bpf::{Direction, tcx_programs};
 use serde_json::Value;
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use support::Scratch;
@@ -279,4 +280,47 @@ fn what_cannot_be_tapped_is_refused() {
     assert!(text.contains("SKB mode"), "{text}");
     let links = ip("-br link show");
     assert!(!links.contains("bgptap"), "{links}");
+}
+
+/// A card as the tap meets some: all that programs can read of a packet is its Ethernet header, the
+/// rest lies in a page of its own (`IFF_NAPI_FRAGS` of tun(4), with GRO off).
+const FRAGMENTING_CARD: &str = r#"
+import fcntl, os, struct, subprocess
+card = os.open("/dev/net/tun", os.O_RDWR)
+fcntl.ioctl(card, 0x400454ca, struct.pack("16sH22s", b"card0", 0x0002 | 0x1000 | 0x0010 | 0x0020, b""))
+subprocess.run("ethtool -K card0 gro off; ip link set card0 up", shell=True, check=True)
+print("ready", flush=True)
+input()
+tcp = struct.pack("!HHIIBBHHH", 40000, 179, 1, 1, 0x50, 0x18, 100, 0, 0) + b"\xff" * 16 + b"\0\x13\x04"
+ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, bytes([192,0,2,1]), bytes([192,0,2,2]))
+assert os.writev(card, [bytes([2,0,0,0,0,1, 2,0,0,0,0,2, 8,0]), ip + tcp]) == 73
+print("sent", flush=True)
+input()
+"#;
+
+#[test]
+fn headers_that_programs_cannot_read_at_first_are_found() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::without_veth(), Scratch::new("tap"));
+    let mut card = Command::new("ip");
+    card.args(["netns", "exec", &net.mon, "python3", "-c", FRAGMENTING_CARD]);
+    let mut card = card
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(card.stdout.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "ready");
+    let live = Live::start(&net.mon, "card0", &scratch, &["--tap"]);
+    let mut stdin = card.stdin.take().unwrap();
+    writeln!(stdin).unwrap();
+    assert_eq!(said.next().unwrap().unwrap(), "sent");
+    let summary = live.stop();
+    drop(stdin);
+    card.wait().unwrap();
+    assert_clean(&summary);
+    assert_eq!(summary["tap"][0]["ingress"]["copied"], 1, "{summary}");
+    assert_eq!(summary["messages"]["KEEPALIVE"], 1, "{summary}");
 }

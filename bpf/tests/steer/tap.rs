@@ -1,7 +1,8 @@
 //! The tap's programs: what they copy, that they change nothing, how they go.
 
 use std::env;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 use bgptap_bpf::{
@@ -97,6 +98,46 @@ fn received(interface: &str) -> u64 {
         .filter_map(|word| word.parse().ok())
         .collect();
     figures[1]
+}
+
+/// The host leaves checksums to the card, and the loopback device has none: the copy must have the
+/// checksum all the same, and the host's packet must not be changed.
+#[test]
+fn copies_have_checksums() {
+    in_namespace(|| {
+        let target = mirror();
+        let mut receiver = Receiver::on("mirror");
+        let attached = Attached::load("mirror", &Options::default()).unwrap();
+        attached.insert_socket(0, receiver.fd()).unwrap();
+        let options = Options::default();
+        let directions = [Direction::Ingress];
+        let _tap = Tap::attach("lo", target, &directions, TapMode::Tcx, &options).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:179").unwrap();
+        let mut client = TcpStream::connect("127.0.0.1:179").unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        client.write_all(&[0xff; 19]).unwrap();
+        let mut arrived = [0; 19];
+        server.read_exact(&mut arrived).unwrap();
+        for step in ["SYN", "SYN and ACK", "ACK", "data"] {
+            let (_, frame) = receiver.receive().expect(step);
+            let ip = &frame[14..];
+            let segment = &ip[20..usize::from(u16::from_be_bytes([ip[2], ip[3]]))];
+            let pseudo = [&ip[12..20], &[0, 6], &(segment.len() as u16).to_be_bytes()].concat();
+            assert_eq!(sum(&[&pseudo, segment]), 0xffff, "{step}: {frame:02x?}");
+        }
+    });
+}
+
+/// The sum of RFC 1071 over all parts: all ones where a checksum in it is right.
+fn sum(parts: &[&[u8]]) -> u16 {
+    let words = parts.iter().flat_map(|part| part.chunks(2));
+    let mut sum: u32 = words
+        .map(|word| u32::from(word[0]) << 8 | word.get(1).map_or(0, |&low| u32::from(low)))
+        .sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    sum as u16
 }
 
 /// Another program's verdict ends the chain: the tap must come before it.
