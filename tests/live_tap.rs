@@ -144,6 +144,28 @@ fn loopback_shows_each_packet_once() {
     talk.exchange(1);
 }
 
+#[test]
+fn several_interfaces_are_tapped_at_once() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("tap"));
+    let mut outside = Talk::start(&net);
+    let mut inside = Talk::between((&net.mon, "127.0.0.1"), &net.mon);
+    let live = Live::start(&net.mon, TAP, &scratch, &["-i", "lo", "--tap"]);
+    for _ in 0..10 {
+        outside.exchange(100);
+        inside.exchange(200);
+    }
+    let summary = live.stop();
+    assert_clean(&summary);
+    assert_eq!(sent_by(&summary, support::talk::HOST), 1000, "{summary}");
+    assert_eq!(sent_by(&summary, support::talk::PEER), 1000, "{summary}");
+    assert_eq!(sent_by(&summary, "127.0.0.1"), 4000, "{summary}");
+    assert_eq!(summary["tap"][1]["interface"], "lo");
+    assert_eq!(traces(&net.mon, TAP), [""; 0]);
+}
+
 /// Waits for what the kernel does a little after the end of a process.
 fn wait_for_traces(net: &Net, expected: &[&str]) {
     let started = Instant::now();

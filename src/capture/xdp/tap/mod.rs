@@ -222,11 +222,11 @@ fn clear_leftovers(interface: &str, mode: TapMode) -> Result<Option<String>, Set
     let clsact = note(TapMode::Clsact);
     let started = Instant::now();
     while pair::exists(interface, clsact) {
-        if mode != TapMode::Clsact {
-            return Ok(None);
-        }
         // Of a process that was just killed it goes soon.
         if started.elapsed() > GONE_WAIT {
+            if mode != TapMode::Clsact {
+                return Ok(None);
+            }
             let why = "another bgptap taps it by clsact".into();
             let remedy = "end that one, or use --tap-mode tcx, which lets several tap";
             return Err(failed(&[interface], "tapping", why, remedy));
