@@ -38,6 +38,12 @@ pub(super) fn check_up(interface: &str) -> Result<(), SetupError> {
     Ok(())
 }
 
+/// What its link-layer headers are, by the numbers of `linux/if_arp.h`.
+pub(super) fn hardware_type(interface: &str) -> Option<u32> {
+    let text = std::fs::read_to_string(folder(interface).join("type")).ok()?;
+    text.trim().parse().ok()
+}
+
 /// Whether there is such an interface.
 pub(super) fn exists(interface: &str) -> bool {
     folder(interface).exists()
