@@ -21,15 +21,21 @@
 mod abi;
 mod attach;
 mod error;
+mod ethtool;
 mod log;
 mod program;
 mod promiscuous;
+mod query;
 
 pub use abi::{Counters, META_LEN, Meta};
-pub use attach::{Attached, occupant, refuse_occupied};
+pub use attach::Attached;
 pub use error::{Error, ErrorKind};
+pub use ethtool::{Ethtool, Offloads};
 pub use program::{Baseline, Steering, Verdict};
 pub use promiscuous::Promiscuous;
+pub use query::{
+    DriverXdp, XdpState, af_xdp, occupant, refuse_occupied, tcx_programs, xdp_state,
+};
 
 /// What the steering program looks for, and how it is attached.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,7 @@
 
 mod clock;
 mod counts;
-mod host;
 mod options;
-mod queues;
 
 pub use bgptap_umem::xsk::ZeroCopy;
 pub use clock::Timestamps;
@@ -12,6 +10,7 @@ pub use counts::InterfaceCounts;
 pub use options::{Options, plan};
 
 use crate::capture::{CaptureMode, Captured, Frame, Interrupted, LinkType, Polled, Source};
+use crate::doctor::link;
 use crate::error::SetupError;
 use bgptap_bpf::{Attached, META_LEN, Meta, Promiscuous};
 use bgptap_umem::xsk::{self, FramePool, Socket};
@@ -82,11 +81,6 @@ impl<'p> XdpSource<'p> {
         number: u16,
         name: &str,
     ) -> Result<(), SetupError> {
-        queues::check_up(name)?;
-        bgptap_bpf::refuse_occupied(name).map_err(|error| bpf_error(name, error))?;
-        if !options.force {
-            host::refuse_bgp(name, &options.ports)?;
-        }
         let promiscuous = Promiscuous::enter(name).map_err(|error| SetupError::Interface {
             interface: name.to_owned(),
             what: "setting promiscuous mode",
@@ -94,7 +88,7 @@ impl<'p> XdpSource<'p> {
             remedy: "run as root, or grant CAP_NET_RAW".into(),
         })?;
         let first = self.sockets.len();
-        for queue in 0..queues::count(name) {
+        for queue in 0..link::queue_count(name) {
             let socket = Socket::open(pool, name, queue, &options.socket())
                 .map_err(|error| xsk_error(name, &error))?;
             if let (0, Err(error)) = (queue, socket.busy_poll()) {
@@ -239,7 +233,7 @@ impl<'p> Source for XdpSource<'p> {
         if self.checked.elapsed() > PRESENCE_INTERVAL {
             self.checked = Instant::now();
             // The kernel does not tell the socket of an interface that has been deleted.
-            if let Some(name) = self.names.iter().find(|name| !queues::exists(name)) {
+            if let Some(name) = self.names.iter().find(|name| !link::exists(name)) {
                 return Err(self.interrupt(name.clone(), "the interface is gone".into()));
             }
         }

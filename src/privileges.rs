@@ -1,0 +1,122 @@
+//! What the process gives up once it is set up.
+//!
+//! Sockets and programs are used by their file descriptors, which need no rights: not to receive, not to
+//! read counters (since Linux 5.19), not to take the program off. So all capabilities go; the process
+//! and what it might start can never gain any (`PR_SET_NO_NEW_PRIVS`); and Landlock closes the file
+//! system, except the folders that outputs are written to, and the network, except sockets that are
+//! open. Frames of strangers are decoded only after that.
+//!
+//! A list of allowed system calls (seccomp) would add little to that, and break with each
+//! new version of the C library and of the runtime behind `/metrics`.
+
+use crate::error::SetupError;
+use caps::CapSet;
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
+};
+use std::path::{Path, PathBuf};
+
+/// The newest restrictions that are asked for; older kernels apply what they have.
+const LANDLOCK: ABI = ABI::V6;
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Confined {
+    /// Landlock is at work, at least in part.
+    pub landlock: bool,
+}
+
+/// Gives up all rights but that to write into `folders`.
+///
+/// Rights belong to threads, and new threads inherit them: this comes before the first one is started.
+///
+/// # Errors
+/// There are other threads already, or the kernel refuses.
+pub fn give_up(folders: &[PathBuf]) -> Result<Confined, SetupError> {
+    let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    if threads != 1 {
+        let why = format!("{threads} threads are running, which would keep them");
+        return Err(failed(&why, "report this as a bug"));
+    }
+    confine_thread(folders)
+}
+
+/// As [`give_up`], of this thread and those that it starts.
+fn confine_thread(folders: &[PathBuf]) -> Result<Confined, SetupError> {
+    let kernel = |error: &dyn std::error::Error| {
+        failed(&error.to_string(), "see the kernel's log: dmesg")
+    };
+    nix::sys::prctl::set_no_new_privs().map_err(|error| kernel(&error))?;
+    // Takes CAP_SETPCAP, which a process with few rights has not; no_new_privs does as much.
+    let _ = caps::clear(None, CapSet::Bounding);
+    for set in [
+        CapSet::Ambient,
+        CapSet::Inheritable,
+        CapSet::Effective,
+        CapSet::Permitted,
+    ] {
+        caps::clear(None, set).map_err(|error| kernel(&error))?;
+    }
+    let landlock = restrict(folders).map_err(|error| kernel(&error))?;
+    Ok(Confined { landlock })
+}
+
+fn restrict(folders: &[PathBuf]) -> Result<bool, RulesetError> {
+    // For the names in a backtrace, should there ever be one.
+    let mut readable = vec![PathBuf::from("/proc/self")];
+    readable.extend(std::env::current_exe());
+    let status = ruleset()?
+        .create()?
+        .add_rules(path_beneath_rules(
+            readable,
+            AccessFs::ReadFile | AccessFs::ReadDir,
+        ))?
+        .add_rules(path_beneath_rules(folders, writing()))?
+        .restrict_self()?;
+    Ok(status.ruleset != RulesetStatus::NotEnforced)
+}
+
+/// Everything that Landlock knows, so that what no rule allows is forbidden.
+fn ruleset() -> Result<Ruleset, RulesetError> {
+    Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(LANDLOCK))?
+        .handle_access(AccessNet::from_all(LANDLOCK))?
+        .scope(Scope::from_all(LANDLOCK))
+}
+
+/// What writing and rotating files takes; no devices, no links, nothing to be executed.
+fn writing() -> BitFlags<AccessFs> {
+    AccessFs::ReadFile
+        | AccessFs::ReadDir
+        | AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::MakeReg
+        | AccessFs::RemoveFile
+}
+
+/// Whether the kernel has Landlock.
+#[must_use]
+pub fn landlock_available() -> bool {
+    Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(ABI::V1))
+        .and_then(Ruleset::create)
+        .is_ok()
+}
+
+/// The folder that a file lies in, if it is a file and not a device or pipe.
+#[must_use]
+pub fn folder_of(file: &Path) -> Option<PathBuf> {
+    let file = file.canonicalize().ok().filter(|file| file.is_file())?;
+    file.parent().map(Path::to_owned)
+}
+
+fn failed(why: &str, remedy: &str) -> SetupError {
+    SetupError::Other {
+        what: "giving up privileges".into(),
+        why: why.into(),
+        remedy: remedy.into(),
+    }
+}
