@@ -44,9 +44,8 @@ pub fn give_up(folders: &[PathBuf]) -> Result<Confined, SetupError> {
 
 /// As [`give_up`], of this thread and those that it starts.
 fn confine_thread(folders: &[PathBuf]) -> Result<Confined, SetupError> {
-    let kernel = |error: &dyn std::error::Error| {
-        failed(&error.to_string(), "see the kernel's log: dmesg")
-    };
+    let kernel =
+        |error: &dyn std::error::Error| failed(&error.to_string(), "see the kernel's log: dmesg");
     nix::sys::prctl::set_no_new_privs().map_err(|error| kernel(&error))?;
     // Takes CAP_SETPCAP, which a process with few rights has not; no_new_privs does as much.
     let _ = caps::clear(None, CapSet::Bounding);
@@ -63,8 +62,12 @@ fn confine_thread(folders: &[PathBuf]) -> Result<Confined, SetupError> {
 }
 
 fn restrict(folders: &[PathBuf]) -> Result<bool, RulesetError> {
-    // For the names in a backtrace, should there ever be one.
-    let mut readable = vec![PathBuf::from("/proc/self")];
+    // How many CPUs there are, and so counters of each, libbpf asks when they are first read. The rest is
+    // for the names in a backtrace, should there ever be one.
+    let mut readable = vec![
+        PathBuf::from("/sys/devices/system/cpu/possible"),
+        PathBuf::from("/proc/self"),
+    ];
     readable.extend(std::env::current_exe());
     let status = ruleset()?
         .create()?
@@ -118,5 +121,81 @@ fn failed(why: &str, remedy: &str) -> SetupError {
         what: "giving up privileges".into(),
         why: why.into(),
         remedy: remedy.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::process::Command;
+
+    fn denied<T>(result: std::io::Result<T>) -> bool {
+        result.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    }
+
+    /// Restrictions are of a thread: this one is made for them, and its end is theirs.
+    #[test]
+    fn only_the_folders_of_outputs_stay_open() {
+        if !landlock_available() {
+            let required = std::env::var_os("BGPTAP_REQUIRE_ALL").is_some();
+            assert!(!required, "the kernel has no Landlock");
+            println!("skipped: the kernel has no Landlock");
+            return;
+        }
+        let name = format!("bgptap-privileges-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let (inside, outside) = (folder.join("in"), folder.join("out"));
+        fs::create_dir_all(&inside).expect("a folder");
+        fs::create_dir_all(&outside).expect("a folder");
+        let mut opened = File::create(outside.join("opened")).expect("a file");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+
+        let (within, without) = (inside.clone(), outside.clone());
+        let thread = std::thread::spawn(move || {
+            let confined = confine_thread(&[within.clone()]).expect("confined");
+            assert!(confined.landlock);
+            for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
+                assert!(caps::read(None, set).expect("readable").is_empty());
+            }
+            // What was open stays open.
+            opened.write_all(b"x").expect("written");
+            // Files are made, read, and removed as by a rotation; links to elsewhere are not made.
+            let file = within.join("a.json");
+            fs::write(&file, "x").expect("made");
+            assert_eq!(fs::read(&file).expect("read"), b"x");
+            fs::rename(&file, within.join("b.json")).expect("renamed");
+            fs::remove_file(within.join("b.json")).expect("removed");
+            assert!(denied(std::os::unix::fs::symlink("/", within.join("link"))));
+            assert!(denied(fs::write(without.join("new"), "x")));
+            assert!(denied(fs::read(without.join("opened"))));
+            assert!(denied(fs::read("/etc/passwd")));
+            assert!(denied(Command::new("/bin/true").status()), "executed");
+            // Since Linux 6.7.
+            assert!(denied(TcpStream::connect(address)));
+            assert!(denied(TcpListener::bind("127.0.0.1:0")));
+        });
+        let ended = thread.join();
+        fs::remove_dir_all(&folder).expect("removed");
+        ended.expect("all of it held");
+        TcpStream::connect(address).expect("others are free");
+    }
+
+    #[test]
+    fn with_other_threads_running_it_refuses() {
+        // The harness runs tests on threads of their own.
+        let error = give_up(&[]).expect_err("there are others");
+        assert!(error.to_string().contains("threads are running"));
+    }
+
+    #[test]
+    fn devices_have_no_folder_to_be_opened() {
+        assert_eq!(folder_of(Path::new("/dev/null")), None);
+        assert_eq!(folder_of(Path::new("-")), None);
+        let this = std::env::current_exe().expect("this program");
+        assert_eq!(folder_of(&this), this.parent().map(Path::to_owned));
     }
 }

@@ -33,9 +33,7 @@ pub use error::{Error, ErrorKind};
 pub use ethtool::{Ethtool, Offloads};
 pub use program::{Baseline, Steering, Verdict};
 pub use promiscuous::Promiscuous;
-pub use query::{
-    DriverXdp, XdpState, af_xdp, occupant, refuse_occupied, tcx_programs, xdp_state,
-};
+pub use query::{DriverXdp, XdpState, af_xdp, occupant, refuse_occupied, tcx_programs, xdp_state};
 
 /// What the steering program looks for, and how it is attached.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -106,8 +106,7 @@ pub fn tcx_programs(interface: &str) -> Result<u32, Error> {
         };
         // SAFETY: `opts` is valid for reads and writes of the size that it states; its pointers
         // are null, which asks for the count only.
-        let status =
-            unsafe { libbpf_sys::bpf_prog_query_opts(index, direction, &raw mut opts) };
+        let status = unsafe { libbpf_sys::bpf_prog_query_opts(index, direction, &raw mut opts) };
         if status < 0 {
             let why = io::Error::from_raw_os_error(-status).to_string();
             return Err(Error::kernel("look for tcx programs", why));

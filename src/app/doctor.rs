@@ -60,7 +60,9 @@ fn say_verdict(ready: bool, wanted: &Wanted) {
     if !ready {
         eprintln!("bgptap: not ready to capture");
     } else if wanted.interfaces.is_empty() {
-        eprintln!("bgptap: this machine is ready to capture; name the interfaces with -i to have them looked at");
+        eprintln!(
+            "bgptap: this machine is ready to capture; name the interfaces with -i to have them looked at"
+        );
     } else {
         let interfaces = wanted.interfaces.join(" -i ");
         eprintln!("bgptap: ready to capture: bgptap live -i {interfaces}");

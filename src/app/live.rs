@@ -126,7 +126,10 @@ fn announce(source: &XdpSource<'_>, pool: &FramePool, confined: Confined, warnin
     } else {
         "not locked"
     };
-    eprintln!("bgptap: {} frames in the pool, {locked}", pool.gauges().total);
+    eprintln!(
+        "bgptap: {} frames in the pool, {locked}",
+        pool.gauges().total
+    );
 }
 
 fn stop_after(duration: Duration, stop: &Arc<AtomicBool>) {

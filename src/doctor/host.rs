@@ -40,9 +40,8 @@ fn judge(interface: &str, addresses: &[IpAddr], sockets: &[TcpSocket], ports: &[
             socket.local, socket.local_port, socket.remote, socket.remote_port
         )
     };
-    let found = format!(
-        "this host speaks BGP over it ({how}), and steering would take the frames from it"
-    );
+    let found =
+        format!("this host speaks BGP over it ({how}), and steering would take the frames from it");
     let remedy = format!(
         "capture at an interface that only a mirror feeds; or bgptap live --tap -i {interface}, which copies them"
     );

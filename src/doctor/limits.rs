@@ -117,7 +117,8 @@ mod tests {
 
     #[test]
     fn huge_pages_are_missed_only_if_asked_for() {
-        let meminfo = "HugePages_Total:      10\nHugePages_Free:        4\nHugepagesize:       2048 kB\n";
+        let meminfo =
+            "HugePages_Total:      10\nHugePages_Free:        4\nHugepagesize:       2048 kB\n";
         let pages = parse_meminfo(meminfo);
         let wanted = |huge_pages, pool_bytes| Wanted {
             huge_pages,

@@ -171,14 +171,14 @@ fn of_interface(interface: &str, wanted: &Wanted) -> Vec<Check> {
 /// quality or is good to know. Loads the steering program to see what the kernel says, but puts it nowhere.
 #[must_use]
 pub fn examine(wanted: &Wanted) -> Vec<Check> {
-    let mut checks = vec![kernel::release(), kernel::program(), kernel::sandbox()];
+    let mut checks = vec![kernel::release()];
+    checks.extend(preflight(wanted));
+    checks.extend([
+        kernel::program(),
+        kernel::sandbox(),
+        limits::huge_pages(wanted),
+    ]);
     checks.extend(clock::checks());
-    checks.push(limits::huge_pages(wanted));
-    let (machine, interfaces): (Vec<Check>, Vec<Check>) = preflight(wanted)
-        .into_iter()
-        .partition(|check| check.interface.is_none());
-    checks.extend(machine);
-    checks.extend(interfaces);
     for interface in wanted.interfaces.iter().filter(|name| link::exists(name)) {
         let more = [
             link::carrier(interface),

@@ -49,7 +49,12 @@ mod tests {
     fn each_offload_that_merges_is_named_with_the_command_that_ends_it() {
         for (lro, gro_hw, name, command) in [
             (true, false, "LRO on", "ethtool -K x lro off"),
-            (false, true, "GRO in hardware on", "ethtool -K x rx-gro-hw off"),
+            (
+                false,
+                true,
+                "GRO in hardware on",
+                "ethtool -K x rx-gro-hw off",
+            ),
             (
                 true,
                 true,

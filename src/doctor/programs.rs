@@ -25,7 +25,8 @@ fn judge(interface: &str, filters: io::Result<usize>, tcx: Option<u32>) -> Check
         "{filters} tc filters on ingress, {} tcx programs: they no longer see the BGP that is captured",
         tcx.map_or_else(|| "an unknown number of".to_owned(), |tcx| tcx.to_string())
     );
-    let remedy = format!("see whether they matter: tc filter show dev {interface} ingress; bpftool net");
+    let remedy =
+        format!("see whether they matter: tc filter show dev {interface} ingress; bpftool net");
     Check::warn(NAME, found, Remedy::Advice(remedy))
 }
 
@@ -38,11 +39,11 @@ fn ingress_filters(interface: &str) -> io::Result<usize> {
         let (connection, handle, _) = new_connection()?;
         tokio::spawn(connection);
         let request = handle.traffic_filter(index.cast_signed()).get().ingress();
-        // The kernel lists each chain's protocol first, without a handle, and then its filters.
+        // The kernel lists each filter first, without a handle, and then what is in it.
         let filters = request
             .execute()
             .try_fold(0, |count, filter| {
-                let is_filter = u32::from(filter.header.handle) != 0;
+                let is_filter = u32::from(filter.header.handle) == 0;
                 std::future::ready(Ok(count + usize::from(is_filter)))
             })
             .await;
