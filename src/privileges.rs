@@ -156,7 +156,7 @@ mod tests {
 
         let (within, without) = (inside.clone(), outside.clone());
         let thread = std::thread::spawn(move || {
-            let confined = confine_thread(&[within.clone()]).expect("confined");
+            let confined = confine_thread(std::slice::from_ref(&within)).expect("confined");
             assert!(confined.landlock);
             for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
                 assert!(caps::read(None, set).expect("readable").is_empty());
