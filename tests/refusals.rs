@@ -144,6 +144,39 @@ fn an_interface_that_carries_a_session_of_the_host() {
     assert!(!net.has_program(), "the session goes on");
 }
 
+/// As internal BGP has it: between addresses of loopback interfaces, and the route decides.
+#[test]
+fn an_interface_that_a_session_between_loopbacks_goes_over() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("refusals"));
+    net.add_veth("tap1", "wire1", 1);
+    address(&net, "192.0.2");
+    for (space, own, other, via) in [
+        (&net.wire, "198.51.100.1", "198.51.100.2", "192.0.2.2"),
+        (&net.mon, "198.51.100.2", "198.51.100.1", "192.0.2.1"),
+    ] {
+        net::run(Command::new("ip").args(["-n", space, "addr", "add", own, "dev", "lo"]));
+        net::run(Command::new("ip").args(["-n", space, "route", "add", other, "via", via]));
+    }
+    let wait = "print(1,flush=True); time.sleep(60)";
+    let accepts =
+        format!("import socket,time; s=socket.create_server(('198.51.100.1',179)); {wait}");
+    let connects = format!(
+        "import socket,time; c=socket.create_connection(('198.51.100.1',179),10,('198.51.100.2',0)); {wait}"
+    );
+    let _router = Peer::start(&net.wire, &accepts);
+    let _session = Peer::start(&net.mon, &connects);
+    let text = refused(&net, TAP);
+    assert_says(
+        &text,
+        &["from 198.51.100.2 port", "to 198.51.100.1 port 179"],
+    );
+    // The other interface has no part in it.
+    Live::start(&net.mon, "tap1", &scratch, &[]).stop();
+}
+
 #[test]
 fn an_interface_with_more_queues_than_can_be_bound() {
     if !allowed() {

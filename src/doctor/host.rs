@@ -2,8 +2,9 @@
 //!
 //! Steering takes frames from the host: its own sessions would fall silent.
 
-use super::{Check, Remedy};
+use super::{Check, Remedy, netlink};
 use nix::ifaddrs::getifaddrs;
+use nix::net::if_::if_nametoindex;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// TCP_LISTEN (include/net/tcp_states.h).
@@ -19,16 +20,32 @@ struct TcpSocket {
     state: u8,
 }
 
-/// Whether a BGP speaker of this host has an address of the interface.
+/// Whether a BGP speaker of this host has an address of the interface, or a session over it.
 pub(super) fn bgp(interface: &str, ports: &[u16]) -> Check {
-    judge(interface, &addresses(interface), &read_sockets(), ports)
-}
-
-fn judge(interface: &str, addresses: &[IpAddr], sockets: &[TcpSocket], ports: &[u16]) -> Check {
-    const NAME: &str = "own BGP";
+    let addresses = addresses(interface);
+    let mut sockets = read_sockets();
+    sockets.retain(|socket| speaks_bgp(socket, ports));
+    let at_address = |socket: &&TcpSocket| is_reached_over(socket.local, &addresses);
     let spoken = sockets
         .iter()
-        .find(|socket| speaks_bgp(socket, ports) && is_reached_over(socket.local, addresses));
+        .find(at_address)
+        .or_else(|| sockets.iter().find(|socket| leaves_by(interface, socket)));
+    judge(interface, spoken)
+}
+
+/// Whether a session between other addresses, of loopback interfaces for one, goes over the interface.
+/// Routes tell; those to link-local addresses are not unique, but their sessions are at one anyway.
+fn leaves_by(interface: &str, socket: &TcpSocket) -> bool {
+    if socket.state == LISTEN || is_link_local(&socket.remote) {
+        return false;
+    }
+    let towards = netlink::interface_towards(socket.remote);
+    let index = if_nametoindex(interface);
+    matches!((towards, index), (Ok(Some(towards)), Ok(index)) if towards == index)
+}
+
+fn judge(interface: &str, spoken: Option<&TcpSocket>) -> Check {
+    const NAME: &str = "own BGP";
     let Some(socket) = spoken else {
         return Check::ok(NAME, "this host speaks none over it");
     };
@@ -152,7 +169,8 @@ mod tests {
             .iter()
             .map(|address| address.parse().expect("an address"))
             .collect();
-        judge("x", &addresses, &[socket], &[179]).state
+        let spoken = speaks_bgp(&socket, &[179]) && is_reached_over(socket.local, &addresses);
+        judge("x", spoken.then_some(&socket)).state
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod host;
 mod kernel;
 mod limits;
 pub(crate) mod link;
+mod netlink;
 mod offloads;
 mod programs;
 pub mod report;

@@ -1,15 +1,17 @@
 //! tc filters and tcx programs on the interface: what XDP takes, they never see.
 
-use super::{Check, Remedy};
-use futures_util::TryStreamExt;
-use rtnetlink::new_connection;
+use super::{Check, Remedy, netlink};
+use nix::net::if_::if_nametoindex;
 use std::io;
 
 /// Who else looks at the frames of the interface.
 pub(super) fn traffic_control(interface: &str) -> Check {
     // The count takes CAP_NET_ADMIN and tcx Linux 6.6: without either there is nothing to tell.
     let tcx = bgptap_bpf::tcx_programs(interface).ok();
-    judge(interface, ingress_filters(interface), tcx)
+    let filters = if_nametoindex(interface)
+        .map_err(io::Error::from)
+        .and_then(netlink::ingress_filters);
+    judge(interface, filters, tcx)
 }
 
 fn judge(interface: &str, filters: io::Result<usize>, tcx: Option<u32>) -> Check {
@@ -28,27 +30,6 @@ fn judge(interface: &str, filters: io::Result<usize>, tcx: Option<u32>) -> Check
     let remedy =
         format!("see whether they matter: tc filter show dev {interface} ingress; bpftool net");
     Check::warn(NAME, found, Remedy::Advice(remedy))
-}
-
-fn ingress_filters(interface: &str) -> io::Result<usize> {
-    let index = nix::net::if_::if_nametoindex(interface)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
-    runtime.block_on(async {
-        let (connection, handle, _) = new_connection()?;
-        tokio::spawn(connection);
-        let request = handle.traffic_filter(index.cast_signed()).get().ingress();
-        // The kernel lists each filter first, without a handle, and then what is in it.
-        let filters = request
-            .execute()
-            .try_fold(0, |count, filter| {
-                let is_filter = u32::from(filter.header.handle) == 0;
-                std::future::ready(Ok(count + usize::from(is_filter)))
-            })
-            .await;
-        filters.map_err(io::Error::other)
-    })
 }
 
 #[cfg(test)]
