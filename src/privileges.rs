@@ -10,64 +10,96 @@
 //! new version of the C library and of the runtime behind `/metrics`.
 
 use crate::error::SetupError;
-use caps::CapSet;
+use caps::{CapSet, Capability, CapsHashSet};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The newest restrictions that are asked for; older kernels apply what they have.
 const LANDLOCK: ABI = ABI::V6;
 
+/// What is needed for longer than the set-up.
+#[derive(Clone, Debug, Default)]
+pub struct Keep {
+    /// Folders in which files are made, renamed and removed.
+    pub folders: Vec<PathBuf>,
+    /// Capabilities, so far as the process has them.
+    pub capabilities: Vec<Capability>,
+}
+
 /// What became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confined {
+    /// The capabilities that are left.
+    pub capabilities: Vec<Capability>,
     /// Landlock is at work, at least in part.
     pub landlock: bool,
 }
 
-/// Gives up all rights but that to write into `folders`.
+impl fmt::Display for Confined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.capabilities.iter().map(ToString::to_string).collect();
+        if names.is_empty() {
+            f.write_str("no capabilities are left")?;
+        } else {
+            write!(f, "of the capabilities {} is left", names.join(" "))?;
+        }
+        f.write_str(if self.landlock {
+            ", files and network are closed but for the outputs"
+        } else {
+            ", the kernel has no Landlock to close files and network"
+        })
+    }
+}
+
+/// Gives up all rights but those in `keep`.
 ///
 /// Rights belong to threads, and new threads inherit them: this comes before the first one is started.
 ///
 /// # Errors
 /// There are other threads already, or the kernel refuses.
-pub fn give_up(folders: &[PathBuf]) -> Result<Confined, SetupError> {
+pub fn give_up(keep: &Keep) -> Result<Confined, SetupError> {
     let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
     if threads != 1 {
         let why = format!("{threads} threads are running, which would keep them");
         return Err(failed(&why, "report this as a bug"));
     }
-    confine_thread(folders)
+    confine_thread(keep)
 }
 
 /// As [`give_up`], of this thread and those that it starts.
-fn confine_thread(folders: &[PathBuf]) -> Result<Confined, SetupError> {
+fn confine_thread(keep: &Keep) -> Result<Confined, SetupError> {
     let kernel =
         |error: &dyn std::error::Error| failed(&error.to_string(), "see the kernel's log: dmesg");
     nix::sys::prctl::set_no_new_privs().map_err(|error| kernel(&error))?;
     // Takes CAP_SETPCAP, which a process with few rights has not; no_new_privs does as much.
     let _ = caps::clear(None, CapSet::Bounding);
-    for set in [
-        CapSet::Ambient,
-        CapSet::Inheritable,
-        CapSet::Effective,
-        CapSet::Permitted,
+    let had = caps::read(None, CapSet::Permitted).map_err(|error| kernel(&error))?;
+    let kept: CapsHashSet = keep.capabilities.iter().copied().collect();
+    let kept = &had & &kept;
+    let nothing = CapsHashSet::new();
+    for (set, left) in [
+        (CapSet::Ambient, &nothing),
+        (CapSet::Inheritable, &nothing),
+        (CapSet::Effective, &kept),
+        (CapSet::Permitted, &kept),
     ] {
-        caps::clear(None, set).map_err(|error| kernel(&error))?;
+        caps::set(None, set, left).map_err(|error| kernel(&error))?;
     }
-    let landlock = restrict(folders).map_err(|error| kernel(&error))?;
-    Ok(Confined { landlock })
+    let landlock = restrict(&keep.folders).map_err(|error| kernel(&error))?;
+    Ok(Confined {
+        capabilities: kept.into_iter().collect(),
+        landlock,
+    })
 }
 
 fn restrict(folders: &[PathBuf]) -> Result<bool, RulesetError> {
-    // How many CPUs there are, and so counters of each, libbpf asks when they are first read. The rest is
-    // for the names in a backtrace, should there ever be one.
-    let mut readable = vec![
-        PathBuf::from("/sys/devices/system/cpu/possible"),
-        PathBuf::from("/proc/self"),
-    ];
+    // libbpf asks how many CPUs there are, and so counters of each, when it first reads those; what the
+    // kernel counted of interfaces is among the devices too. The rest is for the names in a backtrace.
+    let mut readable = vec![PathBuf::from("/sys/devices"), PathBuf::from("/proc/self")];
     readable.extend(std::env::current_exe());
     let status = ruleset()?
         .create()?
@@ -156,8 +188,13 @@ mod tests {
 
         let (within, without) = (inside.clone(), outside.clone());
         let thread = std::thread::spawn(move || {
-            let confined = confine_thread(std::slice::from_ref(&within)).expect("confined");
+            let keep = Keep {
+                folders: vec![within.clone()],
+                ..Keep::default()
+            };
+            let confined = confine_thread(&keep).expect("confined");
             assert!(confined.landlock);
+            assert!(confined.capabilities.is_empty());
             for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
                 assert!(caps::read(None, set).expect("readable").is_empty());
             }
@@ -187,8 +224,26 @@ mod tests {
     #[test]
     fn with_other_threads_running_it_refuses() {
         // The harness runs tests on threads of their own.
-        let error = give_up(&[]).expect_err("there are others");
+        let error = give_up(&Keep::default()).expect_err("there are others");
         assert!(error.to_string().contains("threads are running"));
+    }
+
+    #[test]
+    fn what_is_kept_is_no_more_than_there_was() {
+        let keep = Keep {
+            capabilities: vec![Capability::CAP_NET_ADMIN],
+            ..Keep::default()
+        };
+        let thread = std::thread::spawn(move || {
+            let had = caps::has_cap(None, CapSet::Permitted, Capability::CAP_NET_ADMIN);
+            let confined = confine_thread(&keep).expect("confined");
+            let left = caps::read(None, CapSet::Effective).expect("readable");
+            assert_eq!(left, confined.capabilities.iter().copied().collect());
+            assert_eq!(left.len(), usize::from(had.expect("readable")));
+            (left.len(), confined.to_string())
+        });
+        let (left, said) = thread.join().expect("all of it held");
+        assert_eq!(said.contains("CAP_NET_ADMIN is left"), left == 1, "{said}");
     }
 
     #[test]

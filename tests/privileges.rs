@@ -117,9 +117,9 @@ fn nobody_captures_by_the_capabilities_of_the_file() {
     assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), 65534);
 }
 
-/// Each of the four that set-up takes is needed: without it the refusal names it.
+/// Before anything is done, whichever of the four it is.
 #[test]
-fn no_capability_is_asked_for_in_vain() {
+fn a_missing_capability_is_named() {
     if !allowed() {
         return;
     }

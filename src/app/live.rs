@@ -5,7 +5,7 @@ use crate::capture::xdp::{InterfaceCounts, Options, Timestamps, XdpSource, ZeroC
 use crate::cli;
 use crate::doctor;
 use crate::error::SetupError;
-use crate::privileges::{self, Confined};
+use crate::privileges::{self, Confined, Keep};
 use crate::sink::metrics::{Listener, Metrics, Pool, Snapshot};
 use crate::sink::totals::Frames;
 use crate::sink::writer::WhenFull;
@@ -37,12 +37,15 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
     let mut source = XdpSource::open(&pool, &capture)?;
     let memory = outputs::memory(&limits)?;
     // Everything is open now, and no thread runs yet that would keep its rights.
-    let confined = privileges::give_up(&outputs::folders(&options.outputs))?;
+    let confined = privileges::give_up(&Keep {
+        folders: outputs::folders(&options.outputs),
+        ..Keep::default()
+    })?;
     let metrics = Arc::new(Metrics::default());
     let server = listener.serve(Arc::clone(&metrics))?;
     let closing = files.start(&options.outputs, metrics, WhenFull::Drop)?;
     warnings.extend_from_slice(source.warnings());
-    announce(&source, &pool, confined, &warnings);
+    announce(&source, &pool, &confined, &warnings);
     if let Some(seconds) = options.duration {
         stop_after(Duration::from_secs(seconds), stop);
     }
@@ -108,19 +111,14 @@ fn capture_options(options: &cli::Live) -> Options {
     }
 }
 
-fn announce(source: &XdpSource<'_>, pool: &FramePool, confined: Confined, warnings: &[String]) {
+fn announce(source: &XdpSource<'_>, pool: &FramePool, confined: &Confined, warnings: &[String]) {
     for mode in source.modes() {
         eprintln!("bgptap: {mode}");
     }
     for warning in warnings {
         eprintln!("bgptap: warning: {warning}");
     }
-    let files = if confined.landlock {
-        "files and network are closed but for the outputs"
-    } else {
-        "the kernel has no Landlock to close files and network"
-    };
-    eprintln!("bgptap: no capabilities are left, {files}");
+    eprintln!("bgptap: {confined}");
     let locked = if pool.locked().is_ok() {
         "locked"
     } else {

@@ -123,9 +123,23 @@ impl Check {
     }
 }
 
+/// How frames come to the capture; each way needs something else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// Taken from the interface by XDP: it has to be a mirror's own.
+    #[default]
+    Steer,
+    /// Copied by tc programs (`--tap`): it may carry the host's own sessions.
+    Tap,
+    /// By a packet socket (`--backend af-packet`), which copies too.
+    Packets,
+}
+
 /// What is to be captured, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
+    /// The way of the frames.
+    pub way: Way,
     /// Interfaces that a mirror feeds.
     pub interfaces: Vec<String>,
     /// TCP ports of BGP.
@@ -139,11 +153,10 @@ pub struct Wanted {
 /// What a capture needs, looked at before it begins.
 #[must_use]
 pub fn preflight(wanted: &Wanted) -> Vec<Check> {
-    let mut checks = vec![
-        rights::capabilities(),
-        kernel::af_xdp(),
-        limits::memlock(wanted.pool_bytes),
-    ];
+    let mut checks = vec![rights::capabilities(wanted.way)];
+    if wanted.way != Way::Packets {
+        checks.extend([kernel::af_xdp(), limits::memlock(wanted.pool_bytes)]);
+    }
     for interface in &wanted.interfaces {
         checks.extend(of_interface(interface, wanted));
     }
@@ -151,17 +164,17 @@ pub fn preflight(wanted: &Wanted) -> Vec<Check> {
 }
 
 fn of_interface(interface: &str, wanted: &Wanted) -> Vec<Check> {
-    let up = link::up(interface);
-    let mut checks = Vec::new();
-    if link::exists(interface) {
+    let mut checks = vec![link::up(interface)];
+    if link::exists(interface) && wanted.way == Way::Steer {
         checks.extend([
             xdp::occupant(interface),
             host::bgp(interface, &wanted.ports),
-            offloads::merging(interface),
             link::queues(interface),
         ]);
     }
-    checks.insert(0, up);
+    if link::exists(interface) && wanted.way != Way::Tap {
+        checks.push(offloads::merging(interface));
+    }
     checks
         .into_iter()
         .map(|check| check.on(interface))
@@ -264,6 +277,33 @@ mod tests {
             warnings,
             ["x: the interface is down (ip link set dev x up)"]
         );
+    }
+
+    #[test]
+    fn only_what_takes_frames_minds_the_hosts_own_sessions() {
+        let names = |way| -> Vec<&str> {
+            let wanted = Wanted {
+                way,
+                interfaces: vec!["lo".into()],
+                ..Wanted::default()
+            };
+            preflight(&wanted).iter().map(|check| check.name).collect()
+        };
+        let steer = names(Way::Steer);
+        for name in [
+            "own BGP",
+            "XDP programs",
+            "queues",
+            "locked memory",
+            "AF_XDP",
+        ] {
+            assert!(steer.contains(&name), "{steer:?}");
+        }
+        assert_eq!(
+            names(Way::Tap),
+            ["capabilities", "AF_XDP", "locked memory", "link"]
+        );
+        assert_eq!(names(Way::Packets), ["capabilities", "link", "offloads"]);
     }
 
     #[test]

@@ -73,6 +73,7 @@ impl Options {
     #[must_use]
     pub fn wanted(&self, pool: &PoolOptions) -> doctor::Wanted {
         doctor::Wanted {
+            way: doctor::Way::Steer,
             interfaces: self.interfaces.clone(),
             ports: self.ports.clone(),
             pool_bytes: u64::from(pool.frames) * u64::from(FRAME_SIZE),
