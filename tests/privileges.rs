@@ -6,6 +6,7 @@ mod support;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use support::net::{self, Live, Net, TAP, allowed};
 use support::{Scratch, recording};
@@ -99,7 +100,7 @@ fn nobody_captures_by_the_capabilities_of_the_file() {
     fs::set_permissions(scratch.path("."), Permissions::from_mode(0o777)).unwrap();
     let bgptap = scratch.path("bgptap");
     let bgptap = bgptap.to_str().unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_bgptap"), bgptap).unwrap();
+    net::copy_bgptap(Path::new(bgptap));
     // As docs/operations.md has it.
     let rights = "cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon,cap_ipc_lock+ep";
     net::run(Command::new("setcap").args([rights, bgptap]));

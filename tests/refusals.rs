@@ -235,7 +235,7 @@ fn a_process_without_rights() {
     }
     let (net, scratch) = (Net::new(), Scratch::new("refusals"));
     let bgptap = scratch.path("bgptap");
-    std::fs::copy(env!("CARGO_BIN_EXE_bgptap"), &bgptap).unwrap();
+    net::copy_bgptap(&bgptap);
     let nobody = [
         "setpriv",
         "--reuid",

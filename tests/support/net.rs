@@ -237,6 +237,13 @@ impl Drop for Live {
     }
 }
 
+/// A copy of `bgptap` that everybody may run. Made by another process: if this one held it open for writing
+/// while another test forks, the child would hold it too, and for that moment it could not be run (ETXTBSY).
+pub fn copy_bgptap(to: &Path) {
+    let from = env!("CARGO_BIN_EXE_bgptap");
+    run(Command::new("cp").args(["--preserve=mode", from]).arg(to));
+}
+
 fn ip(args: &[&str]) {
     run(Command::new("ip").args(args));
 }
