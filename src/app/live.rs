@@ -3,29 +3,33 @@
 use super::{Ended, outputs};
 use crate::capture::xdp::{InterfaceCounts, Options, Taps, Timestamps, XdpSource, ZeroCopy, plan};
 use crate::cli;
+use crate::doctor;
 use crate::error::SetupError;
-use crate::sink::metrics::{Metrics, Pool, Server, Snapshot};
+use crate::privileges::{self, Confined, Keep};
+use crate::sink::metrics::{Listener, Metrics, Pool, Snapshot};
 use crate::sink::totals::Frames;
 use crate::sink::writer::WhenFull;
 use crate::wire::{Ports, Skip};
 use crate::worker::{Outcome, Worker};
 use bgptap_bpf::{Mode, TapMode};
 use bgptap_umem::xsk::{FramePool, Gauges, PoolOptions};
+use caps::Capability;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Frames that may be worked on at a time, for each queue.
-const BATCH_FRAMES: u32 = 1024;
+pub(super) const BATCH_FRAMES: u32 = 1024;
 
 pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
     let limits = outputs::limits(&options.outputs);
     let mut capture = capture_options(options)?;
     let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
-    let metrics = Arc::new(Metrics::default());
-    let server = Server::start(options.metrics, Arc::clone(&metrics))?;
-    let closing = outputs::open(&options.outputs, metrics, WhenFull::Drop)?;
+    let checks = doctor::preflight(&capture.wanted(&pool_options));
+    let mut warnings = doctor::admit(&checks, options.force)?;
+    let listener = Listener::bind(options.metrics)?;
+    let mut files = outputs::Files::open(&options.outputs)?;
     let taps = capture
         .tap
         .map(|mode| Taps::prepare(&capture.interfaces, mode));
@@ -35,17 +39,27 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
         None => frame_pool(&pool_options),
     }?;
     let mut source = XdpSource::open(&pool, &capture, taps)?;
-    announce(&source, &pool, &server);
+    let memory = outputs::memory(&limits)?;
+    // Everything is open now, and no thread runs yet that would keep its rights.
+    let confined = privileges::give_up(&Keep {
+        folders: outputs::folders(&options.outputs),
+        capabilities: kept_capabilities(&capture),
+    })?;
+    let metrics = Arc::new(Metrics::default());
+    let server = listener.serve(Arc::clone(&metrics))?;
+    let closing = files.start(&options.outputs, metrics, WhenFull::Drop)?;
+    warnings.extend_from_slice(source.warnings());
+    announce(&source, &pool, &confined, &warnings);
     if let Some(seconds) = options.duration {
         stop_after(Duration::from_secs(seconds), stop);
     }
 
     let ports = Ports::new(&options.outputs.ports);
-    let memory = outputs::memory(&limits)?;
     eprintln!(
         "bgptap: payload and connections take at most {} MiB beside the pool",
         memory.bound(&limits) >> 20
     );
+    eprintln!("bgptap: metrics at http://{}/metrics", server.address());
     let mut worker = Worker::new(limits, ports, closing, memory);
     let started = Instant::now();
     let gather = |source: &mut XdpSource<'_>, snapshot: &mut Snapshot| {
@@ -71,7 +85,7 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
         gauges.conserved(),
         "frames were lost or doubled: {gauges:?}"
     );
-    let ended = outputs::close(&options.outputs, closing, &outcome, &summary)?;
+    let ended = outputs::close(&options.outputs, files, closing, &outcome, &summary)?;
     report_latency(&outcome);
     drop(server);
     Ok(ended)
@@ -108,8 +122,15 @@ fn capture_options(options: &cli::Live) -> Result<Options, SetupError> {
         },
         busy_poll: options.busy_poll,
         huge_pages: options.huge_pages,
-        force: options.force,
     })
+}
+
+/// What the end of the capture takes: filters of a clsact qdisc are removed by hand.
+fn kept_capabilities(capture: &Options) -> Vec<Capability> {
+    match capture.tap {
+        Some(TapMode::Clsact) => vec![Capability::CAP_NET_ADMIN],
+        Some(TapMode::Tcx) | None => Vec::new(),
+    }
 }
 
 fn xdp_mode(options: &cli::Live) -> Result<Mode, SetupError> {
@@ -128,22 +149,22 @@ fn xdp_mode(options: &cli::Live) -> Result<Mode, SetupError> {
     }
 }
 
-fn announce(source: &XdpSource<'_>, pool: &FramePool, server: &Server) {
+fn announce(source: &XdpSource<'_>, pool: &FramePool, confined: &Confined, warnings: &[String]) {
     for mode in source.modes() {
         eprintln!("bgptap: {mode}");
     }
-    for warning in source.warnings() {
+    for warning in warnings {
         eprintln!("bgptap: warning: {warning}");
     }
+    eprintln!("bgptap: {confined}");
+    let locked = if pool.locked().is_ok() {
+        "locked"
+    } else {
+        "not locked"
+    };
     eprintln!(
-        "bgptap: {} frames in the pool, {}; metrics at http://{}/metrics",
-        pool.gauges().total,
-        if pool.locked().is_ok() {
-            "locked"
-        } else {
-            "not locked"
-        },
-        server.address()
+        "bgptap: {} frames in the pool, {locked}",
+        pool.gauges().total
     );
 }
 
