@@ -14,6 +14,7 @@ use serde_json::Value;
 
 mod bgpdump;
 mod exabgp;
+mod exabgp_tlvs;
 mod ext_community;
 mod nlri;
 mod projects;

@@ -70,6 +70,11 @@ fn attributes_beyond_the_truth_files() {
             panic!("{file} {number} is no UPDATE");
         };
         let theirs: Value = serde_json::from_str(quoted.theirs).expect("JSON");
-        assert_eq!((quoted.ours)(&update), theirs, "{file} {number}: {}", quoted.who);
+        assert_eq!(
+            (quoted.ours)(&update),
+            theirs,
+            "{file} {number}: {}",
+            quoted.who
+        );
     }
 }

@@ -12,7 +12,7 @@ mod value;
 use super::reader::Reader;
 use crate::bgp::family::Afi;
 
-pub(crate) use check::{Flaw, Wrong};
+pub(crate) use check::Wrong;
 pub use value::{FlagSet, Records, SystemId, Value};
 
 /// How wide type and length of a TLV are.

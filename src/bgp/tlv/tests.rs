@@ -1,5 +1,6 @@
 //! Properties of every table: octets made from it are valid, and no octets at all harm its views.
 
+use super::check::Flaw;
 use super::*;
 use crate::bgp::attribute::TLV_TABLES;
 use crate::bgp::nlri::link_state_descriptor::{LINK, PREFIX_V4, PREFIX_V6, SID};

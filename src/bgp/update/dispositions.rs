@@ -368,3 +368,32 @@ fn ipv6_next_hops_of_ipv4_routes_need_the_capability() {
     };
     assert_eq!(judge(&[&reach], PREFIX, &agreed), []);
 }
+
+/// RFC 8205 §4.1, §5.2: BGPsec_PATH stands for AS_PATH, and never beside it.
+#[test]
+fn bgpsec_path_takes_the_place_of_as_path() {
+    let signature = [&[0; 20][..], &[0, 1, 0xab]].concat();
+    let value = [&[0, 8, 1, 0, 0, 0, 0xfb, 0xf0, 0, 26, 1][..], &signature].concat();
+    let bgpsec = attribute(0x80, 33, &value);
+    let [origin, next_hop] = [0, 2].map(|row: usize| {
+        let (flags, code, value) = VALID[row];
+        attribute(flags, code, value)
+    });
+    let errors = |list: &[&[u8]]| {
+        let attributes = list.concat();
+        let length = u16::try_from(attributes.len()).expect("short");
+        let body = [&[0, 0], &length.to_be_bytes()[..], &attributes, PREFIX].concat();
+        let update = Update::parse(&body, &Context::assumed());
+        let errors = update.errors().as_slice().iter();
+        let list: Verdict = errors
+            .map(|e| (e.code, e.attribute, e.disposition))
+            .collect();
+        list
+    };
+    assert_eq!(errors(&[&origin, &next_hop, &bgpsec]), []);
+    let missing = (MissingWellKnown, Some(2), TreatAsWithdraw);
+    assert_eq!(errors(&[&origin, &next_hop]), [missing]);
+    let (flags, code, path) = VALID[1];
+    let both = errors(&[&origin, &attribute(flags, code, path), &next_hop, &bgpsec]);
+    assert_eq!(both, [(MalformedAttributeList, Some(33), TreatAsWithdraw)]);
+}
