@@ -45,7 +45,7 @@ impl<F: Frame> Stream<F> {
     pub fn new(limits: StreamLimits, pool: BufferPool) -> Self {
         Self {
             limits,
-            framer: Framer::new(pool),
+            framer: Framer::new(pool, limits.messages),
             held: VecDeque::new(),
             held_bytes: 0,
             charged: 0,
