@@ -11,6 +11,8 @@ mod mvpn;
 pub mod part;
 mod prefix;
 mod route_target;
+mod sfc;
+mod sr_policy;
 mod vpls;
 mod vpn;
 
@@ -28,6 +30,8 @@ pub use mup::{Mup, MupRoute, MupTlvs, Teid};
 pub use mvpn::{Mvpn, MvpnFlow, MvpnRoute, MvpnRouteKey};
 pub use prefix::{Prefix, Prefixes};
 pub use route_target::RouteTarget;
+pub use sfc::{Sfc, SfcRoute};
+pub use sr_policy::{SrPolicy, SrPolicyKey};
 pub use vpls::{Vpls, VplsRoute};
 pub use vpn::VpnPrefix;
 
@@ -164,6 +168,10 @@ families! {
     mdt::MdtRoutes(Mdt): MDT;
     /// A mobile user plane route.
     mup::MupRoutes(Mup<'a>): IPV4_MUP | IPV6_MUP;
+    /// A candidate path of a segment routing policy.
+    sr_policy::SrPolicies(SrPolicy<'a>): IPV4_SR_POLICY | IPV6_SR_POLICY;
+    /// A route of a service function chain.
+    sfc::SfcRoutes(Sfc<'a>): SFC;
 }
 
 fn opaque<S: Serializer>(serializer: S, bytes: &[u8]) -> Result<S::Ok, S::Error> {
