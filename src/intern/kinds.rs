@@ -43,6 +43,9 @@ macro_rules! kinds {
 kinds! {
     /// Route distinguishers.
     Distinguisher: [u8; 8], NonZeroU16, [class("route_distinguisher", 50, 500)];
+    /// Path identifiers (RFC 7911). Tables keep the value: it is part of their keys, and a handle
+    /// is only two bytes smaller.
+    PathId: u32, NonZeroU16, [class("path_id", 50, 256)];
     /// Label stacks, three octets for each label.
     LabelStack: Box<[u8]>, NonZeroU16, [class("label_stack", 100, 1000)];
     /// Values of path attributes, in the classes of [`class_of`].
@@ -62,6 +65,8 @@ kinds! {
 
 /// Cache of route distinguishers.
 pub type Distinguishers = Cache<Distinguisher>;
+/// Cache of path identifiers.
+pub type PathIds = Cache<PathId>;
 /// Cache of label stacks.
 pub type LabelStacks = Cache<LabelStack>;
 

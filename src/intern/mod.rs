@@ -14,7 +14,7 @@
 //! is stored all the same, but not shared, and that is counted.
 //!
 //! ```
-//! use bgptap::bgp::nlri::RouteDistinguisher;
+//! use bgptap::bgp::nlri::part::RouteDistinguisher;
 //! use bgptap::intern::Distinguishers;
 //!
 //! let mut cache = Distinguishers::default();
@@ -37,4 +37,6 @@ pub use attributes::{AttrSet, AttrStore, constant};
 pub use cache::{Cache, Stats};
 pub use counts::{Counts, Id};
 pub use handle::{Class, Handle, Kind};
-pub use kinds::{Distinguisher, Distinguishers, LabelStack, LabelStacks, Set, Value};
+pub use kinds::{
+    Distinguisher, Distinguishers, LabelStack, LabelStacks, PathId, PathIds, Set, Value,
+};
