@@ -127,6 +127,9 @@ pub struct Live {
     /// Entries of each receive ring; the fill ring has twice as many. A power of two.
     #[arg(long, value_name = "N", default_value = "8192")]
     pub ring: u32,
+    /// Frames that all streams together may hold out of order.
+    #[arg(long, value_name = "N", default_value = "2048")]
+    pub held_frames: u32,
     /// Ask for huge pages (they must be reserved); falls back to ordinary ones.
     #[arg(long)]
     pub huge_pages: bool,

@@ -12,6 +12,8 @@ pub(super) struct Carry {
     head: [u8; HEADER_LEN],
     buffer: Option<Buffer>,
     filled: usize,
+    /// Bytes taken, ever.
+    copied: u64,
 }
 
 /// What adding bytes led to.
@@ -36,12 +38,18 @@ impl Carry {
             head: [0; HEADER_LEN],
             buffer: None,
             filled: 0,
+            copied: 0,
         }
     }
 
     /// Bytes collected.
     pub(super) fn len(&self) -> usize {
         self.filled
+    }
+
+    /// Bytes that were copied here, ever.
+    pub(super) fn copied(&self) -> u64 {
+        self.copied
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -82,6 +90,7 @@ impl Carry {
             room[..count].copy_from_slice(taken);
             *bytes = rest;
             self.filled += count;
+            self.copied += count as u64;
             if self.filled == buffer.len() {
                 return Collected::Whole;
             }
@@ -95,6 +104,7 @@ impl Carry {
         self.head[self.filled..self.filled + count].copy_from_slice(taken);
         *bytes = rest;
         self.filled += count;
+        self.copied += count as u64;
     }
 
     /// What has been collected.

@@ -299,6 +299,11 @@ impl Framer {
         }
     }
 
+    /// Bytes of messages that were put together, ever.
+    pub(super) fn copied(&self) -> u64 {
+        self.carry.copied()
+    }
+
     /// Bytes kept outside frames, but for a message that is being put together.
     pub(super) fn kept(&self) -> u64 {
         let searched = match &self.mode {

@@ -66,6 +66,12 @@ impl<F: Frame> Stream<F> {
         &self.ledger
     }
 
+    /// Bytes that were copied to put straddling messages together, each once.
+    #[must_use]
+    pub fn copied(&self) -> u64 {
+        self.framer.copied()
+    }
+
     /// What happened to segments.
     #[must_use]
     pub fn counters(&self) -> &Counters {

@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub frame_states: Vec<(&'static str, u64)>,
     /// Pools.
     pub pools: Vec<Pool>,
+    /// Caches of values that recur.
+    pub caches: Vec<crate::intern::Stats>,
     /// Outputs that can lose events.
     pub outputs: Vec<Output>,
     /// Sessions known now.
@@ -49,7 +51,7 @@ pub struct Snapshot {
 /// State of one pool.
 #[derive(Clone, Debug, Default)]
 pub struct Pool {
-    /// `umem`, or `buffers_SIZE`.
+    /// `umem`, `rx_ring`, `held`, `buffers_SIZE` or `spill_SIZE`.
     pub name: String,
     /// Share in use, 0 to 1.
     pub utilisation: f64,
