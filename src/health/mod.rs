@@ -19,6 +19,9 @@ use crate::wire::{Segment, TcpOptions};
 /// A window that is closed for so long is told about.
 const ZERO_WINDOW_NS: u64 = 1_000_000_000;
 
+/// Larger shifts are taken for this one (RFC 7323 §2.3).
+const WINDOW_SCALE_MAX: u8 = 14;
+
 /// Hold time while the OPENs are not known (RFC 4271 §10 suggests it).
 const HOLD_S: u16 = 90;
 
@@ -132,6 +135,27 @@ impl Health {
             self.sides[other].is_acknowledged(segment.ack, said, now_ns);
         }
         copy
+    }
+
+    /// The largest window that a segment may offer, bytes. The scale holds if both SYNs have one (RFC 7323
+    /// §2.2); where one was missed, the largest scale is assumed (§2.3).
+    #[must_use]
+    pub fn window_at_most(&self, direction: Direction, segment: &Segment) -> u64 {
+        let [a, b] = &self.sides;
+        let shift = if segment.flags.syn() {
+            0
+        } else if !a.syn_seen || !b.syn_seen {
+            WINDOW_SCALE_MAX
+        } else {
+            let scaled = a.window_scale.is_some() && b.window_scale.is_some();
+            let scale = self.sides[direction & 1].window_scale.unwrap_or(0);
+            if scaled {
+                scale.min(WINDOW_SCALE_MAX)
+            } else {
+                0
+            }
+        };
+        u64::from(segment.window) << shift
     }
 
     /// Both OPENs are known: the smaller hold time counts (RFC 4271 §4.2).

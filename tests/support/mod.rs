@@ -8,6 +8,7 @@ pub mod events;
 pub mod flows;
 pub mod frames;
 pub mod net;
+pub mod read;
 pub mod segments;
 #[cfg(feature = "capture")]
 pub mod sender;
