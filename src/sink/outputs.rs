@@ -103,14 +103,25 @@ impl Outputs {
 
     fn count_prefixes(&mut self, counters: &Direction, update: &bgp::Update<'_>) {
         for field in update.all_announced() {
-            let count = field.prefixes().count() as u64;
+            let count = field.count() as u64;
             self.totals.prefixes.announced += count;
             family(counters, &field).announced.add(count);
+            self.count_undecoded(counters, &field);
         }
         for field in update.all_withdrawn() {
-            let count = field.prefixes().count() as u64;
+            let count = field.count() as u64;
             self.totals.prefixes.withdrawn += count;
             family(counters, &field).withdrawn.add(count);
+            self.count_undecoded(counters, &field);
+        }
+    }
+
+    /// Where one NLRI of an unknown family ends, nothing says: its octets are what can be counted.
+    fn count_undecoded(&mut self, counters: &Direction, field: &bgp::NlriField<'_>) {
+        if field.is_opaque() {
+            let bytes = field.as_bytes().len() as u64;
+            self.totals.prefixes.undecoded_bytes += bytes;
+            family(counters, field).undecoded_bytes.add(bytes);
         }
     }
 

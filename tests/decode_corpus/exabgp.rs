@@ -147,7 +147,7 @@ const ALLOWED_EXABGP: &[Allowed] = &[Allowed {
     messages: 158..=158,
     fields: &["announced"],
     why: "draft-ietf-bess-mup-safi §3.1.4: of a tunnel endpoint identifier of less than 32 bits \
-          the upper ones are sent, as FRR, GoBGP and GoBMP do; ExaBGP sends the lower ones",
+          the upper ones are sent, as the tests of FRR and GoBMP have them; ExaBGP sends the lower ones",
 }];
 
 #[test]

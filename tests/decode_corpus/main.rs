@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+mod bgpdump;
 mod exabgp;
 mod nlri;
 mod projects;

@@ -125,12 +125,21 @@ fn encode_messages(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>
                 ]
                 .into_iter()
                 .map(move |(action, count)| {
-                    let mut labels = session_labels(direction);
-                    labels.push(("afi", afi.to_string()));
-                    labels.push(("safi", safi.to_string()));
+                    let mut labels = family_labels(direction, afi, safi);
                     labels.push(("action", action.to_owned()));
                     (labels, count)
                 })
+            })
+        }),
+    )?;
+    counters(
+        encoder,
+        "bgptap_nlri_undecoded_bytes",
+        "Octets of NLRI of address families that are not decoded",
+        directions.iter().flat_map(|direction| {
+            direction.families().filter_map(|(afi, safi, prefixes)| {
+                let bytes = prefixes.undecoded_bytes.get();
+                (bytes > 0).then(|| (family_labels(direction, afi, safi), bytes))
             })
         }),
     )?;
@@ -346,6 +355,13 @@ fn session_labels(direction: &Direction) -> Labels<'static> {
     ]
 }
 
+fn family_labels(direction: &Direction, afi: u16, safi: u8) -> Labels<'static> {
+    let mut labels = session_labels(direction);
+    labels.push(("afi", afi.to_string()));
+    labels.push(("safi", safi.to_string()));
+    labels
+}
+
 fn by_name<'a>(
     direction: &'a Direction,
     label: &'static str,
@@ -411,6 +427,7 @@ mod tests {
         direction.peer_as.store(65001, Relaxed);
         direction.messages[1].add(5);
         direction.prefixes(1, 1).announced.add(7);
+        direction.prefixes(1, 250).undecoded_bytes.add(8);
         direction.state.set(6);
         metrics.publish(&Snapshot {
             frames: vec![("mon0".into(), vec![("seen", 9)])],
@@ -440,6 +457,7 @@ mod tests {
         for line in [
             format!(r#"bgptap_messages_total{{{session},type="UPDATE"}} 5"#),
             format!(r#"bgptap_prefixes_total{{{session},afi="1",safi="1",action="announced"}} 7"#),
+            format!(r#"bgptap_nlri_undecoded_bytes_total{{{session},afi="1",safi="250"}} 8"#),
             format!(r#"bgptap_session_state{{{session}}} 6"#),
             format!(r#"bgptap_gaps_total{{{session}}} 0"#),
             r#"bgptap_frames_total{interface="mon0",outcome="seen"} 9"#.into(),
