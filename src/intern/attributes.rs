@@ -122,7 +122,7 @@ impl AttrStore {
             hasher.write(attribute.value);
         }
         let (hash, values) = (hasher.finish(), &self.values);
-        let same = |parts: &Box<[Part]>| {
+        let known = self.sets.find(0, hash, |parts| {
             let parts = parts.iter().map(Some).chain(std::iter::repeat(None));
             let mut pairs = attributes.clone().map(Some).chain([None]).zip(parts);
             pairs.all(|(attribute, part)| match (attribute, part) {
@@ -130,9 +130,9 @@ impl AttrStore {
                 (None, None) => true,
                 _ => false,
             })
-        };
-        if let Some(set) = self.sets.find(0, hash, same) {
-            return Some(set);
+        });
+        if known.is_some() {
+            return known;
         }
         let parts = attributes.map(|attribute| Part::new(&attribute, &mut self.values));
         let parts = parts.collect::<Option<Box<[Part]>>>()?;
