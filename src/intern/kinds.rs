@@ -4,6 +4,7 @@ use super::attributes::Part;
 use super::cache::Cache;
 use super::counts::Counts;
 use super::handle::{Class, Kind};
+use smallvec::SmallVec;
 use std::num::{NonZeroU16, NonZeroU32};
 
 /// Entries that nobody refers to are kept for so long: routes that flap find theirs again.
@@ -47,7 +48,7 @@ kinds! {
     /// is only two bytes smaller.
     PathId: u32, NonZeroU16, [class("path_id", 50, 256)];
     /// Label stacks, three octets for each label.
-    LabelStack: Box<[u8]>, NonZeroU16, [class("label_stack", 100, 1000)];
+    LabelStack: SmallVec<[u8; 16]>, NonZeroU16, [class("label_stack", 100, 1000)];
     /// Values of path attributes, in the classes of [`class_of`].
     Value: Box<[u8]>, NonZeroU32, [
         class("other_attribute", 64, 65_536),
