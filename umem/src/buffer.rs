@@ -49,7 +49,9 @@ struct Slots {
 }
 
 struct Inner {
-    /// Ascending by size.
+    /// Of each class, ascending: side by side, since each request looks here first.
+    sizes: Vec<usize>,
+    /// In the same order.
     classes: Vec<Slots>,
     /// Times that the heap served because no class is large enough.
     too_long: AtomicU64,
@@ -117,6 +119,7 @@ impl BufferPool {
             });
         }
         Ok(Self(Arc::new(Inner {
+            sizes: slots.iter().map(|slots| slots.class.size).collect(),
             classes: slots,
             too_long: AtomicU64::new(0),
             heap: AtomicU64::new(0),
@@ -132,11 +135,17 @@ impl BufferPool {
     /// class is empty or none is large enough. What it contains is unspecified. `None` if the
     /// heap serves as much as it may already.
     #[must_use]
+    #[inline]
     pub fn acquire(&self, len: usize) -> Option<Buffer> {
-        let class = match self.pooled(len) {
-            Ok(buffer) => return Some(buffer),
-            Err(class) => class,
-        };
+        match self.pooled(len) {
+            Ok(buffer) => Some(buffer),
+            Err(class) => self.lend(len, class),
+        }
+    }
+
+    /// A buffer of the heap, if that may serve another one.
+    #[cold]
+    fn lend(&self, len: usize, class: usize) -> Option<Buffer> {
         let served = self.0.heap.fetch_add(len as u64, Relaxed) + len as u64;
         if served > self.0.heap_max {
             self.0.heap.fetch_sub(len as u64, Relaxed);
@@ -161,10 +170,10 @@ impl BufferPool {
 
     /// A buffer of the pool itself, or the class that is empty; one past the last if none is
     /// large enough.
+    #[inline]
     fn pooled(&self, len: usize) -> Result<Buffer, usize> {
-        let classes = &self.0.classes;
-        let index = classes.partition_point(|slots| slots.class.size < len);
-        let slots = classes.get(index).ok_or(index)?;
+        let index = self.0.sizes.partition_point(|size| *size < len);
+        let slots = self.0.classes.get(index).ok_or(index)?;
         let slot = slots.warm.pop().or_else(|| slots.free.pop());
         let slot = slot.ok_or(index)?;
         Ok(Buffer {
@@ -178,6 +187,7 @@ impl BufferPool {
     }
 
     /// The bytes have been counted already; [`Drop`] takes them off.
+    #[cold]
     fn heap(&self, len: usize, class: usize) -> Buffer {
         let counter = match self.0.classes.get(class) {
             Some(slots) => &slots.fallbacks,
@@ -268,6 +278,7 @@ impl Buffer {
 impl Deref for Buffer {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         match &self.store {
             // SAFETY: the slot has at least `len` bytes (its class was chosen so), all of them
@@ -281,6 +292,7 @@ impl Deref for Buffer {
 }
 
 impl DerefMut for Buffer {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         match &mut self.store {
             // SAFETY: as in `deref`; `&mut self` makes the access exclusive.
@@ -293,6 +305,7 @@ impl DerefMut for Buffer {
 }
 
 impl Drop for Buffer {
+    #[inline]
     fn drop(&mut self) {
         let (Store::Pooled { pool, .. } | Store::Heap { pool, .. }) = &self.store;
         if pool.zero_on_release {
