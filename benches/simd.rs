@@ -213,7 +213,7 @@ fn nlri(criterion: &mut Criterion) {
         assert_eq!(count_by_eight(&field), Some(609));
         let mut group = group(criterion, &format!("609 prefixes, {name}"), field.len());
         group.bench_function("scalar", |bencher| {
-            bencher.iter(|| count(black_box(&field)))
+            bencher.iter(|| count(black_box(&field)));
         });
         group.bench_function("scalar, guessing", |bencher| {
             bencher.iter(|| count_guessing(black_box(&field)));
