@@ -246,6 +246,8 @@ impl<F: Frame> Worker<F> {
         if self.now_ns >= self.next_alarm_ns {
             self.next_alarm_ns = self.now_ns.saturating_add(ALARM_NS);
             self.look_for_alarms(stamp);
+            // By the time of the capture: a file is read with the same outcome on any machine.
+            self.expire(stamp);
         }
     }
 
@@ -305,7 +307,6 @@ impl<F: Frame> Worker<F> {
     }
 
     fn snapshot_now(&mut self, gather: impl FnOnce(&mut Snapshot)) {
-        self.expire(self.stamp_now());
         for (_, connection) in &mut self.connections {
             connection.publish(self.now_ns);
         }
