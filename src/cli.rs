@@ -45,6 +45,9 @@ pub struct Outputs {
     /// Keep sessions between the same addresses and ports apart by their VLAN.
     #[arg(long)]
     pub key_vlan: bool,
+    /// What to do about TCP checksums.
+    #[arg(long, value_enum, default_value_t = Checksums::Auto)]
+    pub checksums: Checksums,
     /// Read only messages of these types (`update,open,…`); others are counted by their headers.
     #[arg(long, value_name = "TYPE,…", value_delimiter = ',')]
     pub messages: Vec<MessageType>,
@@ -57,6 +60,27 @@ pub struct Outputs {
     /// Name of this monitor in events [default: the host name].
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
+}
+
+/// What is done about TCP checksums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Checksums {
+    /// Segments are taken as they are.
+    Off,
+    /// A segment with a wrong one is passed over where right ones were seen in its direction before.
+    Auto,
+    /// Only segments with right ones are taken.
+    On,
+}
+
+impl From<Checksums> for crate::config::Checksums {
+    fn from(checksums: Checksums) -> Self {
+        match checksums {
+            Checksums::Off => Self::Off,
+            Checksums::Auto => Self::Auto,
+            Checksums::On => Self::On,
+        }
+    }
 }
 
 /// What happens to frames that are not BGP.

@@ -23,6 +23,8 @@ pub(super) struct Connection<F> {
     /// Segments that the mirror showed twice: no retransmissions, though their bytes are old.
     mirror_copies: [u64; 2],
     told: [Figures; 2],
+    /// Segments with a right checksum were seen.
+    right_checksums: [bool; 2],
     /// When the last frame came, nanoseconds since the epoch.
     pub(super) last_ns: u64,
     delivered: u64,
@@ -85,6 +87,7 @@ impl<F: Frame> Connection<F> {
             published: [Ledger::default(); 2],
             mirror_copies: [0; 2],
             told: [Figures::default(); 2],
+            right_checksums: [false; 2],
             last_ns: 0,
             delivered: 0,
             listed: false,
@@ -121,9 +124,6 @@ impl<F: Frame> Connection<F> {
         }
         let (this, other) = (direction & 1, (direction & 1) ^ 1);
         let options = Options::of(frame.as_ref(), segment);
-        if segment.flags.ack() {
-            self.streams[other].note_ack(segment.ack);
-        }
         let repeated = self.streams[this].counters().retransmitted_segments;
         let believed = with_delivery!(self, direction, shared, |stream, delivery| stream.segment(
             frame,
@@ -132,6 +132,10 @@ impl<F: Frame> Connection<F> {
             shared.budget,
             delivery
         ));
+        // Whoever is believed, or goes on elsewhere itself, says where the other side stands.
+        if segment.flags.ack() && (believed || self.streams[this].has_strayed_to(segment)) {
+            self.streams[other].note_ack(segment.ack);
+        }
         if believed {
             let copy = self
                 .health
@@ -294,6 +298,21 @@ impl<F: Frame> Connection<F> {
             &self.streams[(direction & 1) ^ 1],
         );
         this.expects(segment.seq) || this.is_unknown() && other.expects(segment.ack)
+    }
+
+    pub(super) fn note_right_checksum(&mut self, direction: Direction) {
+        self.right_checksums[direction & 1] = true;
+    }
+
+    pub(super) fn has_right_checksums(&self, direction: Direction) -> bool {
+        self.right_checksums[direction & 1]
+    }
+
+    /// Payload that is not looked at.
+    pub(super) fn discard(&mut self, direction: Direction, bytes: u64) {
+        let stream = &mut self.streams[direction & 1];
+        stream.count_captured(bytes);
+        stream.refuse(bytes);
     }
 
     /// How much speaks for its being a session.

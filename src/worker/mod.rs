@@ -57,6 +57,8 @@ pub struct FrameCounts {
     pub segments: u64,
     /// Segments of connections that there was no room for.
     pub refused: u64,
+    /// Payload of these, bytes.
+    pub refused_bytes: u64,
 }
 
 /// What a run came to.
