@@ -64,6 +64,34 @@ impl Family {
     pub const IPV6_UNICAST: Self = Self::new(2, 1);
     /// IPv6 multicast.
     pub const IPV6_MULTICAST: Self = Self::new(2, 2);
+    /// IPv4 with labels (RFC 8277).
+    pub const IPV4_LABELED: Self = Self::new(1, 4);
+    /// IPv6 with labels (RFC 8277).
+    pub const IPV6_LABELED: Self = Self::new(2, 4);
+    /// VPN-IPv4 (RFC 4364).
+    pub const IPV4_VPN: Self = Self::new(1, 128);
+    /// VPN-IPv6 (RFC 4659).
+    pub const IPV6_VPN: Self = Self::new(2, 128);
+    /// VPN-IPv4 for the upstream multicast hop (RFC 6514 §10).
+    pub const IPV4_VPN_MULTICAST: Self = Self::new(1, 129);
+    /// VPN-IPv6 for the upstream multicast hop (RFC 6514 §10).
+    pub const IPV6_VPN_MULTICAST: Self = Self::new(2, 129);
+    /// EVPN (RFC 7432).
+    pub const EVPN: Self = Self::new(25, 70);
+    /// VPLS (RFC 4761, RFC 6074).
+    pub const VPLS: Self = Self::new(25, 65);
+    /// Route target membership (RFC 4684).
+    pub const ROUTE_TARGET: Self = Self::new(1, 132);
+    /// Multicast VPN, IPv4 (RFC 6514).
+    pub const IPV4_MVPN: Self = Self::new(1, 5);
+    /// Multicast VPN, IPv6 (RFC 6514).
+    pub const IPV6_MVPN: Self = Self::new(2, 5);
+    /// Multicast distribution trees (RFC 6037).
+    pub const MDT: Self = Self::new(1, 66);
+    /// Mobile user plane, IPv4 (draft-ietf-bess-mup-safi).
+    pub const IPV4_MUP: Self = Self::new(1, 85);
+    /// Mobile user plane, IPv6 (draft-ietf-bess-mup-safi).
+    pub const IPV6_MUP: Self = Self::new(2, 85);
 
     /// The family of two numbers.
     #[must_use]

@@ -42,7 +42,7 @@ pub use error::{Disposition, Error, ErrorCode, Errors};
 pub use family::{Afi, Family, FamilySet, Safi};
 pub use header::{Header, MessageType};
 pub use message::Message;
-pub use nlri::{Nlri, NlriField, Prefix};
+pub use nlri::{Form, Nlri, NlriField, Prefix};
 pub use notification::Notification;
 pub use open::{AS_TRANS, Capabilities, Open, Parameters};
 pub use refresh::RouteRefresh;

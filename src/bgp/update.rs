@@ -11,7 +11,7 @@ use super::context::Context;
 use super::error::{Disposition, ErrorCode, Errors, Fault};
 use super::family::Family;
 use super::header::HEADER_LEN;
-use super::nlri::NlriField;
+use super::nlri::{Form, NlriField};
 use super::open::AS_TRANS;
 use super::reader::Reader;
 
@@ -190,18 +190,15 @@ impl<'a> Update<'a> {
     /// The withdrawn routes field (IPv4 unicast).
     #[must_use]
     pub const fn withdrawn(&self) -> NlriField<'a> {
-        self.ipv4(self.withdrawn)
+        let form = Form::withdrawn(Family::IPV4_UNICAST, &self.context);
+        NlriField::new(form, self.withdrawn)
     }
 
     /// The NLRI field (IPv4 unicast).
     #[must_use]
     pub const fn announced(&self) -> NlriField<'a> {
-        self.ipv4(self.announced)
-    }
-
-    const fn ipv4(&self, bytes: &'a [u8]) -> NlriField<'a> {
-        let family = Family::IPV4_UNICAST;
-        NlriField::new(family, bytes, self.context.add_path.contains(family))
+        let form = Form::announced(Family::IPV4_UNICAST, &self.context);
+        NlriField::new(form, self.announced)
     }
 
     /// Everything withdrawn: the withdrawn routes field and MP_UNREACH_NLRI, unless empty.

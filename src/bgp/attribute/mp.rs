@@ -7,7 +7,7 @@ use super::{Flags, PathAttribute};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, ErrorCode, Fault};
 use crate::bgp::family::Family;
-use crate::bgp::nlri::NlriField;
+use crate::bgp::nlri::{Form, NlriField};
 use crate::bgp::reader::Reader;
 
 /// The next hop field of MP_REACH_NLRI; its length says what is in it.
@@ -104,7 +104,7 @@ impl<'a> PathAttribute<'a> for MpReach<'a> {
                     bytes,
                     vpn: family.is_vpn(),
                 },
-                nlri: field(family, reader, context),
+                nlri: NlriField::new(Form::announced(family, context), reader.rest()),
                 head: value.len() - reader.len(),
             })
         };
@@ -150,7 +150,7 @@ impl<'a> PathAttribute<'a> for MpUnreach<'a> {
         let family =
             take_family(&mut reader).ok_or(Fault::new(0, ErrorCode::AttributeLength, text))?;
         Ok(Self {
-            nlri: field(family, reader, context),
+            nlri: NlriField::new(Form::withdrawn(family, context), reader.rest()),
         })
     }
 
@@ -161,10 +161,6 @@ impl<'a> PathAttribute<'a> for MpUnreach<'a> {
 
 fn take_family(reader: &mut Reader<'_>) -> Option<Family> {
     Some(Family::new(reader.u16()?, reader.u8()?))
-}
-
-fn field<'a>(family: Family, reader: Reader<'a>, context: &Context) -> NlriField<'a> {
-    NlriField::new(family, reader.rest(), context.add_path.contains(family))
 }
 
 #[cfg(test)]
