@@ -32,6 +32,7 @@ mod notification;
 mod open;
 mod reader;
 mod refresh;
+pub mod route_filter;
 pub mod text;
 mod update;
 

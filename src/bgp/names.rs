@@ -103,7 +103,20 @@ pub const fn capability(code: u8) -> Option<&'static str> {
         76 => "paths-limit",
         77 => "link-local-next-hop",
         128 => "route-refresh-cisco",
+        129 => "outbound-route-filtering-cisco-old",
+        131 => "multisession-cisco",
         130 => "outbound-route-filtering-cisco",
+        _ => return None,
+    })
+}
+
+/// "BGP Outbound Route Filtering (ORF) Types".
+#[must_use]
+pub const fn route_filter(kind: u8) -> Option<&'static str> {
+    Some(match kind {
+        64 => "address-prefix",
+        65 => "covering-prefixes",
+        128 => "address-prefix-cisco",
         _ => return None,
     })
 }

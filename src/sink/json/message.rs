@@ -2,9 +2,9 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{ContextSource, Meta, open, update};
+use super::{ContextSource, Meta, open, refresh, update};
 use crate::bgp::text::{Hex, List};
-use crate::bgp::{Context, Error, Family, Message, Notification, RouteRefresh};
+use crate::bgp::{Context, Error, Family, Message, Notification};
 
 pub(super) struct MessageLine<'a> {
     pub(super) meta: &'a Meta<'a>,
@@ -28,7 +28,7 @@ impl Serialize for MessageLine<'_> {
                 map.serialize_entry("notification", &NotificationView(message))?;
             }
             Message::Keepalive => {}
-            Message::RouteRefresh(message) => write_refresh(&mut map, message)?,
+            Message::RouteRefresh(message) => refresh::write(&mut map, message)?,
             Message::Broken { body, .. } => map.serialize_entry("data", &Hex(body))?,
             Message::Unknown { code, body } => {
                 map.serialize_entry("type_code", code)?;
@@ -103,18 +103,4 @@ impl Serialize for NotificationView<'_> {
         }
         map.end()
     }
-}
-
-fn write_refresh<M: SerializeMap>(map: &mut M, message: &RouteRefresh<'_>) -> Result<(), M::Error> {
-    let (afi, safi) = pair(message.family);
-    map.serialize_entry("afi", &afi)?;
-    map.serialize_entry("safi", &safi)?;
-    map.serialize_entry("subtype", &message.subtype)?;
-    if let Some(name) = message.subtype_name() {
-        map.serialize_entry("subtype_name", name)?;
-    }
-    if !message.filters.is_empty() {
-        map.serialize_entry("filters", &Hex(message.filters))?;
-    }
-    Ok(())
 }

@@ -6,6 +6,7 @@
 
 mod message;
 mod open;
+mod refresh;
 mod update;
 
 use std::net::IpAddr;
