@@ -200,6 +200,68 @@ impl Context {
             multiple_labels: FamilySet::EMPTY,
         }
     }
+
+    /// What is to be expected of messages from a sender to a receiver, as far as OPENs were seen.
+    ///
+    /// What one side says is taken for what both agree on, but for path identifiers in messages
+    /// to the one: many offer to receive them, few have a peer that sends them. Evidence may tell
+    /// otherwise; see [`Possible`].
+    #[must_use]
+    pub const fn expected(sender: Option<&OpenFacts>, receiver: Option<&OpenFacts>) -> Self {
+        match (sender, receiver) {
+            (Some(sender), Some(receiver)) => Self::negotiate(sender, receiver),
+            (Some(sender), None) => Self {
+                extended: false,
+                add_path: sender.add_path_send,
+                ..Self::of_both(sender)
+            },
+            (None, Some(receiver)) => Self {
+                // RFC 8654 §4: its say alone.
+                extended: receiver.extended_message,
+                add_path: FamilySet::EMPTY,
+                ..Self::of_both(receiver)
+            },
+            (None, None) => Self::assumed(),
+        }
+    }
+
+    /// As if both sides had sent this OPEN.
+    const fn of_both(facts: &OpenFacts) -> Self {
+        Self::negotiate(facts, facts)
+    }
+}
+
+/// What may be in messages from a sender to a receiver, as far as OPENs were seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Possible {
+    /// Four-octet AS numbers; without the consent of one side there are none.
+    pub as4: bool,
+    /// Families that may have path identifiers; all if `None`.
+    pub add_path: Option<FamilySet>,
+    /// Families that may have several labels; all if `None`.
+    pub multiple_labels: Option<FamilySet>,
+}
+
+impl Possible {
+    /// What neither OPEN that was seen rules out.
+    #[must_use]
+    pub fn new(sender: Option<&OpenFacts>, receiver: Option<&OpenFacts>) -> Self {
+        let either = |a: Option<FamilySet>, b: Option<FamilySet>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.intersection(b)),
+            _ => a.or(b),
+        };
+        Self {
+            as4: sender.is_none_or(|open| open.as4) && receiver.is_none_or(|open| open.as4),
+            add_path: either(
+                sender.map(|open| open.add_path_send),
+                receiver.map(|open| open.add_path_receive),
+            ),
+            multiple_labels: either(
+                sender.map(|open| open.multiple_labels),
+                receiver.map(|open| open.multiple_labels),
+            ),
+        }
+    }
 }
 
 impl Default for Context {

@@ -23,6 +23,7 @@ pub mod attribute;
 pub mod capability;
 pub mod context;
 pub mod error;
+pub mod evidence;
 pub mod family;
 pub mod header;
 mod message;
@@ -38,7 +39,7 @@ mod update;
 
 pub use attribute::{Attribute, View};
 pub use capability::Capability;
-pub use context::{Context, OpenFacts, Restart};
+pub use context::{Context, OpenFacts, Possible, Restart};
 pub use error::{Disposition, Error, ErrorCode, Errors};
 pub use family::{Afi, Family, FamilySet, Safi};
 pub use header::{Header, MessageType};

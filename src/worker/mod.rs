@@ -4,6 +4,7 @@
 //! cache once. What blocks is behind the outputs' queues.
 
 mod admission;
+mod backlog;
 mod connection;
 mod delivery;
 mod handshakes;

@@ -1,0 +1,202 @@
+//! What the bytes of an UPDATE themselves say about how it is encoded.
+//!
+//! Whoever joins a session in its midst has not seen the OPENs. Each possible encoding is tried,
+//! strictly: of real plain NLRI a third can also be read with path identifiers, but hardly any
+//! NLRI with path identifiers can be read as plain ones. So a reading that fails says much, one
+//! that succeeds says little, and several messages say more than one.
+
+use super::attribute::{Aggregator, AsPath, PathAttribute};
+use super::context::Context;
+use super::family::{Family, Safi};
+use super::nlri::part::{Label, Labels};
+use super::nlri::{Form, Nlri, NlriField};
+use super::update::Update;
+
+/// A way to read NLRI, the plainest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reading {
+    /// RFC 4760, one label at most.
+    #[default]
+    Plain,
+    /// With path identifiers (RFC 7911).
+    AddPath,
+    /// With several labels (RFC 8277 §2.3).
+    Labels,
+    /// With both.
+    AddPathLabels,
+}
+
+impl Reading {
+    /// All readings, the plainest first.
+    pub const ALL: [Self; 4] = [
+        Self::Plain,
+        Self::AddPath,
+        Self::Labels,
+        Self::AddPathLabels,
+    ];
+
+    /// The reading with these properties.
+    #[must_use]
+    pub const fn new(add_path: bool, multiple_labels: bool) -> Self {
+        match (add_path, multiple_labels) {
+            (false, false) => Self::Plain,
+            (true, false) => Self::AddPath,
+            (false, true) => Self::Labels,
+            (true, true) => Self::AddPathLabels,
+        }
+    }
+
+    /// NLRI begin with path identifiers.
+    #[must_use]
+    pub const fn add_path(self) -> bool {
+        matches!(self, Self::AddPath | Self::AddPathLabels)
+    }
+
+    /// NLRI may have several labels.
+    #[must_use]
+    pub const fn multiple_labels(self) -> bool {
+        matches!(self, Self::Labels | Self::AddPathLabels)
+    }
+}
+
+/// A set of readings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readings(u8);
+
+impl Readings {
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// All that the family could have; one that is not decoded has none.
+    #[must_use]
+    pub fn of(family: Family) -> Self {
+        if NlriField::new(Form::new(family), &[]).is_opaque() {
+            return Self::NONE;
+        }
+        let plain = Self::NONE.with(Reading::Plain).with(Reading::AddPath);
+        match family.safi {
+            Safi::LABELED | Safi::VPN => plain.with(Reading::Labels).with(Reading::AddPathLabels),
+            _ => plain,
+        }
+    }
+
+    /// The set with one more.
+    #[must_use]
+    pub const fn with(self, reading: Reading) -> Self {
+        Self(self.0 | 1 << reading as u8)
+    }
+
+    /// Whether `reading` is a member.
+    #[must_use]
+    pub const fn contains(self, reading: Reading) -> bool {
+        self.0 >> reading as u8 & 1 == 1
+    }
+
+    /// Whether there is no member.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The members, the plainest first.
+    pub fn iter(self) -> impl Iterator<Item = Reading> {
+        Reading::ALL.into_iter().filter(move |r| self.contains(*r))
+    }
+
+    /// Those that read the field strictly.
+    ///
+    /// Labels speak for themselves: a stack whose first label is its last reads the same either
+    /// way, and counts for one label. Withdrawals have no stacks (RFC 8277 §2.4).
+    #[must_use]
+    pub fn that_fit(self, field: NlriField<'_>) -> Self {
+        let withdrawn = field.form().withdrawn;
+        self.iter()
+            .filter(|reading| {
+                let labels = reading.multiple_labels() && !withdrawn;
+                fits(field, Reading::new(reading.add_path(), labels))
+            })
+            .fold(Self::NONE, Self::with)
+    }
+
+    /// Those in both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+/// Whether the field reads without any fault, and holds nothing that no sender would send.
+fn fits(field: NlriField<'_>, reading: Reading) -> bool {
+    let form = Form {
+        add_path: reading.add_path(),
+        multiple_labels: reading.multiple_labels(),
+        ..field.form()
+    };
+    let field = NlriField::new(form, field.as_bytes());
+    let mut faults = 0;
+    field.check(|_| faults += 1);
+    faults == 0 && is_plausible(field, reading.multiple_labels())
+}
+
+/// No NLRI twice in a row, no two default routes, and labels that end where they say.
+fn is_plausible(field: NlriField<'_>, multiple_labels: bool) -> bool {
+    let mut before = None;
+    let mut defaults = 0;
+    let mut stacks = 0;
+    for nlri in field {
+        let labels = match nlri {
+            Nlri::Labeled(nlri) => Some(nlri.labels),
+            Nlri::Vpn(nlri) => nlri.labels,
+            Nlri::Ipv4(prefix) | Nlri::Ipv6(prefix) => {
+                defaults += usize::from(prefix.len == 0);
+                None
+            }
+            _ => None,
+        };
+        let labels = labels.filter(|_| !field.form().withdrawn);
+        if defaults > 1 || before == Some(nlri) || labels.is_some_and(|l| !has_bottom(l)) {
+            return false;
+        }
+        stacks += usize::from(labels.is_some_and(|labels| labels.as_bytes().len() > 3));
+        before = Some(nlri);
+    }
+    !multiple_labels || stacks > 0
+}
+
+fn has_bottom(labels: Labels<'_>) -> bool {
+    labels.iter().last().is_some_and(Label::bottom)
+}
+
+/// Which widths of AS numbers fit AS_PATH and AGGREGATOR of an UPDATE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Widths {
+    /// Two octets.
+    pub two: bool,
+    /// Four octets (RFC 6793).
+    pub four: bool,
+}
+
+impl Widths {
+    /// `None` if the message holds no AS number of the session's width.
+    #[must_use]
+    pub fn of(update: &Update<'_>) -> Option<Self> {
+        let path = update.attribute(AsPath::CODE);
+        let path = path.filter(|path| !path.value.is_empty());
+        let aggregator = update.attribute(Aggregator::CODE);
+        if path.is_none() && aggregator.is_none() {
+            return None;
+        }
+        let fits = |as4| {
+            let context = Context {
+                as4,
+                ..Context::assumed()
+            };
+            path.is_none_or(|path| AsPath::parse(path.value, &context).is_ok())
+                && aggregator.is_none_or(|a| Aggregator::parse(a.value, &context).is_ok())
+        };
+        Some(Self {
+            two: fits(false),
+            four: fits(true),
+        })
+    }
+}
