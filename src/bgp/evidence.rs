@@ -138,8 +138,12 @@ fn fits(field: NlriField<'_>, reading: Reading) -> bool {
     faults == 0 && is_plausible(field, reading.multiple_labels())
 }
 
-/// No NLRI twice in a row, no two default routes, and labels that end where they say.
+/// No NLRI twice, no two default routes, and labels that end where they say.
+///
+/// Not every pair is compared: path identifiers that were taken for NLRI show in the first one
+/// and in neighbours.
 fn is_plausible(field: NlriField<'_>, multiple_labels: bool) -> bool {
+    let first = field.iter().next();
     let mut before = None;
     let mut defaults = 0;
     let mut stacks = 0;
@@ -154,7 +158,8 @@ fn is_plausible(field: NlriField<'_>, multiple_labels: bool) -> bool {
             _ => None,
         };
         let labels = labels.filter(|_| !field.form().withdrawn);
-        if defaults > 1 || before == Some(nlri) || labels.is_some_and(|l| !has_bottom(l)) {
+        let known = before.is_some() && (before == Some(nlri) || first == Some(nlri));
+        if defaults > 1 || known || labels.is_some_and(|l| !has_bottom(l)) {
             return false;
         }
         stacks += usize::from(labels.is_some_and(|labels| labels.as_bytes().len() > 3));

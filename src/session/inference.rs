@@ -67,7 +67,8 @@ impl Votes {
             *fits = fits.saturating_add(u8::from(mask(answer)));
         }
         if self.fits.contains(&u8::MAX) {
-            self.fits = self.fits.map(|fits| fits / 2);
+            // Who leads goes on leading.
+            self.fits = self.fits.map(|fits| fits.saturating_sub(u8::MAX / 2));
         }
         if self.settled && contradicts && self.reopened < REOPENED_MAX {
             self.settled = false;
@@ -158,7 +159,7 @@ impl Inference {
         }
     }
 
-    /// There is evidence for the way in which the UPDATE was read.
+    /// There is evidence for the way in which the UPDATE was read, and against the others.
     pub fn supports(&self, direction: Direction, update: &Update<'_>) -> bool {
         let questions = &self.directions[direction & 1];
         let has_votes = |votes: &Votes| votes.winner().is_some();
@@ -171,7 +172,7 @@ impl Inference {
     pub fn has_evidence(&self, direction: Direction) -> bool {
         let questions = &self.directions[direction & 1];
         let mut votes = questions.families.iter().chain([&self.widths]);
-        votes.any(|votes| votes.winner().is_some())
+        votes.any(|votes| votes.lead() > 0)
     }
 }
 
