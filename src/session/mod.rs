@@ -5,8 +5,10 @@ mod key;
 #[allow(clippy::module_inception)]
 mod session;
 mod state;
+mod transfer;
 
 pub use inference::Inference;
 pub use key::{Direction, Key};
 pub use session::Session;
 pub use state::{Sight, State};
+pub use transfer::{End, Transfer};

@@ -3,6 +3,7 @@
 use super::inference::Inference;
 use super::key::{Direction, Key};
 use super::state::{Sight, State};
+use super::transfer::{self, End, Progress, Transfer};
 use crate::bgp::{Context, Message, OpenFacts, Possible, Update};
 use crate::sink::json::ContextSource;
 
@@ -20,6 +21,7 @@ pub struct Session {
     contexts: [Context; 2],
     /// What the messages themselves say, while an OPEN is missing.
     inference: Option<Box<Inference>>,
+    transfers: [Progress; 2],
     keepalive_seen: [bool; 2],
     messages: [u64; 2],
     events: u64,
@@ -50,6 +52,7 @@ impl Session {
             opens: [None; 2],
             contexts: [Context::assumed(); 2],
             inference: None,
+            transfers: [Progress::default(); 2],
             keepalive_seen: [false; 2],
             messages: [0; 2],
             events: 0,
@@ -178,6 +181,34 @@ impl Session {
     /// Waits no longer: there is nothing more to come.
     pub fn stop_waiting(&mut self) {
         self.open_wait = OpenWait::Over;
+    }
+
+    /// The session came up: what a direction's transfer begins with, if both OPENs were seen.
+    pub fn begin_transfer(&mut self, direction: Direction, ns: u64) -> Option<Transfer> {
+        let this = direction & 1;
+        let (sender, receiver) = (self.opens[this].as_ref()?, self.opens[this ^ 1].as_ref()?);
+        Some(self.transfers[this].begin(sender, receiver, ns))
+    }
+
+    /// What a message says about the transfer of its direction.
+    pub fn take_transfer(
+        &mut self,
+        direction: Direction,
+        message: &Message<'_>,
+        ns: u64,
+    ) -> Option<Transfer> {
+        let enhanced = self
+            .opens
+            .iter()
+            .flatten()
+            .all(|open| open.enhanced_refresh);
+        self.transfers[direction & 1].take(message, enhanced, ns)
+    }
+
+    /// What becomes of the routes of a direction when the session ends.
+    #[must_use]
+    pub fn stale(&self, direction: Direction, end: End) -> Option<Transfer> {
+        transfer::stale(end, self.open(direction), self.open(direction ^ 1))
     }
 
     /// A FIN, a RST or a NOTIFICATION was seen.

@@ -206,7 +206,7 @@ impl<F: Frame> Worker<F> {
         count as u64
     }
 
-    fn remove(&mut self, index: usize, reason: &str, stamp: Stamp) {
+    fn remove(&mut self, index: usize, reason: &'static str, stamp: Stamp) {
         self.close(index, reason, stamp);
         let connection = self.connections.remove(index);
         self.by_key.remove(&connection.key());

@@ -6,7 +6,7 @@ use super::handshakes::Syn;
 use crate::capture::{Frame, Stamp};
 use crate::config::Limits;
 use crate::health::{Figures, Health};
-use crate::session::{Direction, Key, Session, Sight, State};
+use crate::session::{Direction, End, Key, Session, Sight, State};
 use crate::sink::outputs::Outputs;
 use crate::sink::totals;
 use crate::stream::{Budget, Ledger, Stream};
@@ -151,12 +151,9 @@ impl<F: Frame> Connection<F> {
         }
         let reset = segment.flags.rst() && self.stream_counts(direction).0 == ignored;
         if reset || segment.flags.fin() {
-            let reason = if reset { "rst" } else { "fin" };
-            with_delivery!(self, direction, shared, |_stream, delivery| delivery.see(
-                Sight::End,
-                reason,
-                stamp
-            ));
+            let end = End::Silent(if reset { "rst" } else { "fin" });
+            with_delivery!(self, direction, shared, |_stream, delivery| delivery
+                .end(end, stamp));
         }
     }
 
@@ -280,7 +277,7 @@ impl<F: Frame> Connection<F> {
     /// Nothing more will come: what is complete is delivered, what is missing becomes a gap.
     pub(super) fn finish(
         &mut self,
-        reason: &str,
+        reason: &'static str,
         stamp: Stamp,
         shared: &mut Shared<'_>,
     ) -> impl Iterator<Item = totals::Direction> {
@@ -296,11 +293,9 @@ impl<F: Frame> Connection<F> {
         with_delivery!(self, 0, shared, |_stream, delivery| delivery.release_all());
         // The end of a capture says nothing about the session.
         if reason != END_OF_CAPTURE && self.delivered > 0 {
-            with_delivery!(self, 0, shared, |_stream, delivery| delivery.see(
-                Sight::End,
-                reason,
-                stamp
-            ));
+            let end = End::Silent(reason);
+            with_delivery!(self, 0, shared, |_stream, delivery| delivery
+                .end(end, stamp));
         }
         self.publish(shared.now_ns);
         let (key, id) = (self.session.key, self.session.id);

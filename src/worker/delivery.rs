@@ -5,7 +5,7 @@ use crate::bgp::header::{HEADER_LEN, MAX_LEN};
 use crate::bgp::{Message, MessageType, OpenFacts};
 use crate::capture::Stamp;
 use crate::health::{Alarm, Health};
-use crate::session::{Direction, Session, Sight, State};
+use crate::session::{Direction, End, Session, Sight, State, Transfer};
 use crate::sink::json::Meta;
 use crate::sink::metrics;
 use crate::sink::outputs::Outputs;
@@ -43,9 +43,6 @@ impl Delivery<'_> {
 
     /// Moves the session's state on and tells about it.
     pub(super) fn see(&mut self, sight: Sight, reason: &str, stamp: Stamp) {
-        if sight == Sight::End {
-            self.release_all();
-        }
         let Some(previous) = self.session.see(sight) else {
             return;
         };
@@ -64,6 +61,33 @@ impl Delivery<'_> {
         let host = std::mem::take(&mut self.outputs.host);
         let meta = meta(self.session, self.direction, stamp, seq, event, &host);
         self.outputs.state(&meta, state, previous, reason);
+        self.outputs.host = host;
+        if state == State::Established {
+            for direction in [0, 1] {
+                let began = self.session.begin_transfer(direction, stamp.ns);
+                self.tell_transfer(direction, began, stamp);
+            }
+        }
+    }
+
+    /// The session has ended: what waited is told before.
+    pub(super) fn end(&mut self, end: End, stamp: Stamp) {
+        self.release_all();
+        let was_up = self.session.state == State::Established;
+        self.see(Sight::End, end.reason(), stamp);
+        for direction in [0, 1] {
+            let stale = self.session.stale(direction, end);
+            self.tell_transfer(direction, stale.filter(|_| was_up), stamp);
+        }
+    }
+
+    fn tell_transfer(&mut self, direction: Direction, transfer: Option<Transfer>, stamp: Stamp) {
+        let Some(transfer) = transfer else { return };
+        let seq = self.session.last_message(direction);
+        let event = self.session.next_event();
+        let host = std::mem::take(&mut self.outputs.host);
+        let meta = meta(self.session, direction, stamp, seq, event, &host);
+        self.outputs.transfer(&meta, &transfer);
         self.outputs.host = host;
     }
 
@@ -88,9 +112,12 @@ impl Delivery<'_> {
             }
             Message::Update(_) => self.see(Sight::Traffic, "update", stamp),
             Message::RouteRefresh(_) => self.see(Sight::Traffic, "route_refresh", stamp),
-            Message::Notification(_) => self.see(Sight::End, "notification", stamp),
+            Message::Notification(message) => self.end(End::by(message), stamp),
             _ => (),
         }
+        let direction = self.direction;
+        let transfer = self.session.take_transfer(direction, message, stamp.ns);
+        self.tell_transfer(direction, transfer, stamp);
     }
 
     fn take_open(&mut self, message: &Message<'_>) {

@@ -10,9 +10,10 @@ mod support;
 
 use recut::Ids;
 use serde_json::Value;
-use session::{Sent, compare, open};
+use session::{Sent, compare};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use support::segments::open_with;
 
 /// The folder of the corpus; `None`, and a word about it, if it is absent.
 fn corpus() -> Option<PathBuf> {
@@ -111,7 +112,7 @@ fn opens(as4: bool, add_path: bool) -> Vec<Sent> {
     if add_path {
         capabilities.push((69, &[0, 1, 1, 3, 0, 2, 1, 3]));
     }
-    let raw = open(&capabilities);
+    let raw = open_with(64500, &capabilities);
     let sent = |direction| Sent {
         direction,
         raw: raw.clone(),

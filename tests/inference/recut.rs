@@ -88,7 +88,7 @@ pub fn with_path_ids(raw: &[u8], as4: bool, ids: Ids, number: &mut u32) -> Optio
     body.extend((attributes.len() as u16).to_be_bytes());
     body.extend(attributes);
     body.extend(announced);
-    (body.len() + 19 <= 4096).then(|| super::session::message(2, &body))
+    (body.len() + 19 <= 4096).then(|| crate::support::segments::message(2, &body))
 }
 
 fn attributes(update: &Update<'_>, ids: Ids, number: &mut u32) -> Option<Vec<u8>> {

@@ -95,24 +95,3 @@ pub fn compare(what: &str, sent: &[Sent], routes_only: bool) -> (usize, usize) {
     }
     (whole.len(), doubtful)
 }
-
-/// An OPEN of AS 64500 with these capabilities: code and value.
-pub fn open(capabilities: &[(u8, &[u8])]) -> Vec<u8> {
-    let mut list = Vec::new();
-    for (code, value) in capabilities {
-        list.extend([*code, value.len() as u8]);
-        list.extend_from_slice(value);
-    }
-    let mut body = vec![4, 0xfb, 0xf4, 0, 180, 192, 0, 2, 9];
-    body.extend([list.len() as u8 + 2, 2, list.len() as u8]);
-    body.extend(list);
-    message(1, &body)
-}
-
-pub fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut out = vec![0xff; 16];
-    out.extend((19 + body.len() as u16).to_be_bytes());
-    out.push(kind);
-    out.extend_from_slice(body);
-    out
-}

@@ -7,6 +7,7 @@
 mod message;
 mod open;
 mod refresh;
+mod transfer;
 mod update;
 
 use std::net::IpAddr;
@@ -16,7 +17,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::bgp::{Context, Message};
 
 use crate::bgp::text::Show;
+use crate::session::Transfer;
 use message::MessageLine;
+use transfer::TransferLine;
 
 /// What every line says: when, who, where.
 #[derive(Clone, Copy, Debug)]
@@ -155,6 +158,11 @@ pub fn write_alarm(out: &mut Vec<u8>, meta: &Meta<'_>, event: &str, nanoseconds:
             ],
         },
     );
+}
+
+/// Appends a TRANSFER line: how far the transfer of one side's routes has come.
+pub fn write_transfer(out: &mut Vec<u8>, meta: &Meta<'_>, transfer: &Transfer) {
+    write_line(out, &TransferLine { meta, transfer });
 }
 
 /// Appends a GAP line: `bytes` from `seq_from` up to before `seq_to` were never captured.
