@@ -205,3 +205,68 @@ impl Widths {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fitting(family: Family, withdrawn: bool, bytes: &[u8]) -> Vec<Reading> {
+        let form = Form {
+            withdrawn,
+            ..Form::new(family)
+        };
+        let field = NlriField::new(form, bytes);
+        Readings::of(family).that_fit(field).iter().collect()
+    }
+
+    fn unicast(bytes: &[u8]) -> Vec<Reading> {
+        fitting(Family::IPV4_UNICAST, false, bytes)
+    }
+
+    #[test]
+    fn identifiers_are_hardly_ever_plain_prefixes() {
+        assert_eq!(unicast(&[24, 192, 0, 2]), [Reading::Plain]);
+        // Identifiers 1, 10.0.0.1, and 0, which reads as default routes.
+        for id in [[0, 0, 0, 1], [10, 0, 0, 1], [0; 4]] {
+            let bytes = [&id[..], &[24, 192, 0, 2]].concat();
+            assert_eq!(unicast(&bytes), [Reading::AddPath], "{id:?}");
+        }
+        // 0x18010203 reads as 1.2.3.0/24, until it comes again.
+        let once = [24, 1, 2, 3, 24, 192, 0, 2];
+        assert_eq!(unicast(&once), [Reading::Plain, Reading::AddPath]);
+        let twice = [once, [24, 1, 2, 3, 24, 192, 0, 3]].concat();
+        assert_eq!(unicast(&twice), [Reading::AddPath]);
+        assert_eq!(unicast(&[33, 1]), []);
+    }
+
+    /// 2001:db8::/32 and 2001:db8:1::/48 with labels 100 and 200 (RFC 8277 §2.3).
+    #[test]
+    fn labels_say_themselves_where_they_end() {
+        let one = [56, 0, 6, 0x41, 0x20, 1, 0xd, 0xb8];
+        let two = [80, 0, 6, 0x40, 0, 0xc, 0x81, 0x20, 1, 0xd, 0xb8];
+        let family = Family::new(2, 4);
+        assert_eq!(fitting(family, false, &one), [Reading::Plain]);
+        assert_eq!(fitting(family, false, &two), [Reading::Labels]);
+        let mixed = [&one[..], &two].concat();
+        assert_eq!(fitting(family, false, &mixed), [Reading::Labels]);
+        let marked = [&[0, 0, 0, 9][..], &two].concat();
+        assert_eq!(fitting(family, false, &marked), [Reading::AddPathLabels]);
+        // §2.4: a withdrawal has one field, whatever was agreed on.
+        let withdrawn = [56, 0x80, 0, 0, 0x20, 1, 0xd, 0xb8];
+        let either = [Reading::Plain, Reading::Labels];
+        assert_eq!(fitting(family, true, &withdrawn), either);
+    }
+
+    #[test]
+    fn a_family_that_is_not_decoded_says_nothing() {
+        assert!(Readings::of(Family::new(4711, 1)).is_empty());
+    }
+
+    #[test]
+    fn readings_are_what_they_are_made_of() {
+        for reading in Reading::ALL {
+            let again = Reading::new(reading.add_path(), reading.multiple_labels());
+            assert_eq!(again, reading);
+        }
+    }
+}

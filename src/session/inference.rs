@@ -162,10 +162,10 @@ impl Inference {
     /// There is evidence for the way in which the UPDATE was read, and against the others.
     pub fn supports(&self, direction: Direction, update: &Update<'_>) -> bool {
         let questions = &self.directions[direction & 1];
-        let has_votes = |votes: &Votes| votes.winner().is_some();
-        let mut told =
-            families(update).map(|family| questions.votes(family).is_some_and(has_votes));
-        told.all(|told| told) && (Widths::of(update).is_none() || has_votes(&self.widths))
+        let leads = |votes: &Votes| votes.lead() > 0;
+        let mut routes = families(update).map(|family| questions.votes(family));
+        let routes = routes.all(|votes| votes.is_some_and(leads));
+        routes && (Widths::of(update).is_none() || leads(&self.widths))
     }
 
     /// There is evidence of any kind about a direction.
