@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "modules of one test program")]
 
 mod archive;
+mod behaviour;
 mod recut;
 mod session;
 #[path = "../support/mod.rs"]
