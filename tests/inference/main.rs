@@ -4,6 +4,7 @@
 
 mod archive;
 mod behaviour;
+mod properties;
 mod recut;
 mod session;
 #[path = "../support/mod.rs"]
