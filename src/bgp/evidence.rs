@@ -182,15 +182,21 @@ pub struct Widths {
 }
 
 impl Widths {
-    /// `None` if the message holds no AS number of the session's width.
+    /// Whether the message holds AS numbers of the session's width.
+    #[must_use]
+    pub fn matter_to(update: &Update<'_>) -> bool {
+        let path = update.attribute(AsPath::CODE);
+        path.is_some_and(|path| !path.value.is_empty()) || update.has(Aggregator::CODE)
+    }
+
+    /// Tries both; `None` if the message holds no such AS number.
     #[must_use]
     pub fn of(update: &Update<'_>) -> Option<Self> {
-        let path = update.attribute(AsPath::CODE);
-        let path = path.filter(|path| !path.value.is_empty());
-        let aggregator = update.attribute(Aggregator::CODE);
-        if path.is_none() && aggregator.is_none() {
+        if !Self::matter_to(update) {
             return None;
         }
+        let path = update.attribute(AsPath::CODE);
+        let aggregator = update.attribute(Aggregator::CODE);
         let fits = |as4| {
             let context = Context {
                 as4,

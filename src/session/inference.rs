@@ -8,7 +8,7 @@
 use super::key::Direction;
 use crate::bgp::evidence::{Reading, Readings, Widths};
 use crate::bgp::family::KNOWN;
-use crate::bgp::{Context, Family, FamilySet, NlriField, Possible, Update};
+use crate::bgp::{Context, Family, FamilySet, NlriField, Possible, Safi, Update};
 
 /// An answer is believed once it fits so many messages more than any other.
 const MARGIN: u8 = 2;
@@ -165,7 +165,7 @@ impl Inference {
         let leads = |votes: &Votes| votes.lead() > 0;
         let mut routes = families(update).map(|family| questions.votes(family));
         let routes = routes.all(|votes| votes.is_some_and(leads));
-        routes && (Widths::of(update).is_none() || leads(&self.widths))
+        routes && (!Widths::matter_to(update) || leads(&self.widths))
     }
 
     /// There is evidence of any kind about a direction.
@@ -192,18 +192,27 @@ impl Questions {
         possible: Possible,
         doubtful: bool,
     ) -> bool {
-        let among = possible_readings(family, possible);
         let Some(votes) = self.votes_mut(family) else {
             return false;
         };
-        // What was decided for plain labels might be wrong without an error.
-        let labels = among.contains(Reading::Labels);
-        if among.iter().count() < 2 || votes.settled && !doubtful && !labels {
+        let fitting = |among: Readings| {
+            let of_family = fields(update).filter(|field| field.family() == family);
+            of_family.fold(among, Readings::that_fit)
+        };
+        if votes.settled && !doubtful {
+            // A stack of labels may read without an error where one label is expected.
+            let labeled = matches!(family.safi, Safi::LABELED | Safi::VPN);
+            let answer = votes.winner().and_then(|answer| Reading::ALL.get(answer));
+            let fits = |answer| !fitting(Readings::NONE.with(answer)).is_empty();
+            if !labeled || answer.is_some_and(|answer| fits(*answer)) {
+                return false;
+            }
+        }
+        let among = possible_readings(family, possible);
+        if among.iter().count() < 2 {
             return false;
         }
-        let fitting = fields(update)
-            .filter(|field| field.family() == family)
-            .fold(among, Readings::that_fit);
+        let fitting = fitting(among);
         votes.count(|answer| {
             let reading = Reading::ALL.get(answer);
             reading.is_some_and(|reading| fitting.contains(*reading))

@@ -123,7 +123,7 @@ fn opens(encoding: Encoding) -> [Sent; 2] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     /// A dozen messages, of which none alone would do.
     #[test]

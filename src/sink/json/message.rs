@@ -56,10 +56,14 @@ struct ContextView<'a>(&'a Context, ContextSource);
 impl Serialize for ContextView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(context, source) = self;
-        let mut map = serializer.serialize_map(Some(4))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("as4", &context.as4)?;
         map.serialize_entry("add_path", &List(|| context.add_path.iter().map(pair)))?;
         map.serialize_entry("extended", &context.extended)?;
+        let labels = context.multiple_labels;
+        if !labels.is_empty() {
+            map.serialize_entry("multiple_labels", &List(|| labels.iter().map(pair)))?;
+        }
         map.serialize_entry("source", source.name())?;
         map.end()
     }
