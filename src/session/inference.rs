@@ -117,11 +117,7 @@ impl Inference {
     /// Something is asked about the direction and not answered yet.
     pub fn is_open(&self, direction: Direction) -> bool {
         let questions = &self.directions[direction & 1];
-        questions.asked_width && !self.widths.settled
-            || questions
-                .asked
-                .iter()
-                .any(|family| questions.votes(family).is_some_and(|votes| !votes.settled))
+        questions.asked_width && !self.widths.settled || questions.is_open()
     }
 
     /// No more evidence is waited for: what there is decides.
@@ -177,6 +173,11 @@ impl Inference {
 }
 
 impl Questions {
+    fn is_open(&self) -> bool {
+        let unsettled = |family| self.votes(family).is_some_and(|votes| !votes.settled);
+        !self.asked.is_empty() && self.asked.iter().any(unsettled)
+    }
+
     fn votes(&self, family: Family) -> Option<&Votes> {
         self.families.get(family.index()? as usize)
     }
@@ -240,13 +241,13 @@ fn fields<'a>(update: &Update<'a>) -> impl Iterator<Item = NlriField<'a>> + use<
 
 /// The families of the message's NLRI, each once.
 fn families(update: &Update<'_>) -> impl Iterator<Item = Family> + use<> {
-    let mut seen = [None; 4];
-    for (field, slot) in fields(update).zip(0..4) {
-        if !seen.contains(&Some(field.family())) {
-            seen[slot] = Some(field.family());
-        }
-    }
-    seen.into_iter().flatten()
+    let told = |field: NlriField<'_>| (!field.is_empty()).then_some(field.family());
+    let plain = told(update.withdrawn()).or(told(update.announced()));
+    let reach = update.mp_reach().and_then(|mp| told(mp.nlri));
+    let unreach = update.mp_unreach().and_then(|mp| told(mp.nlri));
+    let reach = reach.filter(|_| reach != plain);
+    let unreach = unreach.filter(|_| unreach != plain && unreach != reach);
+    [plain, reach, unreach].into_iter().flatten()
 }
 
 #[cfg(test)]
