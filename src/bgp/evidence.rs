@@ -105,8 +105,8 @@ impl Readings {
 
     /// Those that read the field strictly.
     ///
-    /// Labels speak for themselves: a stack whose first label is its last reads the same either
-    /// way, and counts for one label. Withdrawals have no stacks (RFC 8277 §2.4).
+    /// A stack whose first label is its last reads the same whether one label is expected or
+    /// several: both fit. Withdrawals have no stacks (RFC 8277 §2.4).
     #[must_use]
     pub fn that_fit(self, field: NlriField<'_>) -> Self {
         let withdrawn = field.form().withdrawn;
@@ -135,18 +135,17 @@ fn fits(field: NlriField<'_>, reading: Reading) -> bool {
     let field = NlriField::new(form, field.as_bytes());
     let mut faults = 0;
     field.check(|_| faults += 1);
-    faults == 0 && is_plausible(field, reading.multiple_labels())
+    faults == 0 && is_plausible(field)
 }
 
 /// No NLRI twice, no two default routes, and labels that end where they say.
 ///
 /// Not every pair is compared: path identifiers that were taken for NLRI show in the first one
 /// and in neighbours.
-fn is_plausible(field: NlriField<'_>, multiple_labels: bool) -> bool {
+fn is_plausible(field: NlriField<'_>) -> bool {
     let first = field.iter().next();
     let mut before = None;
     let mut defaults = 0;
-    let mut stacks = 0;
     for nlri in field {
         let labels = match nlri {
             Nlri::Labeled(nlri) => Some(nlri.labels),
@@ -162,10 +161,9 @@ fn is_plausible(field: NlriField<'_>, multiple_labels: bool) -> bool {
         if defaults > 1 || known || labels.is_some_and(|l| !has_bottom(l)) {
             return false;
         }
-        stacks += usize::from(labels.is_some_and(|labels| labels.as_bytes().len() > 3));
         before = Some(nlri);
     }
-    !multiple_labels || stacks > 0
+    true
 }
 
 fn has_bottom(labels: Labels<'_>) -> bool {
@@ -251,7 +249,8 @@ mod tests {
         let one = [56, 0, 6, 0x41, 0x20, 1, 0xd, 0xb8];
         let two = [80, 0, 6, 0x40, 0, 0xc, 0x81, 0x20, 1, 0xd, 0xb8];
         let family = Family::new(2, 4);
-        assert_eq!(fitting(family, false, &one), [Reading::Plain]);
+        let either = [Reading::Plain, Reading::Labels];
+        assert_eq!(fitting(family, false, &one), either);
         assert_eq!(fitting(family, false, &two), [Reading::Labels]);
         let mixed = [&one[..], &two].concat();
         assert_eq!(fitting(family, false, &mixed), [Reading::Labels]);
@@ -259,7 +258,6 @@ mod tests {
         assert_eq!(fitting(family, false, &marked), [Reading::AddPathLabels]);
         // §2.4: a withdrawal has one field, whatever was agreed on.
         let withdrawn = [56, 0x80, 0, 0, 0x20, 1, 0xd, 0xb8];
-        let either = [Reading::Plain, Reading::Labels];
         assert_eq!(fitting(family, true, &withdrawn), either);
     }
 

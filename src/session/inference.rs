@@ -49,10 +49,14 @@ impl Votes {
         self.fits.iter().position(|fits| *fits == most)
     }
 
+    /// By how much the winner leads. Those that differ from it in the number of labels alone are no
+    /// rivals: whatever fits one label fits several and reads the same, so that the first stack decides.
     fn lead(&self) -> u8 {
-        let mut fits = self.fits;
-        fits.sort_unstable();
-        fits[3] - fits[2]
+        let Some(winner) = self.winner() else {
+            return 0;
+        };
+        let of = |answer: usize| self.fits.get(answer).copied().unwrap_or(0);
+        of(winner).saturating_sub(of(winner ^ 1).max(of(winner ^ 3)))
     }
 
     /// Counts a message that the answers in `mask` fit.

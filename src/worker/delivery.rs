@@ -247,7 +247,10 @@ impl Handler for Delivery<'_> {
         {
             return Verdict::Wait;
         }
-        self.health.message(self.direction, stamp.ns);
+        // What restarts the hold timer (RFC 4271 §8.2.2, events 26 and 27; an OPEN sets it).
+        if let MessageType::Open | MessageType::Update | MessageType::Keepalive = kind {
+            self.health.message(self.direction, stamp.ns);
+        }
         self.delivered += 1;
         if self.session.is_negotiated() {
             self.read(bytes, stamp, framing);

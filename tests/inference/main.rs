@@ -114,10 +114,9 @@ fn opens(as4: bool, add_path: bool) -> Vec<Sent> {
     if add_path {
         capabilities.push((69, &[0, 1, 1, 3, 0, 2, 1, 3]));
     }
-    let raw = open_with(64500, &capabilities);
     let sent = |direction| Sent {
         direction,
-        raw: raw.clone(),
+        raw: open_with(64500 + direction as u16, &capabilities),
     };
     vec![sent(0), sent(1)]
 }

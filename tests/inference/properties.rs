@@ -115,10 +115,9 @@ fn opens(encoding: Encoding) -> [Sent; 2] {
         // A count where ADD-PATH has send and receive.
         capabilities.push((8, &both));
     }
-    let raw = open_with(64500, &capabilities);
     [0, 1].map(|direction| Sent {
         direction,
-        raw: raw.clone(),
+        raw: open_with(64500 + direction as u16, &capabilities),
     })
 }
 

@@ -146,7 +146,7 @@ mod tests {
         let expected = json!({ "prefix": "10.1.1.0/24" });
         // RFC 8277 §2.4, and what FRR sent before 8.5.
         for hex in ["30 800000 0a0101", "30 000000 0a0101"] {
-            assert_eq!(json(form, &bytes(hex)), [expected.clone()]);
+            assert_eq!(json(form, &bytes(hex)), std::slice::from_ref(&expected));
         }
     }
 

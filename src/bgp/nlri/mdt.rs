@@ -50,3 +50,41 @@ impl Codec for MdtRoutes {
             .ok_or(fault(text))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::vectors::{bytes, faults, json, one, with_path_id};
+    use super::*;
+    use crate::bgp::Family;
+    use serde_json::json;
+
+    /// tcpdump reads these octets as "RD: 65000:1 (= 0.0.0.1), VPN IP Address: 10.0.0.1,
+    /// MC Group Address: 232.0.0.1".
+    #[test]
+    fn a_router_and_its_group() {
+        let hex = "80 0000fde800000001 0a000001 e8000001";
+        assert_eq!(
+            one(Family::MDT, hex),
+            json!({
+                "nlri_type": "mdt",
+                "rd": "65000:1",
+                "source": "10.0.0.1",
+                "group": "232.0.0.1",
+            })
+        );
+        with_path_id(Family::MDT, hex);
+    }
+
+    #[test]
+    fn another_length_ends_the_field() {
+        let form = Form::new(Family::MDT);
+        for hex in [
+            "60 0000fde800000001 0a000001",
+            "7f 0000fde800000001 0a000001 e8000001",
+            "88 0000fde800000001 0a000001 e8000001 00",
+        ] {
+            assert_eq!(faults(form, &bytes(hex)), [(0, None)], "{hex}");
+            assert!(json(form, &bytes(hex)).is_empty());
+        }
+    }
+}

@@ -328,3 +328,176 @@ impl Serialize for Mup<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::vectors::{bytes, faults, json, one, with_path_id};
+    use super::*;
+    use crate::bgp::Family;
+    use serde_json::{Value, json};
+
+    const V4: Family = Family::IPV4_MUP;
+    const V6: Family = Family::IPV6_MUP;
+    const WITHDRAW: Option<Disposition> = Some(Disposition::TreatAsWithdraw);
+    const RD: &str = "0000006400000064";
+
+    fn mup(family: Family, hex: &str) -> Value {
+        with_path_id(family, hex);
+        one(family, hex)
+    }
+
+    /// Sent by GoBGP 3.10 for `isd 10.0.0.0/20` and `dsd 10.0.0.1`, `dsd 2001:db8::7`.
+    #[test]
+    fn discovery_routes() {
+        assert_eq!(
+            mup(V4, "0100010c 0000006400000064 14 0a0000"),
+            json!({
+                "nlri_type": "interwork-segment-discovery",
+                "rd": "100:100",
+                "prefix": "10.0.0.0/20",
+            })
+        );
+        assert_eq!(
+            mup(V4, "0100020c 0000006400000064 0a000001"),
+            json!({
+                "nlri_type": "direct-segment-discovery",
+                "rd": "100:100",
+                "address": "10.0.0.1",
+            })
+        );
+        let v6 = mup(
+            V6,
+            "01000218 0000006400000064 20010db8000000000000000000000007",
+        );
+        assert_eq!(v6["address"], "2001:db8::7");
+    }
+
+    /// Sent by GoBGP 3.10 for `t1st 192.168.0.1/32 teid 12345 qfi 9 endpoint 10.0.0.1`, which
+    /// knows of no source; with one, from ExaBGP's `qa/encoding/conf-srv6-mup-v3.ci`.
+    #[test]
+    fn type_1_session_transformed() {
+        let expected = json!({
+            "nlri_type": "type-1-session-transformed",
+            "rd": "100:100",
+            "prefix": "192.168.0.1/32",
+            "teid": 12345,
+            "qfi": 9,
+            "endpoint": "10.0.0.1",
+        });
+        let sent = "01000317 0000006400000064 20c0a80001 00003039 09 200a000001";
+        assert_eq!(mup(V4, sent), expected);
+        let empty = "01000318 0000006400000064 20c0a80001 00003039 09 200a000001 00";
+        assert_eq!(mup(V4, empty), expected);
+        let source = mup(
+            V4,
+            "0100031c 0000006400000064 20c0a80002 00003039 09 200a000001 200a000101",
+        );
+        assert_eq!(source["source"], "10.0.1.1");
+    }
+
+    /// Sent by GoBGP 3.10 for `t2st 2001:db8::2 teid 7`; a part of the identifier from GoBMP's
+    /// `pkg/mup/mup_test.go`, "Type 2 ST IPv4 TEID length 10" and "length 0".
+    #[test]
+    fn type_2_session_transformed() {
+        assert_eq!(
+            mup(
+                V6,
+                "0100041d 0000006400000064 a0 20010db8000000000000000000000002 00000007"
+            ),
+            json!({
+                "nlri_type": "type-2-session-transformed",
+                "rd": "100:100",
+                "endpoint": "2001:db8::2",
+                "teid": 7,
+            })
+        );
+        let part = mup(V4, "0100040f 0000006400000064 2a 0a0a0a01 6440");
+        assert_eq!(
+            (&part["teid"], &part["teid_len"]),
+            (&json!(0x6440_0000), &json!(10))
+        );
+        let none = mup(V4, "0100040d 0000006400000064 20 0a0a0a01");
+        assert_eq!((&none["teid"], &none["teid_len"]), (&json!(0), &json!(0)));
+    }
+
+    /// GoBMP, `pkg/mup/mup_test.go`, "Type 2 ST with all TLV types", without the third, and
+    /// "Type 1 ST with unknown TLV".
+    #[test]
+    fn tlvs_keep_their_octets() {
+        let route = mup(
+            V4,
+            "01000424 0000006400000064 40 0a0a0a01 00000064
+             0105000000c809 02040a141e28 c804deadbeef",
+        );
+        assert_eq!(
+            route["tlvs"],
+            json!([
+                { "type": 1, "raw": "000000c809" },
+                { "type": 2, "raw": "0a141e28" },
+                { "type": 200, "raw": "deadbeef" },
+            ])
+        );
+        let route = mup(
+            V4,
+            "0100031d 0000006400000064 18c06400 00000064 09 200a0a0a01 00 c804deadbeef",
+        );
+        assert_eq!(route["tlvs"], json!([{ "type": 200, "raw": "deadbeef" }]));
+    }
+
+    /// FRR's `tests/bgpd/test_bgp_mup_nlri.c`: what is skipped there as to be withdrawn.
+    #[test]
+    fn the_malformed_routes_of_frr() {
+        let check = |family, hex: &str| {
+            let hex = hex.replace("RD", RD);
+            assert_eq!(
+                faults(Form::new(family), &bytes(&hex)),
+                [(4, WITHDRAW)],
+                "{hex}"
+            );
+            json(Form::new(family), &bytes(&hex)).remove(0)
+        };
+        for hex in [
+            "0100010e RD 21 c0a8010000",        // isd-prefix-len-overflow
+            "01000310 RD 00 00000001 09 21 00", // t1st-ep-len-overflow
+            "0100020d RD 0a000001 00",          // dsd-wrong-size
+            "01000316 RD 00 00000001 09 200a010203 20 0a09", // t1st-src-truncated
+            "01000310 RD 00 00000001 09 18 00", // t1st-ep-len-24
+            "01000317 RD 00 00000001 09 200a010203 180a0909", // t1st-src-len-24
+        ] {
+            assert_eq!(check(V4, hex)["nlri_type"], "malformed");
+        }
+        let long = format!("0100011a RD 81 {}", "00".repeat(17));
+        assert_eq!(check(V6, &long)["nlri_type"], "malformed");
+        // t1st-teid-zero, t2st-teid-zero and t2st-v4-teid-pad-only can be read.
+        for hex in [
+            "01000314 RD 00 00000000 09 200a010203 00",
+            "01000411 RD 40 0a020001 00000000",
+            "0100040e RD 23 0a020001 1f",
+        ] {
+            assert_eq!(check(V4, hex)["teid"], 0);
+        }
+    }
+
+    /// The same file: "unknown-arch-type", "unknown-route-type", "t2st-v4-teid-padded",
+    /// "truncated-header" and "body-overflow".
+    #[test]
+    fn unknown_routes_padding_and_ends_as_in_frr() {
+        let form = Form::new(V4);
+        let field = bytes("ff00010c 0000006400000001 18c0a801 01000504 deadbeef");
+        assert_eq!(faults(form, &field), []);
+        assert_eq!(
+            json(form, &field)[1],
+            json!({ "nlri_type": "unknown", "architecture": 1, "type": 5, "raw": "deadbeef" })
+        );
+        let padded = bytes("0100040e 0000006400000001 23 0a020001 ff");
+        assert_eq!(faults(form, &padded), [(4, Some(Disposition::Ignore))]);
+        let item = &json(form, &padded)[0];
+        assert_eq!(
+            (&item["teid"], &item["teid_len"]),
+            (&json!(0xe000_0000_u32), &json!(3))
+        );
+        for hex in ["010001", "01000114 0000006400000001 18c0a801"] {
+            assert_eq!(faults(form, &bytes(hex)), [(0, None)]);
+        }
+    }
+}

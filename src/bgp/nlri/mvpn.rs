@@ -252,3 +252,119 @@ impl Serialize for MvpnRouteKey<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::vectors::{bytes, faults, json, one, with_path_id};
+    use super::*;
+    use crate::bgp::Family;
+    use serde_json::{Value, json};
+
+    fn mvpn(hex: &str) -> Value {
+        with_path_id(Family::IPV4_MVPN, hex);
+        one(Family::IPV4_MVPN, hex)
+    }
+
+    /// OpenDaylight, `IntraAsIPmsiADHandlerTest` and `InterASIPmsiADHandlerTest`.
+    #[test]
+    fn types_1_and_2_i_pmsi() {
+        assert_eq!(
+            mvpn("010c 0001010203040102 01000001"),
+            json!({ "nlri_type": "intra-as-i-pmsi-ad", "rd": "1.2.3.4:258", "originator": "1.0.0.1" })
+        );
+        assert_eq!(
+            mvpn("020c 0001010203040102 00000001"),
+            json!({ "nlri_type": "inter-as-i-pmsi-ad", "rd": "1.2.3.4:258", "source_as": 1 })
+        );
+    }
+
+    /// OpenDaylight, `SPmsiADHandlerTest`; wildcards as RFC 6625 §2 has them.
+    #[test]
+    fn type_3_s_pmsi() {
+        assert_eq!(
+            mvpn("0316 0001010203040102 200a00000a 200c00000c 01000001"),
+            json!({
+                "nlri_type": "s-pmsi-ad",
+                "rd": "1.2.3.4:258",
+                "source": "10.0.0.10",
+                "group": "12.0.0.12",
+                "originator": "1.0.0.1",
+            })
+        );
+        let any = mvpn("030e 0001010203040102 00 00 01000001");
+        assert_eq!(
+            (&any["source"], &any["group"]),
+            (&Value::Null, &Value::Null)
+        );
+    }
+
+    /// OpenDaylight, `LeafADHandlerTest`.
+    #[test]
+    fn type_4_leaf() {
+        assert_eq!(
+            mvpn("0412 020c 0001010203040102 00000001 01000001"),
+            json!({
+                "nlri_type": "leaf-ad",
+                "route_key": {
+                    "nlri_type": "inter-as-i-pmsi-ad",
+                    "rd": "1.2.3.4:258",
+                    "source_as": 1,
+                },
+                "originator": "1.0.0.1",
+            })
+        );
+        let nested = mvpn("040a 0404 04020000 01000001");
+        assert_eq!(nested["route_key"]["nlri_type"], "malformed");
+    }
+
+    /// ExaBGP, `qa/encoding/conf-mvpn.ci`.
+    #[test]
+    fn types_5_to_7_customer_routes() {
+        assert_eq!(
+            mvpn("0512 0000fde80001869f 200a630c04 20effbffe4"),
+            json!({
+                "nlri_type": "source-active-ad",
+                "rd": "65000:99999",
+                "source": "10.99.12.4",
+                "group": "239.251.255.228",
+            })
+        );
+        assert_eq!(
+            mvpn("0616 0000fde80001869f 0000fde8 200a63c701 20effbffe4"),
+            json!({
+                "nlri_type": "shared-tree-join",
+                "rd": "65000:99999",
+                "source_as": 65000,
+                "source": "10.99.199.1",
+                "group": "239.251.255.228",
+            })
+        );
+        let v6 = one(
+            Family::IPV6_MVPN,
+            "072e 0000fde80001869f 0000fde8 80fd120000000000000000000000000002
+             80ff0e0000000000000000000000000001",
+        );
+        assert_eq!(v6["nlri_type"], "source-tree-join");
+        assert_eq!(
+            (&v6["source"], &v6["group"]),
+            (&json!("fd12::2"), &json!("ff0e::1"))
+        );
+    }
+
+    #[test]
+    fn unknown_types_are_no_fault_and_malformed_routes_end_nothing() {
+        let (form, field) = (
+            Form::new(Family::IPV4_MVPN),
+            bytes("4301 07 010b 00010102030401 02010000 020c 0001010203040102 00000001"),
+        );
+        assert_eq!(faults(form, &field), [(5, None)]);
+        let items = json(form, &field);
+        assert_eq!(
+            items[0],
+            json!({ "nlri_type": "unknown", "type": 67, "raw": "07" })
+        );
+        assert_eq!(items[1]["nlri_type"], "malformed");
+        assert_eq!(items[2]["nlri_type"], "inter-as-i-pmsi-ad");
+        assert_eq!(faults(form, &bytes("0101")), [(0, None)]);
+    }
+}

@@ -104,3 +104,64 @@ impl Serialize for RouteTarget {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::vectors::{bytes, faults, json, one, with_path_id};
+    use super::*;
+    use crate::bgp::Family;
+    use crate::bgp::error::Disposition;
+    use serde_json::json;
+
+    const FAMILY: Family = Family::ROUTE_TARGET;
+
+    /// Sent by GoBGP 3.10, AS 65001, for a VRF that imports 65000:200.
+    #[test]
+    fn a_whole_route_target() {
+        let hex = "60 0000fde9 0002fde8000000c8";
+        assert_eq!(
+            one(FAMILY, hex),
+            json!({
+                "nlri_type": "route-target",
+                "origin_as": 65001,
+                "route_target": "RT:65000:200",
+            })
+        );
+        with_path_id(FAMILY, hex);
+    }
+
+    /// RFC 4684 §4: the default, any route target of an AS, and what is between.
+    #[test]
+    fn prefixes_of_route_targets() {
+        let default = json!({ "nlri_type": "route-target", "prefix_len": 0 });
+        assert_eq!(one(FAMILY, "00"), default);
+        let any = json!({ "nlri_type": "route-target", "origin_as": 65001, "prefix_len": 32 });
+        assert_eq!(one(FAMILY, "20 0000fde9"), any);
+        assert_eq!(
+            one(FAMILY, "40 0000fde9 0002fde8"),
+            json!({
+                "nlri_type": "route-target",
+                "origin_as": 65001,
+                "prefix_len": 64,
+                "route_target_prefix": "0002fde8",
+            })
+        );
+    }
+
+    /// FRR refuses the same lengths, `bgpd/bgp_rtc.c`.
+    #[test]
+    fn lengths_that_cannot_be() {
+        let form = Form::new(FAMILY);
+        for hex in ["08 00", "1f 0000fde8", "61 0000fde9 0002fde8000000c8 00"] {
+            assert_eq!(faults(form, &bytes(hex)), [(0, None)], "{hex}");
+            assert!(json(form, &bytes(hex)).is_empty());
+        }
+    }
+
+    #[test]
+    fn host_bits_are_masked_and_reported() {
+        let (form, field) = (Form::new(FAMILY), bytes("33 0000fde9 0002ff"));
+        assert_eq!(faults(form, &field), [(0, Some(Disposition::Ignore))]);
+        assert_eq!(json(form, &field)[0]["route_target_prefix"], "0002e0");
+    }
+}

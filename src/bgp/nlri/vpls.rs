@@ -96,3 +96,50 @@ impl Serialize for Vpls<'_> {
 fn value<S: Serializer>(label: &Label, serializer: S) -> Result<S::Ok, S::Error> {
     label.value().serialize(serializer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::vectors::{bytes, faults, json, one, with_path_id};
+    use super::*;
+    use crate::bgp::Family;
+    use serde_json::json;
+
+    /// From ExaBGP's `qa/encoding/conf-l2vpn.ci`: endpoint 5, base 10702, offset 1, size 8.
+    #[test]
+    fn a_label_block() {
+        let hex = "0011 0001c0a8c901007b 0005 0001 0008 029ce1";
+        assert_eq!(
+            one(Family::VPLS, hex),
+            json!({
+                "nlri_type": "vpls",
+                "rd": "192.168.201.1:123",
+                "ve_id": 5,
+                "block_offset": 1,
+                "block_size": 8,
+                "label_base": 10702,
+            })
+        );
+        with_path_id(Family::VPLS, hex);
+    }
+
+    #[test]
+    fn auto_discovery_has_another_length() {
+        let hex = "000c 0000fde800000001 c0000201";
+        assert_eq!(
+            one(Family::VPLS, hex),
+            json!({ "nlri_type": "bgp-ad", "rd": "65000:1", "pe_addr": "192.0.2.1" })
+        );
+    }
+
+    /// RFC 6624 §3.1 has such NLRI, with TLVs, in the same family.
+    #[test]
+    fn other_lengths_keep_their_octets() {
+        assert_eq!(
+            one(Family::VPLS, "0003 010203"),
+            json!({ "nlri_type": "unknown", "raw": "010203" })
+        );
+        let (form, cut) = (Form::new(Family::VPLS), bytes("0003 010203 0011 0001"));
+        assert_eq!(faults(form, &cut), [(5, None)]);
+        assert_eq!(json(form, &cut).len(), 1);
+    }
+}

@@ -144,7 +144,7 @@ mod tests {
         let expected = json!({ "prefix": "2001:db8::/32", "rd": "65000:1" });
         for label in ["800000", "000000"] {
             let hex = format!("78 {label} 0000fde800000001 20010db8");
-            assert_eq!(json(form, &bytes(&hex)), [expected.clone()]);
+            assert_eq!(json(form, &bytes(&hex)), std::slice::from_ref(&expected));
             assert_eq!(faults(form, &bytes(&hex)), []);
         }
     }

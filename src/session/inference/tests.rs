@@ -117,6 +117,21 @@ fn counting_on_does_not_lose_the_lead() {
     assert_eq!((votes.winner(), votes.lead()), (Some(1), 1));
 }
 
+/// RFC 8277 §2.3: many routes with one label say nothing about stacks; the first stack does.
+#[test]
+fn the_first_stack_of_labels_decides() {
+    let mut votes = Votes::default();
+    let (one, stack) = (Reading::Plain as usize, Reading::Labels as usize);
+    for _ in 0..20 {
+        votes.count(|answer| answer == one || answer == stack);
+    }
+    assert_eq!((votes.winner(), votes.settled), (Some(one), true));
+    votes.count(|answer| answer == stack);
+    assert_eq!(votes.winner(), Some(stack));
+    votes.count(|answer| answer == one || answer == stack);
+    assert_eq!((votes.winner(), votes.settled), (Some(stack), true));
+}
+
 #[test]
 fn a_message_that_no_answer_fits_says_nothing() {
     let mut votes = Votes::default();

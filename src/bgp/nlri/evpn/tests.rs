@@ -149,7 +149,8 @@ fn type_5_with_faults() {
     assert_eq!(faulty(&long), [(2, None)]);
 }
 
-/// GoBMP, `pkg/evpn/rfc9251_test.go` and others: (S,G) with each address, and (*,G).
+/// tshark 4.0 reads these octets so: source 198.51.100.1, group 239.1.1.1, originator 192.0.2.1,
+/// IGMP version 2.
 #[test]
 fn type_6_selective_multicast_ethernet_tag() {
     assert_eq!(
@@ -251,19 +252,23 @@ fn type_9_per_region_i_pmsi_ad() {
     assert_eq!(items[1]["region_id"], "RT:192.0.2.10:100");
 }
 
-/// RFC 9572 §3.2 and §3.3: an S-PMSI A-D route, and the Leaf A-D route that answers it.
+/// GoBMP, `pkg/evpn/spmsi-ad_test.go`, "Valid EVPN NLRI - Type 10 IPv4 (S,G)" and "(*,G)"; the Leaf
+/// A-D route that answers the first as RFC 9572 §3.3 makes it.
 #[test]
 fn types_10_and_11_s_pmsi_and_leaf_ad() {
-    let s_pmsi = "0a1b 00000064000000c8 00000064 20c6336401 20ef010101 20c0000201";
+    let s_pmsi = "0a1b 00000064000000c8 00000000 20c0000201 20ef010101 200a000001";
     let expected = json!({
         "nlri_type": "s-pmsi-ad",
         "rd": "100:200",
-        "ethernet_tag": 100,
-        "source": "198.51.100.1",
+        "ethernet_tag": 0,
+        "source": "192.0.2.1",
         "group": "239.1.1.1",
-        "originator": "192.0.2.1",
+        "originator": "10.0.0.1",
     });
     assert_eq!(evpn(s_pmsi), expected);
+    let any = evpn("0a17 0001c000020101f4 00000064 00 20ef640101 20ac100001");
+    assert_eq!(any["source"], Value::Null);
+    assert_eq!(any["originator"], "172.16.0.1");
     assert_eq!(
         evpn(&format!("0b22 {s_pmsi} 20c0000202")),
         json!({ "nlri_type": "leaf-ad", "route_key": expected, "originator": "192.0.2.2" })
