@@ -254,7 +254,7 @@ impl<F: Frame> Worker<F> {
         count as u64
     }
 
-    fn remove(&mut self, index: usize, reason: &str, stamp: Stamp) {
+    fn remove(&mut self, index: usize, reason: &'static str, stamp: Stamp) {
         self.close(index, reason, stamp);
         let key = self.connections.remove(index).key();
         self.by_key.remove(&key);

@@ -1,12 +1,12 @@
 //! Both streams of a connection with their session.
 
+use super::backlog::Backlog;
 use super::delivery::{Counters, Delivery};
 use super::handshakes::{Options, Syn};
 use crate::capture::{Frame, Stamp};
 use crate::config::Limits;
 use crate::health::{Figures, Health};
-use crate::session::{Direction, Key, Session, Sight, State};
-use crate::sink::json::ContextSource;
+use crate::session::{Direction, End, Key, Session, Sight, State};
 use crate::sink::outputs::Outputs;
 use crate::sink::totals;
 use crate::stream::{Budget, Ledger, Stream};
@@ -19,6 +19,9 @@ pub(super) struct Connection<F> {
     streams: [Stream<F>; 2],
     counters: Counters,
     health: Health,
+    backlogs: [Backlog; 2],
+    /// Bytes of the budget that the backlogs have taken.
+    charged: u64,
     published: [Ledger; 2],
     /// Segments that the mirror showed twice: no retransmissions, though their bytes are old.
     mirror_copies: [u64; 2],
@@ -53,6 +56,7 @@ macro_rules! with_delivery {
             session: &mut $self.session,
             counters: &mut $self.counters,
             health: &mut $self.health,
+            backlogs: &mut $self.backlogs,
             direction,
             outputs: $shared.outputs,
             open_wait_ns: nanoseconds($shared.limits.open_wait),
@@ -62,6 +66,9 @@ macro_rules! with_delivery {
         let $delivery = &mut delivery;
         let result = $body;
         $self.delivered += delivery.delivered;
+        let backlogs = $self.backlogs[0].memory() + $self.backlogs[1].memory();
+        let charged = std::mem::replace(&mut $self.charged, backlogs);
+        $shared.budget.charge(charged, backlogs);
         result
     }};
 }
@@ -84,6 +91,8 @@ impl<F: Frame> Connection<F> {
             ],
             counters: [None, None],
             health: Health::default(),
+            backlogs: [Backlog::default(), Backlog::default()],
+            charged: 0,
             published: [Ledger::default(); 2],
             mirror_copies: [0; 2],
             told: [Figures::default(); 2],
@@ -152,11 +161,8 @@ impl<F: Frame> Connection<F> {
             self.after_messages(stamp, shared);
         }
         if believed && segment.flags.rst() {
-            with_delivery!(self, direction, shared, |_stream, delivery| delivery.see(
-                Sight::End,
-                "rst",
-                stamp
-            ));
+            with_delivery!(self, direction, shared, |_stream, delivery| delivery
+                .end(End::Silent("rst"), stamp));
         }
         self.close_at_fin(direction, stamp, shared);
     }
@@ -165,11 +171,8 @@ impl<F: Frame> Connection<F> {
     /// behind a hole may be forged, or the data before it late.
     fn close_at_fin(&mut self, direction: Direction, stamp: Stamp, shared: &mut Shared<'_>) {
         if self.streams[direction & 1].is_closed() && !self.session.has_ended() {
-            with_delivery!(self, direction, shared, |_stream, delivery| delivery.see(
-                Sight::End,
-                "fin",
-                stamp
-            ));
+            with_delivery!(self, direction, shared, |_stream, delivery| delivery
+                .end(End::Silent("fin"), stamp));
         }
     }
 
@@ -202,9 +205,8 @@ impl<F: Frame> Connection<F> {
     /// An OPEN may have come: other lengths are allowed now, and a message that waited may go on.
     fn after_messages(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
         for direction in [0, 1] {
-            let (context, source) = self.session.context(direction);
-            if source == ContextSource::Negotiated {
-                self.streams[direction].set_extended(context.extended);
+            if let Some(extended) = self.session.extended(direction) {
+                self.streams[direction].set_extended(extended);
             }
         }
         self.resume(stamp, shared);
@@ -234,13 +236,20 @@ impl<F: Frame> Connection<F> {
             ));
             self.close_at_fin(direction, stamp, shared);
         }
-        self.listed = self.streams.iter().any(Stream::wants_ticks);
+        with_delivery!(self, 0, shared, |_stream, delivery| delivery.release_due());
+        self.listed = self.is_waiting();
         self.listed
+    }
+
+    /// Something waits for time to pass.
+    fn is_waiting(&self) -> bool {
+        self.streams.iter().any(Stream::wants_ticks)
+            || self.backlogs.iter().any(|backlog| !backlog.is_empty())
     }
 
     /// Time matters to the connection, and nobody has noted that yet.
     pub(super) fn wants_ticks(&mut self) -> bool {
-        let news = !self.listed && self.streams.iter().any(Stream::wants_ticks);
+        let news = !self.listed && self.is_waiting();
         self.listed |= news;
         news
     }
@@ -334,6 +343,7 @@ impl<F: Frame> Connection<F> {
 
     /// Gives up what it keeps beside frames.
     pub(super) fn shed(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
+        with_delivery!(self, 0, shared, |_stream, delivery| delivery.release_all());
         for direction in [0, 1] {
             with_delivery!(self, direction, shared, |stream, delivery| stream.shed(
                 stamp,
@@ -346,7 +356,7 @@ impl<F: Frame> Connection<F> {
     /// Nothing more will come: what is complete is delivered, what is missing becomes a gap.
     pub(super) fn finish(
         &mut self,
-        reason: &str,
+        reason: &'static str,
         stamp: Stamp,
         shared: &mut Shared<'_>,
     ) -> [Option<totals::Direction>; 2] {
@@ -359,13 +369,12 @@ impl<F: Frame> Connection<F> {
                 delivery
             ));
         }
+        with_delivery!(self, 0, shared, |_stream, delivery| delivery.release_all());
         // The end of a capture says nothing about the session.
         if reason != END_OF_CAPTURE && self.delivered > 0 {
-            with_delivery!(self, 0, shared, |_stream, delivery| delivery.see(
-                Sight::End,
-                reason,
-                stamp
-            ));
+            let end = End::Silent(reason);
+            with_delivery!(self, 0, shared, |_stream, delivery| delivery
+                .end(end, stamp));
         }
         self.publish(shared.now_ns);
         let (key, id) = (self.session.key, self.session.id);

@@ -4,6 +4,7 @@
 //! cache once. What blocks is behind the outputs' queues.
 
 mod admission;
+mod backlog;
 mod connection;
 mod delivery;
 mod handshakes;
@@ -278,7 +279,7 @@ impl<F: Frame> Worker<F> {
     }
 
     /// Ends a connection and keeps its figures.
-    fn close(&mut self, index: usize, reason: &str, stamp: Stamp) {
+    fn close(&mut self, index: usize, reason: &'static str, stamp: Stamp) {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
