@@ -16,7 +16,7 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Capture from mirror ports by AF_XDP until interrupted.
+    /// Capture from mirror ports, by AF_XDP or a packet socket, until interrupted.
     Live(Live),
     /// Decode capture files (pcap, pcapng; plain, .gz or .zst); needs no privileges.
     Read(Read),
@@ -59,6 +59,15 @@ pub enum Foreign {
     Drop,
 }
 
+/// What frames are captured by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// AF_XDP: takes BGP from the interface before the host sees it.
+    Xdp,
+    /// A packet socket: copies what passes by; for kernels and containers without AF_XDP or BPF.
+    AfPacket,
+}
+
 /// How the XDP program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
@@ -84,7 +93,7 @@ pub enum ZeroCopy {
 /// Which clock events are stamped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Timestamps {
-    /// The kernel's, when the XDP program saw the frame.
+    /// The kernel's, when the XDP program or the packet socket saw the frame.
     Xdp,
     /// The network card's, where it stamps frames and its clock is set; the kernel's elsewhere.
     Hardware,
@@ -96,6 +105,9 @@ pub struct Live {
     /// Interface that a mirror feeds (repeatable).
     #[arg(short, long = "interface", value_name = "IFACE", required = true)]
     pub interfaces: Vec<String>,
+    /// What frames are captured by.
+    #[arg(long, value_enum, default_value = "xdp")]
+    pub backend: Backend,
     /// Serve Prometheus metrics at ADDR.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9179")]
     pub metrics: SocketAddr,
@@ -117,7 +129,8 @@ pub struct Live {
     /// Have waiting for frames drive the driver instead of interrupts; falls back to interrupts.
     #[arg(long)]
     pub busy_poll: bool,
-    /// Entries of each receive ring; the fill ring has twice as many. A power of two.
+    /// Entries of each receive ring; the fill ring has twice as many. A power of two. With
+    /// `--backend af-packet`: pages of each ring.
     #[arg(long, value_name = "N", default_value = "8192")]
     pub ring: u32,
     /// Ask for huge pages (they must be reserved); falls back to ordinary ones.

@@ -1,10 +1,14 @@
 //! `bgptap live`
 
 use super::{Ended, outputs};
-use crate::capture::xdp::{InterfaceCounts, Options, Timestamps, XdpSource, ZeroCopy, plan};
+use crate::capture::af_packet::{self, AfPacketSource, Sockets};
+use crate::capture::xdp::{Options, Timestamps, XdpSource, ZeroCopy, plan};
+use crate::capture::{InterfaceCounts, Live};
 use crate::cli;
+use crate::config::Limits;
 use crate::error::SetupError;
 use crate::sink::metrics::{Metrics, Pool, Server, Snapshot};
+use crate::sink::outputs::Outputs;
 use crate::sink::totals::Frames;
 use crate::sink::writer::WhenFull;
 use crate::wire::{Ports, Skip};
@@ -20,59 +24,138 @@ use std::time::{Duration, Instant};
 const BATCH_FRAMES: u32 = 1024;
 
 pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
-    let limits = outputs::limits(&options.outputs);
-    let mut capture = capture_options(options);
-    let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
-    let metrics = Arc::new(Metrics::default());
-    let server = Server::start(options.metrics, Arc::clone(&metrics))?;
-    let closing = outputs::open(&options.outputs, metrics, WhenFull::Drop)?;
+    match options.backend {
+        cli::Backend::Xdp => by_xdp(options, stop),
+        cli::Backend::AfPacket => by_af_packet(options, stop),
+    }
+}
+
+fn by_xdp(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+    let run = Run::open(options, stop)?;
+    let mut capture = xdp_options(options);
+    let pool_options = plan(&mut capture, run.limits.held_frames_max, BATCH_FRAMES);
     let pool = FramePool::new(&pool_options).map_err(|error| SetupError::Other {
         what: "setting up the frame pool".into(),
         why: error.to_string(),
-        remedy: error.remedy().into(),
+        remedy: format!("{}; {}", error.remedy(), crate::capture::xdp::WITHOUT),
     })?;
-    let mut source = XdpSource::open(&pool, &capture)?;
-    announce(&source, &pool, &server);
-    if let Some(seconds) = options.duration {
-        stop_after(Duration::from_secs(seconds), stop);
-    }
-
-    let ports = Ports::new(&options.outputs.ports);
-    let memory = outputs::memory(&limits)?;
-    eprintln!(
-        "bgptap: payload and connections take at most {} MiB beside the pool",
-        memory.bound(&limits) >> 20
-    );
-    let mut worker = Worker::new(limits, ports, closing, memory);
-    let started = Instant::now();
-    let gather = |source: &mut XdpSource<'_>, snapshot: &mut Snapshot| {
-        fill_snapshot(source, &pool.gauges(), snapshot);
+    let source = XdpSource::open(&pool, &capture)?;
+    let locked = if pool.locked().is_ok() {
+        "locked"
+    } else {
+        "not locked"
     };
-    let mut interrupted = worker.run(&mut source, stop, gather);
-    // Off first: then what was steered is in the rings, and the last round finds it all.
-    // Where that fails the interface is gone, and the program with it.
-    if let Err(error) = source.stop_steering()
-        && interrupted.is_empty()
-    {
-        return Err(error);
-    }
-    interrupted.extend(worker.drain(&mut source));
-    let frames: Vec<InterfaceCounts> = source.counts().map(|(_, counts)| counts).collect();
-    let (outcome, closing) = worker.finish(interrupted, started);
-    let mut summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
-    summary.capture = source.modes().collect();
+    let room = format!("{} frames in the pool, {locked}", pool.gauges().total);
+    let ended = run.carry(source, &room, |source, snapshot| {
+        describe_pool(&pool.gauges(), source.pending(), snapshot);
+    })?;
     let gauges = pool.gauges();
     assert!(
         gauges.conserved(),
         "frames were lost or doubled: {gauges:?}"
     );
-    let ended = outputs::close(&options.outputs, closing, &outcome, &summary)?;
-    report_latency(&outcome);
-    drop(server);
     Ok(ended)
 }
 
-fn capture_options(options: &cli::Live) -> Options {
+fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+    let run = Run::open(options, stop)?;
+    for flag in without_effect(options) {
+        eprintln!("bgptap: warning: {flag} has no effect with --backend af-packet");
+    }
+    let sockets = Sockets::open(&af_packet::Options {
+        interfaces: options.interfaces.clone(),
+        ports: options.outputs.ports.clone(),
+        fragments: !options.no_fragments,
+        ring: options.ring,
+        timestamps: timestamps(options),
+    })?;
+    let room = format!("{} blocks in the rings, locked", sockets.blocks().0);
+    let ended = run.carry(AfPacketSource::new(&sockets), &room, |_, snapshot| {
+        describe_blocks(sockets.blocks(), snapshot);
+    })?;
+    let (_, ours) = sockets.blocks();
+    assert_eq!(ours, 0, "blocks that were not given back");
+    Ok(ended)
+}
+
+/// Options that only mean something with AF_XDP.
+fn without_effect(options: &cli::Live) -> impl Iterator<Item = &'static str> {
+    [
+        ("--foreign drop", options.foreign == cli::Foreign::Drop),
+        ("--mode", options.mode != cli::Mode::Auto),
+        ("--zero-copy", options.zero_copy != cli::ZeroCopy::Auto),
+        ("--busy-poll", options.busy_poll),
+        ("--huge-pages", options.huge_pages),
+    ]
+    .into_iter()
+    .filter_map(|(flag, given)| given.then_some(flag))
+}
+
+/// A capture that is set up but for its source.
+struct Run<'o> {
+    options: &'o cli::Live,
+    stop: &'o Arc<AtomicBool>,
+    limits: Limits,
+    server: Server,
+    outputs: Outputs,
+}
+
+impl<'o> Run<'o> {
+    fn open(options: &'o cli::Live, stop: &'o Arc<AtomicBool>) -> Result<Self, SetupError> {
+        let metrics = Arc::new(Metrics::default());
+        Ok(Self {
+            options,
+            stop,
+            limits: outputs::limits(&options.outputs),
+            server: Server::start(options.metrics, Arc::clone(&metrics))?,
+            outputs: outputs::open(&options.outputs, metrics, WhenFull::Drop)?,
+        })
+    }
+
+    /// Captures until it is stopped. `room` says what memory frames come into, and `describe` how
+    /// much of it is in use.
+    fn carry<S: Live>(
+        self,
+        mut source: S,
+        room: &str,
+        describe: impl Fn(&mut S, &mut Snapshot),
+    ) -> Result<Ended, SetupError> {
+        announce(&source, room, &self.server);
+        if let Some(seconds) = self.options.duration {
+            stop_after(Duration::from_secs(seconds), self.stop);
+        }
+        let ports = Ports::new(&self.options.outputs.ports);
+        let memory = outputs::memory(&self.limits)?;
+        eprintln!(
+            "bgptap: payload and connections take at most {} MiB beside that",
+            memory.bound(&self.limits) >> 20
+        );
+        let mut worker = Worker::new(self.limits, ports, self.outputs, memory);
+        let started = Instant::now();
+        let mut interrupted = worker.run(&mut source, self.stop, |source, snapshot| {
+            count_frames(source, snapshot);
+            describe(source, snapshot);
+        });
+        // Off first: then what came is in the rings, and the last round finds it all.
+        // Where that fails the interface is gone.
+        if let Err(error) = source.stop()
+            && interrupted.is_empty()
+        {
+            return Err(error);
+        }
+        interrupted.extend(worker.drain(&mut source));
+        let frames = source.counts();
+        let (outcome, closing) = worker.finish(interrupted, started);
+        let mut summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
+        summary.capture = source.modes();
+        let ended = outputs::close(&self.options.outputs, closing, &outcome, &summary)?;
+        report_latency(&outcome);
+        drop(self.server);
+        Ok(ended)
+    }
+}
+
+fn xdp_options(options: &cli::Live) -> Options {
     Options {
         interfaces: options.interfaces.clone(),
         ports: options.outputs.ports.clone(),
@@ -89,33 +172,29 @@ fn capture_options(options: &cli::Live) -> Options {
             cli::ZeroCopy::Require => ZeroCopy::Require,
             cli::ZeroCopy::Never => ZeroCopy::Never,
         },
-        timestamps: match options.timestamps {
-            cli::Timestamps::Xdp => Timestamps::Xdp,
-            cli::Timestamps::Hardware => Timestamps::Hardware,
-        },
+        timestamps: timestamps(options),
         busy_poll: options.busy_poll,
         huge_pages: options.huge_pages,
         force: options.force,
     }
 }
 
-fn announce(source: &XdpSource<'_>, pool: &FramePool, server: &Server) {
+fn timestamps(options: &cli::Live) -> Timestamps {
+    match options.timestamps {
+        cli::Timestamps::Xdp => Timestamps::Xdp,
+        cli::Timestamps::Hardware => Timestamps::Hardware,
+    }
+}
+
+fn announce(source: &impl Live, room: &str, server: &Server) {
     for mode in source.modes() {
         eprintln!("bgptap: {mode}");
     }
     for warning in source.warnings() {
         eprintln!("bgptap: warning: {warning}");
     }
-    eprintln!(
-        "bgptap: {} frames in the pool, {}; metrics at http://{}/metrics",
-        pool.gauges().total,
-        if pool.locked().is_ok() {
-            "locked"
-        } else {
-            "not locked"
-        },
-        server.address()
-    );
+    let address = server.address();
+    eprintln!("bgptap: {room}; metrics at http://{address}/metrics");
 }
 
 fn stop_after(duration: Duration, stop: &Arc<AtomicBool>) {
@@ -126,9 +205,9 @@ fn stop_after(duration: Duration, stop: &Arc<AtomicBool>) {
     });
 }
 
-fn fill_snapshot(source: &mut XdpSource<'_>, gauges: &Gauges, snapshot: &mut Snapshot) {
+fn count_frames<S: Live>(source: &S, snapshot: &mut Snapshot) {
     snapshot.frames.clear();
-    for (name, counts) in source.counts() {
+    for (name, counts) in source.interfaces().iter().zip(source.counts()) {
         let mut outcomes = vec![
             ("seen", counts.seen),
             ("redirected", counts.redirected),
@@ -136,18 +215,31 @@ fn fill_snapshot(source: &mut XdpSource<'_>, gauges: &Gauges, snapshot: &mut Sna
         ];
         outcomes.extend(counts.other);
         outcomes.extend(counts.drops);
-        snapshot.frames.push((name.to_owned(), outcomes));
+        snapshot.frames.push((name.clone(), outcomes));
     }
+}
+
+fn describe_pool(gauges: &Gauges, pending: u64, snapshot: &mut Snapshot) {
     snapshot.frame_states = vec![
         ("free", gauges.free.into()),
         ("given", gauges.given.into()),
         ("batch", gauges.batch.into()),
         ("held", gauges.held.into()),
-        ("rx_ring", source.pending()),
+        ("rx_ring", pending),
     ];
     snapshot.pools.push(Pool {
         name: "umem".into(),
         utilisation: f64::from(gauges.batch + gauges.held) / f64::from(gauges.total),
+        fallbacks: 0,
+    });
+}
+
+/// Blocks in all, and those that are not with the kernel.
+#[allow(clippy::cast_precision_loss)]
+fn describe_blocks((all, ours): (usize, usize), snapshot: &mut Snapshot) {
+    snapshot.pools.push(Pool {
+        name: "ring_blocks".into(),
+        utilisation: ours as f64 / all as f64,
         fallbacks: 0,
     });
 }
@@ -164,6 +256,7 @@ fn add_up(interfaces: &[InterfaceCounts], outcome: &Outcome) -> Frames {
     for counts in interfaces {
         frames.seen += counts.seen;
         frames.redirected += counts.redirected;
+        frames.freezes += counts.freezes;
         add(&mut frames.other, &counts.other);
         add(&mut frames.drops, &counts.drops);
     }

@@ -33,7 +33,7 @@ impl<F: Frame> Held<F> {
         at: usize,
         budget: &mut Budget,
     ) -> Option<Self> {
-        if budget.frames >= budget.frames_low {
+        if budget.frames >= budget.frames_low || frame.is_wanted_back() {
             let bytes = frame.as_ref().get(at..at + (end - start) as usize)?;
             if let Some(held) = Self::copy(start, stamp, bytes, budget) {
                 return Some(held);
@@ -71,6 +71,20 @@ impl<F: Frame> Held<F> {
             cut: 0,
             bytes: Bytes::Spilled(copy),
         })
+    }
+
+    /// Lets go of the frame if its source wants it back and there is room for a copy.
+    pub(super) fn spill(&mut self, budget: &mut Budget) {
+        let Bytes::Frame { frame, .. } = &self.bytes else {
+            return;
+        };
+        if !frame.is_wanted_back() {
+            return;
+        }
+        if let Some(copy) = Self::copy(self.start, self.stamp, self.bytes(), budget) {
+            self.release(budget);
+            self.bytes = copy.bytes;
+        }
     }
 
     /// Gives back what it took of the budget.

@@ -1,13 +1,14 @@
-//! The clocks that the steering program reads, as UTC.
+//! The clocks that the steering program, the kernel and the card read, as UTC.
 
 use crate::capture::{Stamp, StampSource};
 use bgptap_bpf::Meta;
+use bgptap_umem::packet::{self, Packet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Which clock events are stamped by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Timestamps {
-    /// The kernel's, when the program saw the frame.
+    /// The kernel's, when the program or the packet socket saw the frame.
     #[default]
     Xdp,
     /// The card's, where it stamps frames and agrees with the kernel's; the kernel's elsewhere.
@@ -19,7 +20,7 @@ const AGREES_NS: u64 = 1_000_000_000;
 
 /// How to read the stamps of one batch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(in crate::capture) struct Clock {
     timestamps: Timestamps,
     /// TAI minus UTC.
     tai_offset_ns: i64,
@@ -29,7 +30,7 @@ pub(super) struct Clock {
 
 impl Clock {
     /// Reads the offset anew: a time daemon may set it while the capture runs.
-    pub(super) fn now(timestamps: Timestamps) -> Self {
+    pub(in crate::capture) fn now(timestamps: Timestamps) -> Self {
         Self {
             timestamps,
             tai_offset_ns: bgptap_umem::clock::tai_offset_ns(),
@@ -38,7 +39,7 @@ impl Clock {
     }
 
     /// When a frame arrived. Without metadata (the driver has no room for any) it is now.
-    pub(super) fn stamp(&self, meta: Option<&Meta>) -> Stamp {
+    pub(in crate::capture) fn stamp(&self, meta: Option<&Meta>) -> Stamp {
         let xdp_ns = meta.map_or(self.now_ns, |meta| self.utc(meta.xdp_ns));
         let hardware = meta
             .filter(|_| self.timestamps == Timestamps::Hardware)
@@ -53,6 +54,24 @@ impl Clock {
                 ns: xdp_ns,
                 source: StampSource::Xdp,
             },
+        }
+    }
+
+    /// When a packet socket got a frame, of which one clock only is told.
+    pub(in crate::capture) fn of_packet(&self, packet: &Packet) -> Stamp {
+        let kernel = |ns| Stamp {
+            ns,
+            source: StampSource::Kernel,
+        };
+        match packet.clock {
+            packet::Clock::Kernel => kernel(packet.ns),
+            packet::Clock::Hardware => {
+                let hardware = self.hardware(packet.ns, self.now_ns);
+                hardware.map_or(kernel(self.now_ns), |ns| Stamp {
+                    ns,
+                    source: StampSource::Hardware,
+                })
+            }
         }
     }
 

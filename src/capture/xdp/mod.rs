@@ -4,18 +4,20 @@ mod clock;
 mod counts;
 mod host;
 mod options;
-mod queues;
+pub(in crate::capture) mod queues;
 
 pub use bgptap_umem::xsk::ZeroCopy;
 pub use clock::Timestamps;
-pub use counts::InterfaceCounts;
 pub use options::{Options, plan};
 
-use crate::capture::{CaptureMode, Captured, Frame, Interrupted, LinkType, Polled, Source};
+use crate::capture::{
+    Backend, CaptureMode, Captured, Frame, InterfaceCounts, Interrupted, LinkType, Live, Polled,
+    Source, StampSource, XdpMode,
+};
 use crate::error::SetupError;
-use bgptap_bpf::{Attached, META_LEN, Meta, Promiscuous};
+use bgptap_bpf::{Attached, ErrorKind, META_LEN, Meta, Promiscuous};
 use bgptap_umem::xsk::{self, FramePool, Socket};
-use clock::Clock;
+pub(in crate::capture) use clock::Clock;
 use std::time::{Duration, Instant};
 
 /// The id in a VLAN tag's control information (IEEE 802.1Q §9.6).
@@ -119,29 +121,6 @@ impl<'p> XdpSource<'p> {
         Ok(())
     }
 
-    /// What is not as it was asked for, but does not hinder.
-    #[must_use]
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
-    }
-
-    /// How each interface is captured, as the kernel says.
-    pub fn modes(&self) -> impl Iterator<Item = CaptureMode> + '_ {
-        let interfaces = self.interfaces.iter().zip(&self.names).zip(0u16..);
-        interfaces.map(|((interface, name), number)| {
-            let all = |is: fn(&Socket<'p>) -> bool| self.sockets_of(number).all(is);
-            CaptureMode {
-                interface: name.clone(),
-                native: interface.steering.native(),
-                kfuncs: interface.steering.kfuncs(),
-                zero_copy: all(Socket::is_zero_copy),
-                multi_buffer: all(Socket::is_multi_buffer),
-                busy_poll: all(|socket| matches!(socket.busy_poll(), Ok(true))),
-                queues: self.sockets_of(number).count(),
-            }
-        })
-    }
-
     fn sockets_of(&self, interface: u16) -> impl Iterator<Item = &Socket<'p>> {
         let owned = self.sockets.iter().zip(&self.owners);
         owned
@@ -161,13 +140,35 @@ impl<'p> XdpSource<'p> {
             .map(|socket| u64::from(socket.pending()))
             .sum()
     }
+}
 
-    /// Takes the programs off; what was steered until then is still in the rings: poll on
-    /// until nothing comes.
-    ///
-    /// # Errors
-    /// A program could not be taken off.
-    pub fn stop_steering(&self) -> Result<(), SetupError> {
+impl<'p> Live for XdpSource<'p> {
+    fn modes(&self) -> Vec<CaptureMode> {
+        let interfaces = self.interfaces.iter().zip(&self.names).zip(0u16..);
+        let mode = |((interface, name), number): ((&Interface, &String), u16)| {
+            let all = |is: fn(&Socket<'p>) -> bool| self.sockets_of(number).all(is);
+            CaptureMode {
+                interface: name.clone(),
+                backend: Backend::Xdp(XdpMode {
+                    native: interface.steering.native(),
+                    kfuncs: interface.steering.kfuncs(),
+                    zero_copy: all(Socket::is_zero_copy),
+                    multi_buffer: all(Socket::is_multi_buffer),
+                    busy_poll: all(|socket| matches!(socket.busy_poll(), Ok(true))),
+                    queues: self.sockets_of(number).count(),
+                }),
+                fallbacks: interface.steering.failures().to_vec(),
+            }
+        };
+        interfaces.map(mode).collect()
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Takes the programs off: what was steered until then is still in the rings.
+    fn stop(&mut self) -> Result<(), SetupError> {
         for (interface, name) in self.interfaces.iter().zip(&self.names) {
             let detached = interface.steering.detach();
             detached.map_err(|error| bpf_error(name, error))?;
@@ -175,13 +176,13 @@ impl<'p> XdpSource<'p> {
         Ok(())
     }
 
-    /// What each interface saw and passed on, in the order of [`Source::interfaces`].
-    pub fn counts(&self) -> impl Iterator<Item = (&str, InterfaceCounts)> {
-        let interfaces = self.interfaces.iter().zip(&self.names).zip(0u16..);
-        interfaces.map(|((interface, name), number)| {
-            let counts = InterfaceCounts::gather(&interface.steering, self.sockets_of(number));
-            (name.as_str(), counts)
-        })
+    fn counts(&self) -> Vec<InterfaceCounts> {
+        let interfaces = self.interfaces.iter().zip(0u16..);
+        interfaces
+            .map(|(interface, number)| {
+                InterfaceCounts::gather(&interface.steering, self.sockets_of(number))
+            })
+            .collect()
     }
 }
 
@@ -246,6 +247,10 @@ impl<'p> Source for XdpSource<'p> {
         Ok(Polled::Idle)
     }
 
+    fn clock(&self) -> StampSource {
+        StampSource::Xdp
+    }
+
     fn interfaces(&self) -> &[String] {
         &self.names
     }
@@ -264,12 +269,20 @@ fn merge<F>(captured: &mut [Captured<F>]) {
     }
 }
 
+/// What serves where AF_XDP does not.
+pub(crate) const WITHOUT: &str =
+    "or capture with --backend af-packet, which needs neither AF_XDP nor BPF";
+
 fn bpf_error(interface: &str, error: bgptap_bpf::Error) -> SetupError {
+    let remedy = match error.kind {
+        ErrorKind::NoPrivilege | ErrorKind::Kernel => format!("{}; {WITHOUT}", error.remedy),
+        ErrorKind::NoSuchInterface | ErrorKind::Occupied => error.remedy,
+    };
     SetupError::Interface {
         interface: interface.to_owned(),
         what: error.step,
         why: error.why,
-        remedy: error.remedy,
+        remedy,
     }
 }
 
@@ -278,14 +291,14 @@ fn xsk_error(interface: &str, error: &xsk::XskError) -> SetupError {
         interface: interface.to_owned(),
         what: "opening AF_XDP sockets",
         why: error.to_string(),
-        remedy: error.remedy().to_owned(),
+        remedy: format!("{}; {WITHOUT}", error.remedy()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::{Stamp, StampSource};
+    use crate::capture::Stamp;
 
     #[test]
     fn merging_keeps_the_parts_of_a_frame_together() {

@@ -18,7 +18,7 @@ pub(super) fn count(interface: &str) -> u32 {
 }
 
 /// Refuses an interface that is not there or not up: nothing would ever arrive.
-pub(super) fn check_up(interface: &str) -> Result<(), SetupError> {
+pub(in crate::capture) fn check_up(interface: &str) -> Result<(), SetupError> {
     let fail = |why: &str, remedy: String| SetupError::Interface {
         interface: interface.to_owned(),
         what: "capturing",
@@ -39,8 +39,14 @@ pub(super) fn check_up(interface: &str) -> Result<(), SetupError> {
 }
 
 /// Whether there is such an interface.
-pub(super) fn exists(interface: &str) -> bool {
+pub(in crate::capture) fn exists(interface: &str) -> bool {
     folder(interface).exists()
+}
+
+/// `ARPHRD_…`: what its frames begin with.
+pub(in crate::capture) fn hardware_type(interface: &str) -> Option<u32> {
+    let number = std::fs::read_to_string(folder(interface).join("type")).ok()?;
+    number.trim().parse().ok()
 }
 
 fn folder(interface: &str) -> PathBuf {

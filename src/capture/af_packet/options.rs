@@ -1,0 +1,67 @@
+//! How the capture is set up.
+
+use crate::capture::xdp::Timestamps;
+use bgptap_umem::packet::RingSize;
+
+/// Memory for each entry that `--ring` asks for: a page, as with AF_XDP.
+const ENTRY: u64 = 4096;
+/// All rings together.
+const RINGS_MAX: u64 = 256 << 20;
+/// A block has room for several super-frames of 64 KiB; small rings have smaller ones.
+const BLOCK: u32 = 256 << 10;
+const BLOCK_MIN: u32 = 128 << 10;
+const BLOCKS_MIN: u32 = 4;
+
+/// What the command line decides.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Interfaces whose frames are copied.
+    pub interfaces: Vec<String>,
+    /// TCP ports of BGP.
+    pub ports: Vec<u16>,
+    /// Take fragments of IP datagrams that may be BGP.
+    pub fragments: bool,
+    /// Entries of each ring, a page each.
+    pub ring: u32,
+    /// Which clock events are stamped by: the card's if asked for, else the kernel's.
+    pub timestamps: Timestamps,
+}
+
+impl Options {
+    /// The ring of each interface.
+    pub(super) fn ring(&self) -> RingSize {
+        let share = RINGS_MAX / self.interfaces.len().max(1) as u64;
+        let bytes = (u64::from(self.ring) * ENTRY).min(share);
+        let small = bytes < u64::from(BLOCK * BLOCKS_MIN);
+        let block_size = if small { BLOCK_MIN } else { BLOCK };
+        let blocks = u32::try_from(bytes / u64::from(block_size)).unwrap_or(u32::MAX);
+        RingSize {
+            block_size,
+            blocks: blocks.max(BLOCKS_MIN),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_is_as_large_as_it_was_asked_for_within_bounds() {
+        let ring = |entries, interfaces| {
+            let options = Options {
+                interfaces: vec!["x".into(); interfaces],
+                ports: vec![179],
+                fragments: true,
+                ring: entries,
+                timestamps: Timestamps::Xdp,
+            };
+            let RingSize { block_size, blocks } = options.ring();
+            (block_size >> 10, blocks)
+        };
+        assert_eq!(ring(8192, 1), (256, 128));
+        assert_eq!(ring(64, 1), (128, 4));
+        assert_eq!(ring(u32::MAX, 2), (256, 512));
+        assert_eq!(ring(0, 0), (128, 4));
+    }
+}
