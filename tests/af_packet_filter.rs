@@ -191,7 +191,13 @@ fn the_filter_is_never_stricter_than_wire() {
     };
     let wanted = std::cell::Cell::new(0);
     let outcome = TestRunner::new(config).run(&shape, |(six, place, wraps, damage, length)| {
-        let tcp = [&[0x9c, 0x40, 0, 179][..], &[0; 8], &[0x50, 0x18, 1, 0], &[0xff; 40]].concat();
+        let tcp = [
+            &[0x9c, 0x40, 0, 179][..],
+            &[0; 8],
+            &[0x50, 0x18, 1, 0],
+            &[0xff; 40],
+        ]
+        .concat();
         let inner = if six {
             wrap::ethernet(wrap::IPV6, &wrap::ipv6(6, &tcp))
         } else {

@@ -98,6 +98,13 @@ impl Net {
         command
     }
 
+    /// A Python program in a namespace.
+    pub fn python(space: &str, script: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", space, "python3", "-c", script]);
+        command
+    }
+
     /// A counter of an interface, as the kernel keeps it.
     pub fn counter(space: &str, interface: &str, name: &str) -> u64 {
         let path = format!("/sys/class/net/{interface}/statistics/{name}");
@@ -187,6 +194,12 @@ impl Live {
         self.child.wait().unwrap().code()
     }
 
+    /// Sends it a signal: `STOP`, `CONT`, …
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        run(Command::new("kill").args(["-s", name, &pid]));
+    }
+
     /// Ends it at once, as `kill -9` does.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -195,8 +208,7 @@ impl Live {
 
     /// Ends it with SIGINT; its summary.
     pub fn stop(mut self) -> serde_json::Value {
-        let pid = self.child.id().to_string();
-        run(Command::new("kill").args(["-s", "INT", &pid]));
+        self.signal("INT");
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status}: {}", self.log());
         serde_json::from_slice(&fs::read(&self.summary).unwrap()).unwrap()
