@@ -75,6 +75,8 @@ fn both_backends_say_the_same() {
             .iter()
             .any(|part| file.to_string_lossy().contains(part))
     });
+    // Broken files are for the reader.
+    files.retain(|file| !file.to_string_lossy().contains("fuzz"));
     files.truncate(12);
     files.push(recording().to_owned());
     let mut messages = 0;
@@ -104,7 +106,7 @@ fn events_say_that_the_kernel_told_the_time() {
     let events = scratch.path("events.json");
     let more = [&BACKEND[..], &["--json", events.to_str().unwrap()]].concat();
     let live = Live::start(&net.mon, TAP, &scratch, &more);
-    let line = "tap0: AF_PACKET, ring of 32768 KiB in 128 blocks, both ways";
+    let line = "tap0: AF_PACKET, ring of 32768 KiB in 256 blocks, both ways";
     assert!(live.log().contains(line), "{}", live.log());
     let began = std::time::SystemTime::now();
     net.replay(recording(), &["--rate", "10000"]);
@@ -145,9 +147,13 @@ fn the_same_events_come_from_every_encapsulation() {
     let file = frames::write(&cut, &scratch, "cut.pcap");
     let (events, summary) = capture(&file, &pace, &BACKEND);
     assert_same(&events, &expected, "in fragments");
-    assert!(summary["frames"]["undissected"]["fragment_assembled"].as_u64() > Some(500));
+    let pieces = cut.len() - recorded.len();
+    let undissected = &summary["frames"]["undissected"];
+    assert_eq!(undissected["fragment_assembled"], pieces, "{undissected}");
     let (_, without) = capture(&file, &pace, &[&BACKEND[..], &["--no-fragments"]].concat());
-    assert_eq!(without["frames"]["undissected"], serde_json::json!({}));
+    let undissected = without["frames"]["undissected"].as_object().unwrap();
+    let mut of_fragments = undissected.keys().filter(|name| name.contains("fragment"));
+    assert_eq!(of_fragments.next(), None, "they stay in the kernel");
 }
 
 /// Only the tag, which the kernel keeps beside the frame, tells these sessions apart.
@@ -246,12 +252,61 @@ fn a_ring_that_is_too_small_drops_and_says_so() {
     assert_balanced(&summary);
     let frames = &summary["frames"];
     assert_eq!(frames["seen"], sent, "{summary}");
-    // Four blocks of 128 KiB: of 102 bytes and some 90 of headers each.
+    // Four blocks of 128 KiB, and at least some 180 bytes for each frame and its headers.
     let received = frames["received"].as_u64().unwrap();
-    assert!((1500..4000).contains(&received), "{summary}");
+    assert!((1..3000).contains(&received), "{summary}");
     assert!(frames["freezes"].as_u64() >= Some(1), "{summary}");
     assert!(
         summary["gaps"]["bytes"].as_u64() == Some(0),
         "lost at the end only"
+    );
+}
+
+/// The first UPDATE of a session is missing, and what follows is held, frame by frame, while the small ring goes
+/// round many times: the frames make room in time, and when the missing one comes nothing is lost.
+#[test]
+fn held_frames_do_not_stop_the_ring() {
+    if !allowed() {
+        return;
+    }
+    const HELD: usize = 100;
+    const REST: u32 = 60_000;
+    let scratch = Scratch::new("packet");
+    let mut recorded = flows::frames(&std::fs::read(synth(&scratch, REST)).unwrap());
+    // Sixteen sessions take turns: the second frame of the first one comes last.
+    let late = recorded.remove(16);
+    recorded.push(late);
+    let of_first = |frame: &&flows::Captured| frame.bytes[26..30] == [10, 0, 0, 1];
+    let first = recorded.iter().filter(of_first).count();
+    // Of the first session only so many, so that its limits are kept.
+    let mut left = HELD;
+    let last = recorded.len() - 1;
+    let mut number = 0;
+    recorded.retain(|frame| {
+        number += 1;
+        if !of_first(&frame) || number == last + 1 {
+            return true;
+        }
+        left = left.saturating_sub(1);
+        left > 0
+    });
+    assert!(first > HELD);
+    let expected = recorded.len();
+    let file = scratch.write("late.pcap", &flows::file(&recorded));
+    let more = [&BACKEND[..], &["--ring", "512"]].concat();
+    let (_, summary) = capture(&file, &["--rate", "20000"], &more);
+    let frames = &summary["frames"];
+    assert_eq!(frames["drops"]["ring_full"], 0, "{frames}");
+    assert_eq!(frames["received"], expected, "{frames}");
+    assert_eq!(summary["messages"]["UPDATE"], expected, "{frames}");
+    assert_eq!(summary["gaps"]["count"], 0, "{}", summary["gaps"]);
+    let directions = summary["directions"].as_array().unwrap();
+    let held = directions
+        .iter()
+        .map(|d| d["tcp"]["held_segments_max"].as_u64().unwrap());
+    assert_eq!(
+        held.max(),
+        Some(HELD as u64 - 2),
+        "all but the first and the missing one"
     );
 }

@@ -42,17 +42,9 @@ impl Frame for packet::Frame<'_> {
     }
 }
 
-/// The block that a ring shows, and since when.
-#[derive(Clone, Copy)]
-struct Shown {
-    block: u64,
-    since: Instant,
-}
-
 /// Frames of all interfaces, merged by the time of their arrival.
 pub struct AfPacketSource<'s> {
     sockets: &'s Sockets,
-    shown: Vec<Shown>,
     /// Frames taken, by interface.
     received: Vec<u64>,
     checked: Instant,
@@ -65,16 +57,10 @@ impl<'s> AfPacketSource<'s> {
     /// Reads from `sockets`.
     #[must_use]
     pub fn new(sockets: &'s Sockets) -> Self {
-        let (count, now) = (sockets.names().len(), Instant::now());
-        let shown = Shown {
-            block: 0,
-            since: now,
-        };
         Self {
             sockets,
-            shown: vec![shown; count],
-            received: vec![0; count],
-            checked: now,
+            received: vec![0; sockets.names().len()],
+            checked: Instant::now(),
             stopped: None,
             ended: false,
         }
@@ -84,6 +70,9 @@ impl<'s> AfPacketSource<'s> {
     fn take(&mut self, batch: &mut Vec<Captured<packet::Frame<'s>>>) -> bool {
         let before = batch.len();
         let (clock, now) = (Clock::now(self.sockets.timestamps()), Instant::now());
+        for socket in self.sockets.all() {
+            socket.ring().look(now);
+        }
         while batch.len() - before < ROUND {
             let Some(number) = self.earliest(&clock, now) else {
                 break;
@@ -107,28 +96,25 @@ impl<'s> AfPacketSource<'s> {
     }
 
     /// The interface whose next frame is the oldest there is, if no older one can come from another.
-    fn earliest(&mut self, clock: &Clock, now: Instant) -> Option<usize> {
+    fn earliest(&self, clock: &Clock, now: Instant) -> Option<usize> {
         let rings = self.sockets.all().iter().map(packet::Socket::ring);
         if rings.len() == 1 {
             return Some(0);
         }
-        let mut oldest: Option<(u64, usize)> = None;
+        let mut oldest = None;
         let mut all_show = true;
-        for (number, (ring, shown)) in rings.zip(&mut self.shown).enumerate() {
-            let Some((packet, block)) = ring.head() else {
+        for (number, ring) in rings.enumerate() {
+            let Some((packet, since)) = ring.head() else {
                 all_show = false;
                 continue;
             };
-            if shown.block != block {
-                *shown = Shown { block, since: now };
-            }
             let ns = clock.of_packet(&packet).ns;
-            if oldest.is_none_or(|(least, _)| ns < least) {
-                oldest = Some((ns, number));
+            if oldest.is_none_or(|(least, _, _)| ns < least) {
+                oldest = Some((ns, number, since));
             }
         }
-        let (_, number) = oldest?;
-        let settled = now.duration_since(self.shown[number].since) >= SETTLED;
+        let (_, number, since) = oldest?;
+        let settled = since.is_none_or(|since| now.duration_since(since) >= SETTLED);
         (all_show || settled || self.ended).then_some(number)
     }
 

@@ -7,9 +7,9 @@ use bgptap_umem::packet::RingSize;
 const ENTRY: u64 = 4096;
 /// All rings together.
 const RINGS_MAX: u64 = 256 << 20;
-/// A block has room for several super-frames of 64 KiB; small rings have smaller ones.
-const BLOCK: u32 = 256 << 10;
-const BLOCK_MIN: u32 = 128 << 10;
+/// A block has room for a super-frame of 64 KiB. The kernel shows a block after some milliseconds whether it is
+/// full or not: many small ones last longer when little comes and nobody takes it.
+const BLOCK: u32 = 128 << 10;
 const BLOCKS_MIN: u32 = 4;
 
 /// What the command line decides.
@@ -32,11 +32,9 @@ impl Options {
     pub(super) fn ring(&self) -> RingSize {
         let share = RINGS_MAX / self.interfaces.len().max(1) as u64;
         let bytes = (u64::from(self.ring) * ENTRY).min(share);
-        let small = bytes < u64::from(BLOCK * BLOCKS_MIN);
-        let block_size = if small { BLOCK_MIN } else { BLOCK };
-        let blocks = u32::try_from(bytes / u64::from(block_size)).unwrap_or(u32::MAX);
+        let blocks = u32::try_from(bytes / u64::from(BLOCK)).unwrap_or(u32::MAX);
         RingSize {
-            block_size,
+            block_size: BLOCK,
             blocks: blocks.max(BLOCKS_MIN),
         }
     }
@@ -59,9 +57,9 @@ mod tests {
             let RingSize { block_size, blocks } = options.ring();
             (block_size >> 10, blocks)
         };
-        assert_eq!(ring(8192, 1), (256, 128));
+        assert_eq!(ring(8192, 1), (128, 256));
         assert_eq!(ring(64, 1), (128, 4));
-        assert_eq!(ring(u32::MAX, 2), (256, 512));
+        assert_eq!(ring(u32::MAX, 2), (128, 1024));
         assert_eq!(ring(0, 0), (128, 4));
     }
 }

@@ -4,6 +4,7 @@ use super::block::{Packet, STATUS, Walk};
 use memmap2::MmapRaw;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 /// A mapped ring of blocks. Each belongs to the kernel or to us, as the status in it tells; ours
 /// are those that the walk is in or that a [`Frame`] is a view of.
@@ -14,8 +15,8 @@ pub struct Ring {
     /// The block that the walk is in, or the next one that will come.
     next: Cell<usize>,
     walk: Cell<Option<Walk>>,
-    /// Blocks opened so far.
-    opened: Cell<u64>,
+    /// Blocks that came and that no walk has begun in.
+    ready: Cell<usize>,
     /// Blocks with frames that are held.
     kept: Cell<usize>,
     pressed: Cell<bool>,
@@ -24,6 +25,8 @@ pub struct Ring {
 /// What we have of a block.
 #[derive(Default)]
 struct Block {
+    /// When it was found to be ours.
+    since: Cell<Option<Instant>>,
     /// The walk is in it.
     open: Cell<bool>,
     /// Frames that are views of it, and how many of them are held.
@@ -54,25 +57,47 @@ impl Ring {
             blocks: (0..blocks).map(|_| Block::default()).collect(),
             next: Cell::new(0),
             walk: Cell::new(None),
-            opened: Cell::new(0),
+            ready: Cell::new(0),
             kept: Cell::new(0),
             pressed: Cell::new(false),
         }
     }
 
-    /// The next packet, which stays next, and the number of its block, counted from the first one
-    /// that ever came. `None` if the kernel has no block for us yet.
-    pub fn head(&self) -> Option<(Packet, u64)> {
+    /// Looks which blocks the kernel has let go of by `now`; nothing of others is seen.
+    pub fn look(&self, now: Instant) {
+        let count = self.blocks.len();
+        loop {
+            let behind = usize::from(self.walk.get().is_some()) + self.ready.get();
+            if behind >= count {
+                return;
+            }
+            let index = (self.next.get() + behind) % count;
+            let block = &self.blocks[index];
+            if block.is_ours() {
+                // Once round the ring: the kernel waits for this one.
+                self.pressed.set(true);
+                return;
+            }
+            // What the kernel wrote before it let go of the block is seen after this.
+            if self.status(index).load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 {
+                return;
+            }
+            block.since.set(Some(now));
+            self.ready.set(self.ready.get() + 1);
+        }
+    }
+
+    /// The next packet, which stays next, and when its block was first seen. `None` if there is none in the
+    /// blocks that [`Self::look`] has found.
+    pub fn head(&self) -> Option<(Packet, Option<Instant>)> {
         loop {
             let index = self.next.get();
             let Some(walk) = self.walk.get() else {
-                if !self.open(index) {
-                    return None;
-                }
+                self.open(index)?;
                 continue;
             };
             if let Some(packet) = walk.packet(self.bytes(index)) {
-                return Some((packet, self.opened.get()));
+                return Some((packet, self.blocks[index].since.get()));
             }
             self.close(index);
         }
@@ -117,27 +142,18 @@ impl Ring {
         self.blocks.iter().filter(|block| block.is_ours()).count()
     }
 
-    /// The block before the next one is not back yet: `poll` takes that for news (net/packet/af_packet.c,
+    /// The block that came last is not back yet: `poll` takes that for news (net/packet/af_packet.c,
     /// `packet_poll`).
     pub(super) fn last_is_ours(&self) -> bool {
         let count = self.blocks.len();
-        self.blocks[(self.next.get() + count - 1) % count].is_ours()
+        let last = (self.next.get() + count - 1) % count;
+        self.walk.get().is_some() || self.ready.get() > 0 || self.blocks[last].is_ours()
     }
 
-    /// Begins to walk through a block, if it is there. False if not.
-    fn open(&self, index: usize) -> bool {
-        let block = &self.blocks[index];
-        if block.is_ours() {
-            // Once round the ring: the kernel waits for this one.
-            self.pressed.set(true);
-            return false;
-        }
-        // What the kernel wrote before it let go of the block is seen after this.
-        if self.status(index).load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 {
-            return false;
-        }
-        block.open.set(true);
-        self.opened.set(self.opened.get() + 1);
+    /// Begins to walk through a block, if it is there.
+    fn open(&self, index: usize) -> Option<()> {
+        self.ready.set(self.ready.get().checked_sub(1)?);
+        self.blocks[index].open.set(true);
         let half = self.blocks.len() / 2;
         if self.blocks[(index + half) % self.blocks.len()].held.get() > 0 {
             self.pressed.set(true);
@@ -146,7 +162,7 @@ impl Ring {
         if self.walk.get().is_none() {
             self.close(index);
         }
-        true
+        Some(())
     }
 
     /// Ends the walk through a block.
@@ -188,8 +204,8 @@ impl Ring {
         debug_assert!(self.blocks[index].is_ours(), "nobody else writes it");
         let start = self.memory.as_ptr().wrapping_add(index * self.block_size);
         // SAFETY: the block is mapped, as in `status`. The kernel does not touch a block between
-        // setting its status to TP_STATUS_USER and our giving it back; callers have seen that
-        // status, and they drop the slice before they give the block back.
+        // setting its status to TP_STATUS_USER and our giving it back; `look` has seen that
+        // status of all that are ours, and callers drop the slice before they give the block back.
         unsafe { std::slice::from_raw_parts(start, self.block_size) }
     }
 }

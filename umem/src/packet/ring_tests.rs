@@ -52,6 +52,7 @@ impl Kernel {
 
 /// Takes what is there.
 fn take(ring: &Ring) -> Vec<Frame<'_>> {
+    ring.look(Instant::now());
     std::iter::from_fn(|| ring.take().map(|(frame, _)| frame)).collect()
 }
 
@@ -78,14 +79,19 @@ fn a_block_goes_back_with_the_last_of_its_frames() {
 fn a_block_that_is_walked_through_stays_even_if_its_frames_go_at_once() {
     let kernel = Kernel::new(4);
     kernel.fill(&[b"one", b"two"]);
+    assert!(kernel.ring.take().is_none(), "nobody has looked");
+    let now = Instant::now();
+    kernel.ring.look(now);
     drop(kernel.ring.take());
     assert_eq!(kernel.status(0), libc::TP_STATUS_USER);
-    let (packet, number) = kernel.ring.head().expect("the second");
-    assert_eq!((packet.ns, number), (1_000_000_005, 1));
+    kernel.ring.look(now + std::time::Duration::from_secs(1));
+    let (packet, since) = kernel.ring.head().expect("the second");
+    assert_eq!((packet.ns, since), (1_000_000_005, Some(now)));
     drop(kernel.ring.take());
     assert_eq!(kernel.status(0), libc::TP_STATUS_KERNEL);
     // Without packets there is nothing to wait for.
     kernel.fill(&[]);
+    kernel.ring.look(now);
     assert!(kernel.ring.head().is_none());
     assert_eq!(kernel.status(1), libc::TP_STATUS_KERNEL);
 }
@@ -95,7 +101,7 @@ fn held_frames_are_wanted_back_before_the_kernel_needs_their_block() {
     let kernel = Kernel::new(8);
     kernel.fill(&[b"held"]);
     let ring = &kernel.ring;
-    let (mut held, _) = ring.take().expect("it came");
+    let mut held = take(ring).pop().expect("it came");
     assert!(!held.is_wanted_back());
     held.mark_held();
     for round in 1..4 {
@@ -113,7 +119,7 @@ fn held_frames_are_wanted_back_before_the_kernel_needs_their_block() {
         drop(take(ring));
     }
     assert!(!kernel.fill(&[b"lost"]), "the kernel stops at the block");
-    assert!(ring.head().is_none() && ring.take_pressed());
+    assert!(take(ring).is_empty() && ring.take_pressed());
     assert_eq!(held.as_ref(), b"held");
     drop(held);
     assert!(kernel.fill(&[b"goes on"]));

@@ -229,7 +229,7 @@ pub fn attach_filter(socket: BorrowedFd<'_>, program: &[Instruction]) -> io::Res
 /// # Errors
 /// `poll` failed for another reason than a signal.
 pub fn wait(sockets: &[Socket], timeout: Duration) -> io::Result<()> {
-    // It would return at once, again and again, while a frame is held in the last block.
+    // It would return at once, again and again, while the last block is not back.
     if sockets.iter().any(|socket| socket.ring.last_is_ours()) {
         std::thread::sleep(timeout.min(Duration::from_millis(1)));
         return Ok(());
