@@ -79,6 +79,19 @@ pub enum Mode {
     Skb,
 }
 
+/// Variants of the XDP program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Program {
+    /// The best that kernel and driver take.
+    Auto,
+    /// Asks the driver for the card's time and stripped VLAN tags: Linux 6.3, native mode.
+    Kfuncs,
+    /// Without: Linux 6.1.
+    Plain,
+    /// Takes no packets in several buffers either: Linux 5.15.
+    Basic,
+}
+
 /// Whether the driver writes frames straight into the UMEM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ZeroCopy {
@@ -120,6 +133,12 @@ pub struct Live {
     /// How the XDP program is attached.
     #[arg(long, value_enum, default_value = "auto")]
     pub mode: Mode,
+    /// Which variant of the XDP program is used.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub program: Program,
+    /// Do as an older kernel would, for instance 5.15: what is younger fails.
+    #[arg(long, value_name = "RELEASE", hide = true, value_parser = release)]
+    pub pretend_linux: Option<(u16, u16)>,
     /// Whether the driver writes frames straight into the memory that they are read from.
     #[arg(long, value_enum, default_value = "auto")]
     pub zero_copy: ZeroCopy,
@@ -181,6 +200,13 @@ pub struct Replay {
     pub loops: u32,
 }
 
+/// `6.1`
+fn release(text: &str) -> Result<(u16, u16), String> {
+    let (major, minor) = text.split_once('.').ok_or("a release is two numbers")?;
+    let number = |text: &str| text.parse().map_err(|_| format!("{text} is no number"));
+    Ok((number(major)?, number(minor)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +220,8 @@ mod tests {
     #[test]
     fn the_contract_parses() {
         for line in [
+            "bgptap live -i a --backend af-packet --ring 1024",
+            "bgptap live -i a --program basic --pretend-linux 5.15",
             "bgptap live -i a -i b --json - --raw --port 179 --port 1179",
             "bgptap read x.pcap y.pcap.gz - --summary - --strict",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",

@@ -13,7 +13,7 @@ use crate::sink::totals::Frames;
 use crate::sink::writer::WhenFull;
 use crate::wire::{Ports, Skip};
 use crate::worker::{Outcome, Worker};
-use bgptap_bpf::Mode;
+use bgptap_bpf::{Mode, Program};
 use bgptap_umem::xsk::{FramePool, Gauges};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -83,6 +83,7 @@ fn without_effect(options: &cli::Live) -> impl Iterator<Item = &'static str> {
     [
         ("--foreign drop", options.foreign == cli::Foreign::Drop),
         ("--mode", options.mode != cli::Mode::Auto),
+        ("--program", options.program != cli::Program::Auto),
         ("--zero-copy", options.zero_copy != cli::ZeroCopy::Auto),
         ("--busy-poll", options.busy_poll),
         ("--huge-pages", options.huge_pages),
@@ -166,6 +167,13 @@ fn xdp_options(options: &cli::Live) -> Options {
             cli::Mode::Native => Mode::Native,
             cli::Mode::Skb => Mode::Skb,
         },
+        program: match options.program {
+            cli::Program::Auto => None,
+            cli::Program::Kfuncs => Some(Program::Kfuncs),
+            cli::Program::Plain => Some(Program::Plain),
+            cli::Program::Basic => Some(Program::Basic),
+        },
+        pretend: options.pretend_linux,
         ring: options.ring,
         zero_copy: match options.zero_copy {
             cli::ZeroCopy::Auto => ZeroCopy::Auto,

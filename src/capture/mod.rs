@@ -43,6 +43,8 @@ pub enum StampSource {
     Xdp,
     /// The kernel, when its packet socket saw the frame.
     Kernel,
+    /// User space, when it took the frame: nobody told when it came, or the card's clock is not set.
+    User,
     /// The capture file.
     File,
 }
@@ -55,6 +57,7 @@ impl StampSource {
             Self::Hardware => "hardware",
             Self::Xdp => "xdp",
             Self::Kernel => "kernel",
+            Self::User => "user",
             Self::File => "file",
         }
     }

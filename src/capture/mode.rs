@@ -33,6 +33,8 @@ pub struct XdpMode {
     pub native: bool,
     /// The program asked the driver for hardware timestamps and stripped VLAN tags.
     pub kfuncs: bool,
+    /// Which variant of the program it was: `kfuncs`, `plain`, `basic`.
+    pub program: &'static str,
     /// The driver wrote straight into the frames (`XDP_OPTIONS`).
     pub zero_copy: bool,
     /// Frames might span several buffers.
@@ -74,7 +76,7 @@ impl fmt::Display for XdpMode {
             f,
             "XDP {} ({}), {}, {}, {}, {} queue(s)",
             word(self.native, "native", "skb"),
-            word(self.kfuncs, "with kfuncs", "plain"),
+            word(self.kfuncs, "with kfuncs", self.program),
             word(self.zero_copy, "zero-copy", "copy"),
             word(self.multi_buffer, "multi-buffer", "single-buffer"),
             word(self.busy_poll, "busy polling", "need-wakeup"),

@@ -69,7 +69,7 @@ impl<'s> AfPacketSource<'s> {
     /// Appends what there is, up to a round.
     fn take(&mut self, batch: &mut Vec<Captured<packet::Frame<'s>>>) -> bool {
         let before = batch.len();
-        let (clock, now) = (Clock::now(self.sockets.timestamps()), Instant::now());
+        let (clock, now) = (Clock::now(self.sockets.timestamps(), None), Instant::now());
         for socket in self.sockets.all() {
             socket.ring().look(now);
         }

@@ -24,15 +24,21 @@ pub(in crate::capture) struct Clock {
     timestamps: Timestamps,
     /// TAI minus UTC.
     tai_offset_ns: i64,
+    /// UTC minus the time since boot, where that is asked for.
+    monotonic_offset_ns: i64,
     /// UTC now.
     now_ns: u64,
 }
 
 impl Clock {
     /// Reads the offset anew: a time daemon may set it while the capture runs.
-    pub(in crate::capture) fn now(timestamps: Timestamps) -> Self {
+    pub(in crate::capture) fn now(
+        timestamps: Timestamps,
+        monotonic_offset_ns: Option<i64>,
+    ) -> Self {
         Self {
             timestamps,
+            monotonic_offset_ns: monotonic_offset_ns.unwrap_or_default(),
             tai_offset_ns: bgptap_umem::clock::tai_offset_ns(),
             now_ns: realtime_ns(),
         }
@@ -40,10 +46,20 @@ impl Clock {
 
     /// When a frame arrived. Without metadata (the driver has no room for any) it is now.
     pub(in crate::capture) fn stamp(&self, meta: Option<&Meta>) -> Stamp {
-        let xdp_ns = meta.map_or(self.now_ns, |meta| self.utc(meta.xdp_ns));
+        let Some(meta) = meta else {
+            return Stamp {
+                ns: self.now_ns,
+                source: StampSource::User,
+            };
+        };
+        let xdp_ns = if meta.monotonic {
+            meta.xdp_ns.saturating_add_signed(self.monotonic_offset_ns)
+        } else {
+            self.utc(meta.xdp_ns)
+        };
         let hardware = meta
+            .hw_ns
             .filter(|_| self.timestamps == Timestamps::Hardware)
-            .and_then(|meta| meta.hw_ns)
             .and_then(|hw_ns| self.hardware(hw_ns, xdp_ns));
         match hardware {
             Some(ns) => Stamp {
@@ -59,20 +75,18 @@ impl Clock {
 
     /// When a packet socket got a frame, of which one clock only is told.
     pub(in crate::capture) fn of_packet(&self, packet: &Packet) -> Stamp {
-        let kernel = |ns| Stamp {
-            ns,
-            source: StampSource::Kernel,
+        self.of(packet.ns, packet.clock)
+    }
+
+    fn of(&self, ns: u64, clock: packet::Clock) -> Stamp {
+        let (ns, source) = match clock {
+            packet::Clock::Kernel => (ns, StampSource::Kernel),
+            packet::Clock::Hardware => match self.hardware(ns, self.now_ns) {
+                Some(ns) => (ns, StampSource::Hardware),
+                None => (self.now_ns, StampSource::User),
+            },
         };
-        match packet.clock {
-            packet::Clock::Kernel => kernel(packet.ns),
-            packet::Clock::Hardware => {
-                let hardware = self.hardware(packet.ns, self.now_ns);
-                hardware.map_or(kernel(self.now_ns), |ns| Stamp {
-                    ns,
-                    source: StampSource::Hardware,
-                })
-            }
-        }
+        Stamp { ns, source }
     }
 
     fn utc(&self, tai_ns: u64) -> u64 {
@@ -107,10 +121,12 @@ mod tests {
         let clock = Clock {
             timestamps,
             tai_offset_ns: 37_000_000_000,
+            monotonic_offset_ns: 0,
             now_ns: 5,
         };
         let meta = Meta {
             xdp_ns: TAI,
+            monotonic: false,
             hw_ns,
             vlan: None,
         };
@@ -135,14 +151,46 @@ mod tests {
         assert_eq!(hardware(Some(3 * SECOND)), (UTC, StampSource::Xdp));
     }
 
+    fn plain(tai_offset_ns: i64, monotonic_offset_ns: i64, now_ns: u64) -> Clock {
+        Clock {
+            timestamps: Timestamps::Hardware,
+            tai_offset_ns,
+            monotonic_offset_ns,
+            now_ns,
+        }
+    }
+
     #[test]
     fn without_metadata_it_is_now() {
-        let clock = Clock {
-            timestamps: Timestamps::Xdp,
-            tai_offset_ns: 0,
-            now_ns: 5,
+        let stamp = plain(0, 0, 5).stamp(None);
+        assert_eq!((stamp.ns, stamp.source), (5, StampSource::User));
+    }
+
+    #[test]
+    fn the_time_since_boot_becomes_utc() {
+        let clock = plain(37_000_000_000, (UTC - 100).cast_signed(), UTC);
+        let meta = Meta {
+            xdp_ns: 93,
+            monotonic: true,
+            hw_ns: None,
+            vlan: None,
         };
-        let stamp = clock.stamp(None);
-        assert_eq!((stamp.ns, stamp.source), (5, StampSource::Xdp));
+        let stamp = clock.stamp(Some(&meta));
+        assert_eq!((stamp.ns, stamp.source), (UTC - 7, StampSource::Xdp));
+    }
+
+    #[test]
+    fn a_packet_socket_tells_one_time_and_whose_it_is() {
+        let clock = plain(37_000_000_000, 0, UTC);
+        let stamp = |ns, clock_of| {
+            let stamp = clock.of(ns, clock_of);
+            (stamp.ns, stamp.source)
+        };
+        use packet::Clock::{Hardware, Kernel};
+        // The kernel's is UTC already; the card's may be in TAI, in UTC, or set by nobody.
+        assert_eq!(stamp(UTC - 7, Kernel), (UTC - 7, StampSource::Kernel));
+        assert_eq!(stamp(TAI - 7, Hardware), (UTC - 7, StampSource::Hardware));
+        assert_eq!(stamp(UTC - 7, Hardware), (UTC - 7, StampSource::Hardware));
+        assert_eq!(stamp(SECOND, Hardware), (UTC, StampSource::User));
     }
 }

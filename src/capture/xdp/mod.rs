@@ -15,7 +15,8 @@ use crate::capture::{
     Source, StampSource, XdpMode,
 };
 use crate::error::SetupError;
-use bgptap_bpf::{Attached, ErrorKind, META_LEN, Meta, Promiscuous};
+use bgptap_bpf::{Attached, ErrorKind, META_LEN, Meta, Program, Promiscuous};
+use bgptap_umem::clock::MonotonicOffset;
 use bgptap_umem::xsk::{self, FramePool, Socket};
 pub(in crate::capture) use clock::Clock;
 use std::time::{Duration, Instant};
@@ -49,6 +50,8 @@ pub struct XdpSource<'p> {
     /// Which interface each socket is on.
     owners: Vec<u16>,
     timestamps: Timestamps,
+    /// Kept where a program has no other clock.
+    monotonic: Option<MonotonicOffset>,
     warnings: Vec<String>,
     checked: Instant,
     /// An interface is gone, or waiting failed: there will be no more frames.
@@ -67,6 +70,7 @@ impl<'p> XdpSource<'p> {
             sockets: Vec::new(),
             owners: Vec::new(),
             timestamps: options.timestamps,
+            monotonic: None,
             warnings: options.warnings(pool),
             checked: Instant::now(),
             ended: false,
@@ -114,6 +118,9 @@ impl<'p> XdpSource<'p> {
                 .insert_socket(socket.queue(), socket.fd())
                 .map_err(|error| bpf_error(name, error))?;
         }
+        if steering.program() == Program::Basic {
+            self.monotonic = Some(MonotonicOffset::default());
+        }
         self.interfaces.push(Interface {
             steering,
             _promiscuous: promiscuous,
@@ -147,17 +154,24 @@ impl<'p> Live for XdpSource<'p> {
         let interfaces = self.interfaces.iter().zip(&self.names).zip(0u16..);
         let mode = |((interface, name), number): ((&Interface, &String), u16)| {
             let all = |is: fn(&Socket<'p>) -> bool| self.sockets_of(number).all(is);
+            let multi_buffer = all(Socket::is_multi_buffer);
+            let mut fallbacks = interface.steering.failures().to_vec();
+            if !multi_buffer {
+                fallbacks
+                    .push("frames in several buffers: the kernel has no XDP_USE_SG for it".into());
+            }
             CaptureMode {
                 interface: name.clone(),
                 backend: Backend::Xdp(XdpMode {
                     native: interface.steering.native(),
                     kfuncs: interface.steering.kfuncs(),
+                    program: name_of(interface.steering.program()),
                     zero_copy: all(Socket::is_zero_copy),
-                    multi_buffer: all(Socket::is_multi_buffer),
+                    multi_buffer,
                     busy_poll: all(|socket| matches!(socket.busy_poll(), Ok(true))),
                     queues: self.sockets_of(number).count(),
                 }),
-                fallbacks: interface.steering.failures().to_vec(),
+                fallbacks,
             }
         };
         interfaces.map(mode).collect()
@@ -218,7 +232,8 @@ impl<'p> Source for XdpSource<'p> {
             socket.refill();
         }
         let before = batch.len();
-        let clock = Clock::now(self.timestamps);
+        let monotonic_ns = self.monotonic.as_mut().map(MonotonicOffset::read_ns);
+        let clock = Clock::now(self.timestamps, monotonic_ns);
         for (socket, owner) in self.sockets.iter_mut().zip(&self.owners) {
             socket.receive(PER_SOCKET, |frame, continues| {
                 batch.push(captured(frame, continues, *owner, &clock));
@@ -266,6 +281,14 @@ fn merge<F>(captured: &mut [Captured<F>]) {
     }
     if !captured.is_sorted_by_key(|captured| captured.stamp.ns) {
         captured.sort_by_key(|captured| captured.stamp.ns);
+    }
+}
+
+fn name_of(program: Program) -> &'static str {
+    match program {
+        Program::Kfuncs => "kfuncs",
+        Program::Plain => "plain",
+        Program::Basic => "basic",
     }
 }
 

@@ -1,11 +1,14 @@
 //! How the capture is set up.
 
 use super::{Timestamps, queues};
-use bgptap_bpf::Mode;
+use bgptap_bpf::{Mode, Program, Release};
 use bgptap_umem::xsk::{FramePool, PoolOptions, SocketOptions, ZeroCopy};
 
 /// Frames in the rings of all queues together: 256 MiB of memory at the most.
 const RING_FRAMES_MAX: u32 = 65_536;
+
+/// The first kernel with `XDP_USE_SG`.
+const MULTI_BUFFER_SINCE: Release = (6, 6);
 
 /// What the command line decides.
 #[derive(Clone, Debug)]
@@ -20,6 +23,10 @@ pub struct Options {
     pub fragments: bool,
     /// Where the program runs.
     pub mode: Mode,
+    /// The only variant of the program that may be used.
+    pub program: Option<Program>,
+    /// Do as an older kernel would.
+    pub pretend: Option<Release>,
     /// Entries of each RX ring.
     pub ring: u32,
     /// Whether the driver may write straight into the frames.
@@ -41,6 +48,8 @@ impl Options {
             drop_foreign: self.drop_foreign,
             fragments: self.fragments,
             mode: self.mode,
+            program: self.program,
+            pretend: self.pretend,
         }
     }
 
@@ -48,6 +57,9 @@ impl Options {
         SocketOptions {
             rx_ring: self.ring,
             zero_copy: self.zero_copy(),
+            multi_buffer: self
+                .pretend
+                .is_none_or(|release| release >= MULTI_BUFFER_SINCE),
             busy_poll: self.busy_poll,
         }
     }
