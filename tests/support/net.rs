@@ -200,6 +200,22 @@ impl Live {
         run(Command::new("kill").args(["-s", name, &pid]));
     }
 
+    /// Processor time that it has had, its own and the kernel's for it.
+    pub fn processor_time(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let of_task = |task: fs::DirEntry| -> u64 {
+            // Documentation/scheduler/sched-stats.rst: nanoseconds on a processor come first.
+            let figures = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+            figures
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .parse()
+                .unwrap_or(0)
+        };
+        Duration::from_nanos(tasks.flatten().map(of_task).sum())
+    }
+
     /// Ends it at once, as `kill -9` does.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
