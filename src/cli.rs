@@ -103,6 +103,15 @@ pub enum ZeroCopy {
     Never,
 }
 
+/// How the programs of a tap are attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TapMode {
+    /// By links that end with the process (Linux 6.6).
+    Tcx,
+    /// As filters, which stay if the process is killed; the next tap removes them.
+    Clsact,
+}
+
 /// Which clock events are stamped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Timestamps {
@@ -121,6 +130,12 @@ pub struct Live {
     /// What frames are captured by.
     #[arg(long, value_enum, default_value = "xdp")]
     pub backend: Backend,
+    /// Copy the BGP that this host itself sends and receives by the interfaces; its sessions go on.
+    #[arg(long)]
+    pub tap: bool,
+    /// How the programs of the tap are attached.
+    #[arg(long, value_enum, default_value = "tcx", requires = "tap")]
+    pub tap_mode: TapMode,
     /// Serve Prometheus metrics at ADDR.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9179")]
     pub metrics: SocketAddr,
@@ -223,6 +238,7 @@ mod tests {
             "bgptap live -i a --backend af-packet --ring 1024",
             "bgptap live -i a --program basic --pretend-linux 5.15",
             "bgptap live -i a -i b --json - --raw --port 179 --port 1179",
+            "bgptap live --tap -i eth0 --tap-mode clsact",
             "bgptap read x.pcap y.pcap.gz - --summary - --strict",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
         ] {

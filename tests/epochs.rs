@@ -42,10 +42,18 @@ fn states(told: &Told) -> Vec<(&str, u64, &str)> {
 
 fn balanced(told: &Told) {
     for d in &told.directions {
-        let kept = d.decoded + d.skipped + d.quarantined + d.pending;
-        let discarded = d.discarded.window + d.discarded.limit;
-        assert_eq!(d.captured, kept + d.duplicate + discarded, "{d:?}");
-        assert_eq!(d.span, kept + d.gap + d.open_hole, "{d:?}");
+        let kept = d.bytes.decoded + d.bytes.skipped + d.bytes.quarantined + d.bytes.pending;
+        let discarded = d.bytes.discarded.window + d.bytes.discarded.limit;
+        assert_eq!(
+            d.bytes.captured,
+            kept + d.bytes.duplicate + discarded,
+            "{d:?}"
+        );
+        assert_eq!(
+            d.bytes.span,
+            kept + d.bytes.gap + d.bytes.open_hole,
+            "{d:?}"
+        );
     }
 }
 
@@ -253,5 +261,125 @@ fn a_port_used_again_is_seen_in_one_direction_too() {
         assert_eq!(told.of("OPEN").count(), 2);
         assert_eq!(told.of("KEEPALIVE").count(), 2);
         balanced(&told);
+    }
+}
+
+/// The same with a payload: whatever a SYN carries, nobody has accepted it.
+#[test]
+fn a_syn_with_payload_that_nobody_accepts_ends_nothing() {
+    for sender in [0, 1] {
+        let mut bench = Bench::new();
+        let (a, b) = establish(&mut bench, 0, 1000, 9000);
+        let (seq, ack) = if sender == 0 { (a, b) } else { (b, a) };
+        bench.send(&Seg::new(sender, SYN, 0x7000_0000, 0, &open(65009, 9)));
+        bench.send(&Seg::new(sender ^ 1, ACK, ack, seq, &[]));
+        bench.send(&Seg::new(sender, ACK, seq, ack, &keepalive()));
+        let told = bench.finish();
+        assert_eq!(told.sessions().len(), 1, "{sender}");
+        assert_eq!(told.of("OPEN").count(), 2);
+        assert_eq!(told.of("KEEPALIVE").count(), 3);
+        assert_eq!(states(&told).last().map(|s| s.1), Some(6), "still up");
+        balanced(&told);
+    }
+}
+
+/// The handshake of a connection was not captured. The one before it had ended, so what comes is
+/// not a stray of it but a new session, and nothing of it is lost.
+#[test]
+fn a_session_whose_handshake_was_missed_begins_where_the_last_one_has_ended() {
+    for sender in [0, 1] {
+        let mut bench = Bench::new();
+        let (a, b) = establish(&mut bench, 0, 1000, 9000);
+        let (seq, ack) = if sender == 0 { (a, b) } else { (b, a) };
+        bench.send(&Seg::new(sender, FIN | ACK, seq, ack, &[]));
+        bench.send(&Seg::new(sender ^ 1, FIN | ACK, ack, seq + 1, &[]));
+        // A late copy of old data belongs to the old session.
+        bench.send(&Seg::new(sender, ACK, seq - 19, ack, &keepalive()));
+        let (mut x, mut y) = (700_000_000, 30_000);
+        for message in [open(65001, 9), keepalive(), keepalive()] {
+            let length = message.len() as u32;
+            bench.send(&Seg::new(sender, ACK, x, y, &message));
+            x += length;
+            bench.send(&Seg::new(sender ^ 1, ACK, y, x, &message));
+            y += length;
+        }
+        bench.now_ns += S;
+        let told = bench.finish();
+        assert_eq!(told.sessions().len(), 2, "{sender}");
+        assert_eq!(told.of("OPEN").count(), 4);
+        assert_eq!(told.of("KEEPALIVE").count(), 6);
+        assert_eq!(told.of("GAP").count() + told.of("MALFORMED").count(), 0);
+        balanced(&told);
+    }
+}
+
+/// Neither the end of the old connection nor the handshake of the new one was captured: both sides
+/// acknowledge what the other sends there, so both directions go on there.
+#[test]
+fn a_connection_that_was_replaced_unseen_goes_on_where_both_sides_are() {
+    for (x, y) in [
+        (700_000_000, 3_000_000),
+        (3_000_000_000, 500),
+        (500, 900_000_000),
+    ] {
+        let mut bench = Bench::new();
+        establish(&mut bench, 0, 1000, 9000);
+        bench.now_ns += 5 * S;
+        let (mut x, mut y): (u32, u32) = (x, y);
+        for _ in 0..8 {
+            let message = keepalive();
+            bench.send(&Seg::new(0, ACK, x, y, &message));
+            x += 19;
+            bench.send(&Seg::new(1, ACK, y, x, &message));
+            y += 19;
+        }
+        bench.now_ns += S;
+        let told = bench.finish();
+        let gaps: Vec<_> = told.of("GAP").map(|gap| gap["reason"].clone()).collect();
+        assert_eq!(gaps.len(), 2, "{gaps:?}");
+        assert!(
+            gaps.iter()
+                .all(|why| why == "outage" || why == "mirror_loss")
+        );
+        let keepalives = told.of("KEEPALIVE").count();
+        // A segment or two of each side go by before it is sure.
+        assert!((2 + 12..=2 + 16).contains(&keepalives), "{keepalives}");
+        balanced(&told);
+    }
+}
+
+/// A RST that does not fit the handshake refuses nothing: the SYNs' options and times stay known.
+#[test]
+fn a_forged_rst_does_not_undo_a_handshake() {
+    for (sender, seq, ack, undone) in [
+        (0, 0x7000_0000, 0, false),
+        (1, 0, 0x7000_0000, false),
+        (1, 0, 1001, true),
+        (0, 1001, 0, true),
+    ] {
+        let mut bench = Bench::new();
+        handshake(&mut bench, 0, 1000, 9000);
+        bench.send(&Seg::new(sender, RST | ACK, seq, ack, &[]));
+        bench.send(&Seg::new(0, ACK, 1001, 9001, &open(65001, 9)));
+        bench.now_ns += S;
+        let told = bench.finish();
+        let connects = states(&told).iter().any(|state| state.2 == "syn");
+        assert_eq!(connects, !undone, "{sender} {seq} {ack}");
+        assert_eq!(told.of("OPEN").count(), 1);
+    }
+}
+
+/// A copy of the SYN-ACK that comes late does not take the session back.
+#[test]
+fn a_late_copy_of_a_syn_changes_no_state() {
+    for sender in [0, 1] {
+        let mut bench = Bench::new();
+        establish(&mut bench, 0, 1000, 9000);
+        let (flags, isn, ack) = [(SYN, 1000, 0), (SYN | ACK, 9000, 1001)][sender];
+        bench.send(&Seg::new(sender, flags, isn, ack, &[]));
+        let told = bench.finish();
+        let states = states(&told);
+        assert_eq!(states.last().map(|state| state.1), Some(6), "{states:?}");
+        assert_eq!(states.iter().filter(|state| state.2 == "syn").count(), 1);
     }
 }

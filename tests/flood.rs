@@ -7,6 +7,7 @@ mod support;
 use bgptap::config::Limits;
 use bgptap::worker::Memory;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -66,7 +67,7 @@ fn read(name: &str, between: impl Fn(usize) -> Vec<Vec<u8>>) -> Run {
             let mut peak = 0;
             while !ended.load(Ordering::Relaxed) {
                 peak = high_water(&status).unwrap_or(0).max(peak);
-                std::thread::sleep(Duration::from_millis(2));
+                std::thread::sleep(Duration::from_millis(10));
             }
             peak
         });
@@ -204,6 +205,98 @@ fn streams_that_begin_messages_and_never_end_them_stay_within_the_bound() {
         gone("silent") + gone("memory") + 65_536 >= connections,
         "the rest was let go: {evicted}"
     );
+}
+
+/// Payload that holds no message, from both ends of many connections, in jumbo frames: none of it is kept, and
+/// neither is the memory that it took.
+#[test]
+fn garbage_in_jumbo_frames_takes_no_memory() {
+    const FLOWS: u32 = 40_000;
+    let quiet = read("quiet", |_| Vec::new());
+    let garbage = vec![0x55; 9000];
+    let flood = read("garbage", |index| {
+        let hosts = index as u32 * 20..((index as u32 + 1) * 20).min(FLOWS);
+        let frames = hosts.flat_map(|host| {
+            let there = segment(host, ACK, 2, &garbage);
+            let back = reversed(&there);
+            [there, back]
+        });
+        frames.collect()
+    });
+    unharmed(&quiet, &flood);
+    let more = flood.peak.saturating_sub(quiet.peak);
+    println!(
+        "garbage: {:.1} MiB more, bound {:.1} MiB",
+        mib(more),
+        mib(bound())
+    );
+    assert!(more < bound(), "{:.1} MiB", mib(more));
+    let unlisted = &flood.summary["unlisted"];
+    assert!(
+        unlisted["captured"].as_u64().unwrap() > 1 << 29,
+        "{unlisted}"
+    );
+}
+
+/// The same frame from the other end.
+fn reversed(frame: &[u8]) -> Vec<u8> {
+    let mut back = frame.to_vec();
+    back[26..30].copy_from_slice(&frame[30..34]);
+    back[30..34].copy_from_slice(&frame[26..30]);
+    back[34..36].copy_from_slice(&frame[36..38]);
+    back[36..38].copy_from_slice(&frame[34..36]);
+    back
+}
+
+/// More connections than there is room for, each with a KEEPALIVE: they make room for those that come after
+/// them, and never push out a session of which both sides are heard.
+#[test]
+fn connections_that_say_one_word_do_not_lock_out_sessions() {
+    let quiet = read("quiet", |_| Vec::new());
+    let mut keepalive = vec![0xff; 16];
+    keepalive.extend([0, 19, 4]);
+    let real = recording().len();
+    // All of them before the second half of the recording, where sessions begin again.
+    let flood = read("words", |index| {
+        let hosts = index as u32 * 100..(index as u32 + 1) * 100;
+        let hosts = hosts.filter(|_| index < real / 2);
+        hosts
+            .map(|host| segment(host, ACK, 2, &keepalive))
+            .collect()
+    });
+    for kind in ["OPEN", "UPDATE", "NOTIFICATION", "ROUTE_REFRESH"] {
+        assert_eq!(
+            flood.summary["messages"][kind],
+            quiet.summary["messages"][kind]
+        );
+    }
+    let evicted = &flood.summary["evicted"];
+    println!(
+        "words: evicted {evicted}, refused {}",
+        flood.summary["refused"]
+    );
+    assert!(evicted["one_sided"].as_u64().unwrap() > 0, "{evicted}");
+    assert_eq!(flood.summary["refused"], 0);
+    assert_eq!(
+        conversations(&flood),
+        conversations(&quiet),
+        "sessions of which both sides are heard are listed"
+    );
+}
+
+/// Real sessions in the summary's list of which both sides said something.
+fn conversations(run: &Run) -> usize {
+    let directions = run.summary["directions"].as_array().unwrap();
+    let spoke = directions.iter().filter(|direction| {
+        direction["decoded"].as_u64() > Some(0)
+            && direction["local"] != "198.51.100.7"
+            && direction["peer"] != "198.51.100.7"
+    });
+    let mut heard: BTreeMap<String, usize> = BTreeMap::new();
+    for direction in spoke {
+        *heard.entry(direction["session"].to_string()).or_default() += 1;
+    }
+    heard.values().filter(|sides| **sides == 2).count()
 }
 
 #[test]

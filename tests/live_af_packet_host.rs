@@ -238,4 +238,10 @@ fn options_of_af_xdp_are_said_to_be_without_effect() {
         assert!(live.log().contains(&line), "{}", live.log());
     }
     live.stop();
+
+    let args = ["live", "--tap", "-i", TAP, "--backend", "af-packet"];
+    let output = Net::bgptap(&net.mon, &args).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("leave --tap out"), "{text}");
 }

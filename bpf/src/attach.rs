@@ -211,7 +211,7 @@ pub fn occupant(interface: &str) -> Result<Option<u32>, Error> {
     query(ifindex(interface)?)
 }
 
-fn ifindex(interface: &str) -> Result<u32, Error> {
+pub(crate) fn ifindex(interface: &str) -> Result<u32, Error> {
     let name = CString::new(interface).map_err(|_| Error::no_such_interface(interface))?;
     // SAFETY: `name` is a NUL-terminated string that outlives the call.
     match unsafe { libc::if_nametoindex(name.as_ptr()) } {

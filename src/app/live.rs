@@ -2,8 +2,8 @@
 
 use super::{Ended, outputs};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
-use crate::capture::xdp::{Options, Timestamps, XdpSource, ZeroCopy, plan};
-use crate::capture::{InterfaceCounts, Live};
+use crate::capture::xdp::{Options, Taps, Timestamps, WITHOUT, XdpSource, ZeroCopy, plan};
+use crate::capture::{InterfaceCounts, Live, TapCounts};
 use crate::cli;
 use crate::config::Limits;
 use crate::error::SetupError;
@@ -13,8 +13,8 @@ use crate::sink::totals::Frames;
 use crate::sink::writer::WhenFull;
 use crate::wire::{Ports, Skip};
 use crate::worker::{Outcome, Worker};
-use bgptap_bpf::{Mode, Program};
-use bgptap_umem::xsk::{FramePool, Gauges};
+use bgptap_bpf::{Mode, Program, TapMode};
+use bgptap_umem::xsk::{FramePool, Gauges, PoolOptions};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,21 +32,26 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
 
 fn by_xdp(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
     let run = Run::open(options, stop)?;
-    let mut capture = xdp_options(options);
+    let mut capture = xdp_options(options)?;
     let pool_options = plan(&mut capture, run.limits.held_frames_max, BATCH_FRAMES);
-    let pool = FramePool::new(&pool_options).map_err(|error| SetupError::Other {
-        what: "setting up the frame pool".into(),
-        why: error.to_string(),
-        remedy: format!("{}; {}", error.remedy(), crate::capture::xdp::WITHOUT),
-    })?;
-    let source = XdpSource::open(&pool, &capture)?;
+    let taps = capture
+        .tap
+        .map(|mode| Taps::prepare(&capture.interfaces, mode));
+    let taps = taps.transpose()?;
+    let pool = match &taps {
+        Some(taps) => taps.within(|| frame_pool(&pool_options))?,
+        None => frame_pool(&pool_options),
+    }?;
+    let source = XdpSource::open(&pool, &capture, taps)?;
     let locked = if pool.locked().is_ok() {
         "locked"
     } else {
         "not locked"
     };
     let room = format!("{} frames in the pool, {locked}", pool.gauges().total);
-    let ended = run.carry(source, &room, |source, snapshot| {
+    let taps = |source: &XdpSource<'_>| source.tap_counts().collect();
+    let ended = run.carry(source, &room, taps, |source, snapshot| {
+        describe_taps(source.tap_counts(), snapshot);
         describe_pool(&pool.gauges(), source.pending(), snapshot);
     })?;
     let gauges = pool.gauges();
@@ -57,7 +62,23 @@ fn by_xdp(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupErr
     Ok(ended)
 }
 
+fn frame_pool(options: &PoolOptions) -> Result<FramePool, SetupError> {
+    FramePool::new(options).map_err(|error| SetupError::Other {
+        what: "setting up the frame pool".into(),
+        why: error.to_string(),
+        remedy: format!("{}; {WITHOUT}", error.remedy()),
+    })
+}
+
 fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+    if options.tap {
+        return Err(SetupError::Other {
+            what: "tapping with --backend af-packet".into(),
+            why: "copies are captured by AF_XDP".into(),
+            remedy: "leave --tap out: a packet socket sees what the host sends and receives anyway"
+                .into(),
+        });
+    }
     let run = Run::open(options, stop)?;
     for flag in without_effect(options) {
         eprintln!("bgptap: warning: {flag} has no effect with --backend af-packet");
@@ -70,9 +91,15 @@ fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, Se
         timestamps: timestamps(options),
     })?;
     let room = format!("{} blocks in the rings, locked", sockets.blocks().0);
-    let ended = run.carry(AfPacketSource::new(&sockets), &room, |_, snapshot| {
-        describe_blocks(sockets.blocks(), snapshot);
-    })?;
+    let source = AfPacketSource::new(&sockets);
+    let ended = run.carry(
+        source,
+        &room,
+        |_| Vec::new(),
+        |_, snapshot| {
+            describe_blocks(sockets.blocks(), snapshot);
+        },
+    )?;
     let (_, ours) = sockets.blocks();
     assert_eq!(ours, 0, "blocks that were not given back");
     Ok(ended)
@@ -113,12 +140,13 @@ impl<'o> Run<'o> {
         })
     }
 
-    /// Captures until it is stopped. `room` says what memory frames come into, and `describe` how
-    /// much of it is in use.
+    /// Captures until it is stopped. `room` says what memory frames come into, `taps` what taps have copied in
+    /// the end, and `describe` adds to the metrics what the source alone can tell.
     fn carry<S: Live>(
         self,
         mut source: S,
         room: &str,
+        taps: impl Fn(&S) -> Vec<TapCounts>,
         describe: impl Fn(&mut S, &mut Snapshot),
     ) -> Result<Ended, SetupError> {
         announce(&source, room, &self.server);
@@ -145,10 +173,12 @@ impl<'o> Run<'o> {
             return Err(error);
         }
         interrupted.extend(worker.drain(&mut source));
+        let copies = taps(&source);
         let frames = source.counts();
         let (outcome, closing) = worker.finish(interrupted, started);
         let mut summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
         summary.capture = source.modes();
+        summary.tap = copies;
         let ended = outputs::close(&self.options.outputs, closing, &outcome, &summary)?;
         report_latency(&outcome);
         drop(self.server);
@@ -156,17 +186,17 @@ impl<'o> Run<'o> {
     }
 }
 
-fn xdp_options(options: &cli::Live) -> Options {
-    Options {
+fn xdp_options(options: &cli::Live) -> Result<Options, SetupError> {
+    Ok(Options {
         interfaces: options.interfaces.clone(),
+        tap: options.tap.then_some(match options.tap_mode {
+            cli::TapMode::Tcx => TapMode::Tcx,
+            cli::TapMode::Clsact => TapMode::Clsact,
+        }),
         ports: options.outputs.ports.clone(),
         drop_foreign: options.foreign == cli::Foreign::Drop,
         fragments: !options.no_fragments,
-        mode: match options.mode {
-            cli::Mode::Auto => Mode::Auto,
-            cli::Mode::Native => Mode::Native,
-            cli::Mode::Skb => Mode::Skb,
-        },
+        mode: xdp_mode(options)?,
         program: match options.program {
             cli::Program::Auto => None,
             cli::Program::Kfuncs => Some(Program::Kfuncs),
@@ -184,6 +214,22 @@ fn xdp_options(options: &cli::Live) -> Options {
         busy_poll: options.busy_poll,
         huge_pages: options.huge_pages,
         force: options.force,
+    })
+}
+
+fn xdp_mode(options: &cli::Live) -> Result<Mode, SetupError> {
+    match options.mode {
+        // The kernel runs no generic XDP on packets that were redirected (net/core/dev.c,
+        // netif_receive_generic_xdp), as copies are.
+        cli::Mode::Skb if options.tap => Err(SetupError::Other {
+            what: "tapping with --mode skb".into(),
+            why: "programs in SKB mode do not see copied packets".into(),
+            remedy: "leave --mode out: the pair that copies go through has native XDP".into(),
+        }),
+        cli::Mode::Auto | cli::Mode::Native if options.tap => Ok(Mode::Native),
+        cli::Mode::Auto => Ok(Mode::Auto),
+        cli::Mode::Native => Ok(Mode::Native),
+        cli::Mode::Skb => Ok(Mode::Skb),
     }
 }
 
@@ -224,6 +270,14 @@ fn count_frames<S: Live>(source: &S, snapshot: &mut Snapshot) {
         outcomes.extend(counts.other);
         outcomes.extend(counts.drops);
         snapshot.frames.push((name.clone(), outcomes));
+    }
+}
+
+fn describe_taps(taps: impl Iterator<Item = TapCounts>, snapshot: &mut Snapshot) {
+    for ((_, outcomes), tap) in snapshot.frames.iter_mut().zip(taps) {
+        outcomes.push(("tap_ingress", tap.ingress.copied));
+        outcomes.push(("tap_egress", tap.egress.copied));
+        outcomes.push(("tap_lost", tap.lost()));
     }
 }
 

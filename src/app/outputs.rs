@@ -84,6 +84,8 @@ pub(super) fn summarise(outcome: &Outcome, frames: Frames) -> Summary {
         messages: totals.messages,
         prefixes: totals.prefixes,
         directions: outcome.directions.clone(),
+        unlisted: outcome.unlisted,
+        refused: outcome.frames.refused,
         errors: ERROR_KINDS
             .into_iter()
             .zip(totals.errors)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 #[cfg(feature = "capture")]
 pub mod af_packet;
+mod copies;
 mod counts;
 #[cfg(feature = "capture")]
 mod live;
@@ -15,6 +16,7 @@ pub mod pcap;
 #[cfg(feature = "capture")]
 pub mod xdp;
 
+pub use copies::{Copies, TapCounts};
 pub use counts::InterfaceCounts;
 #[cfg(feature = "capture")]
 pub use live::Live;

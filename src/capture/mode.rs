@@ -29,6 +29,9 @@ pub enum Backend {
 /// The modes of AF_XDP.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct XdpMode {
+    /// It was tapped, and how: `tcx` or `clsact`. The rest tells how the copies were captured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tap: Option<&'static str>,
     /// The program ran in the driver, not on skbs.
     pub native: bool,
     /// The program asked the driver for hardware timestamps and stripped VLAN tags.
@@ -72,6 +75,9 @@ fn word(yes: bool, this: &'static str, that: &'static str) -> &'static str {
 
 impl fmt::Display for XdpMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(tap) = self.tap {
+            write!(f, "tapped by {tap}, ")?;
+        }
         write!(
             f,
             "XDP {} ({}), {}, {}, {}, {} queue(s)",

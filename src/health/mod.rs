@@ -19,6 +19,9 @@ use crate::wire::{Segment, TcpOptions};
 /// A window that is closed for so long is told about.
 const ZERO_WINDOW_NS: u64 = 1_000_000_000;
 
+/// Larger shifts are taken for this one (RFC 7323 §2.3).
+const WINDOW_SCALE_MAX: u8 = 14;
+
 /// Hold time while the OPENs are not known (RFC 4271 §10 suggests it).
 const HOLD_S: u16 = 90;
 
@@ -134,6 +137,27 @@ impl Health {
         copy
     }
 
+    /// The largest window that a segment may offer, bytes. The scale holds if both SYNs have one (RFC 7323
+    /// §2.2); where one was missed, the largest scale is assumed (§2.3).
+    #[must_use]
+    pub fn window_at_most(&self, direction: Direction, segment: &Segment) -> u64 {
+        let [a, b] = &self.sides;
+        let shift = if segment.flags.syn() {
+            0
+        } else if !a.syn_seen || !b.syn_seen {
+            WINDOW_SCALE_MAX
+        } else {
+            let scaled = a.window_scale.is_some() && b.window_scale.is_some();
+            let scale = self.sides[direction & 1].window_scale.unwrap_or(0);
+            if scaled {
+                scale.min(WINDOW_SCALE_MAX)
+            } else {
+                0
+            }
+        };
+        u64::from(segment.window) << shift
+    }
+
     /// Both OPENs are known: the smaller hold time counts (RFC 4271 §4.2).
     pub fn set_hold_time(&mut self, seconds: u16) {
         self.hold_s = Some(seconds);
@@ -165,6 +189,16 @@ impl Health {
         self.margin_min_ns[direction & 1]
     }
 
+    /// The side's window is open again, if it was told that it was closed; once.
+    pub fn window_opened(&mut self, direction: Direction) -> Option<Alarm> {
+        let (side, told) = (&self.sides[direction & 1], &mut self.told[direction & 1]);
+        let opened = told.zero_window && side.zero_since_ns.is_none();
+        opened.then(|| {
+            told.zero_window = false;
+            Alarm::WindowOpen(side.zero_window_last_ns)
+        })
+    }
+
     /// Time has passed: what is to be told about a direction's sender, each once.
     pub fn alarm(&mut self, direction: Direction, now_ns: u64) -> Option<Alarm> {
         let this = direction & 1;
@@ -172,16 +206,10 @@ impl Health {
         let hold = u64::from(self.hold_s.unwrap_or(HOLD_S)) * 1_000_000_000;
         let closed_ns = self.sides[this ^ 1].zero_since_ns;
         let (side, told) = (&self.sides[this], &mut self.told[this]);
-        match side.zero_since_ns {
-            Some(since) if !told.zero_window && now_ns >= since + ZERO_WINDOW_NS => {
-                told.zero_window = true;
-                return Some(Alarm::ZeroWindow);
-            }
-            None if told.zero_window => {
-                told.zero_window = false;
-                return Some(Alarm::WindowOpen(side.zero_window_last_ns));
-            }
-            _ => (),
+        let closed = |since: u64| now_ns >= since + ZERO_WINDOW_NS;
+        if !told.zero_window && side.zero_since_ns.is_some_and(closed) {
+            told.zero_window = true;
+            return Some(Alarm::ZeroWindow);
         }
         if let Some(left) = margin.filter(|left| *left < hold / 3 && !told.low_margin) {
             told.low_margin = true;

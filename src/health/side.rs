@@ -16,6 +16,8 @@ pub struct Side {
     pub mss: Option<u16>,
     /// Its window scale, from its SYN.
     pub window_scale: Option<u8>,
+    /// Its SYN was seen.
+    pub(super) syn_seen: bool,
     /// It takes selective acknowledgements.
     pub sack_permitted: bool,
     /// Its segments carry an MD5 signature (RFC 2385).
@@ -54,6 +56,8 @@ pub struct Side {
     timed: Option<(u32, u64)>,
     /// A clock value whose echo is being timed, and when it was sent.
     clock: Option<(u32, u64)>,
+    /// The newest clock value that was echoed.
+    echoed: Option<u32>,
     recent: [Option<Recent>; RECENT],
     oldest: usize,
 }
@@ -93,6 +97,7 @@ impl Side {
 
     pub(super) fn read_options(&mut self, options: TcpOptions<'_>, syn: bool) -> Said {
         let mut said = Said::default();
+        self.syn_seen |= syn;
         for option in options {
             match option {
                 TcpOption::Mss(mss) if syn => self.mss = Some(mss),
@@ -156,13 +161,19 @@ impl Side {
                 self.progress_ns = now_ns;
             }
             self.sent = Some(end);
-            self.timed.get_or_insert((end, now_ns));
+            // A mirror may show the acknowledgement first.
+            if self.acked.is_none_or(|acked| after(end, acked)) {
+                self.timed.get_or_insert((end, now_ns));
+            }
         } else if numbers > 0 && !copy {
             self.repeats(segment.seq, length, sent);
         } else if length == 0 && segment.seq == sent.wrapping_sub(1) {
             self.probes += 1;
         }
-        if let Some((value, _)) = said.clock.filter(|_| length > 0 && !copy) {
+        let echoed = |value| self.echoed.is_some_and(|echoed| !after(value, echoed));
+        if let Some((value, _)) = said.clock.filter(|_| length > 0 && !copy)
+            && !echoed(value)
+        {
             self.clock.get_or_insert((value, now_ns));
         }
         self.in_flight_max = self.in_flight_max.max(self.in_flight());
@@ -187,6 +198,11 @@ impl Side {
         {
             self.rtt.add(now_ns.saturating_sub(sent_ns));
             self.timed = None;
+        }
+        if let Some((_, echo)) = said.clock
+            && self.echoed.is_none_or(|echoed| after(echo, echoed))
+        {
+            self.echoed = Some(echo);
         }
         if let (Some((value, sent_ns)), Some((_, echo))) = (self.clock, said.clock)
             && !after(value, echo)

@@ -1,6 +1,6 @@
 //! What a run amounts to: the summary and the ledger.
 
-use crate::capture::CaptureMode;
+use crate::capture::{CaptureMode, TapCounts};
 use crate::health::Figures;
 use crate::stream::Ledger;
 use serde::Serialize;
@@ -78,6 +78,15 @@ pub struct Direction {
     pub peer_port: u16,
     pub local: IpAddr,
     pub local_port: u16,
+    #[serde(flatten)]
+    pub bytes: Bytes,
+    pub tcp: Figures,
+}
+
+/// What became of the bytes of a direction, or of several.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[allow(missing_docs)]
+pub struct Bytes {
     pub captured: u64,
     pub span: u64,
     pub decoded: u64,
@@ -88,7 +97,17 @@ pub struct Direction {
     pub pending: u64,
     pub open_hole: u64,
     pub gap: u64,
-    pub tcp: Figures,
+}
+
+/// Directions that are not listed one by one, because the list is full: those of connections of which both
+/// sides were heard come first.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Unlisted {
+    /// How many.
+    pub directions: u64,
+    /// Bytes of all of them.
+    #[serde(flatten)]
+    pub bytes: Bytes,
 }
 
 /// Bytes dropped, by reason.
@@ -113,11 +132,16 @@ pub struct Unaccounted {
 pub struct Summary {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub capture: Vec<CaptureMode>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tap: Vec<TapCounts>,
     pub frames: Frames,
     pub segments: u64,
     pub messages: Messages,
     pub prefixes: Prefixes,
     pub directions: Vec<Direction>,
+    pub unlisted: Unlisted,
+    /// Segments of connections that there was no room for.
+    pub refused: u64,
     pub errors: BTreeMap<&'static str, u64>,
     /// Connections that went before they ended, by reason.
     pub evicted: BTreeMap<&'static str, u64>,
@@ -142,6 +166,15 @@ impl Direction {
             peer_port: peer.port,
             local: local.addr,
             local_port: local.port,
+            bytes: ledger.into(),
+            tcp,
+        }
+    }
+}
+
+impl From<&Ledger> for Bytes {
+    fn from(ledger: &Ledger) -> Self {
+        Self {
             captured: ledger.captured,
             span: ledger.span,
             decoded: ledger.decoded,
@@ -155,16 +188,36 @@ impl Direction {
             pending: ledger.pending,
             open_hole: ledger.open_hole,
             gap: ledger.gap,
-            tcp,
         }
     }
+}
 
+impl Bytes {
     /// Bytes that either equation leaves unexplained, whatever the sign.
     fn unaccounted(&self) -> i64 {
         let kept = self.decoded + self.skipped + self.quarantined + self.pending;
         let captured = kept + self.duplicate + self.discarded.window + self.discarded.limit;
         let span = kept + self.gap + self.open_hole;
         difference(self.captured, captured).abs() + difference(self.span, span).abs()
+    }
+}
+
+impl Unlisted {
+    /// Adds a direction.
+    pub fn add(&mut self, direction: &Direction) {
+        let (sum, more) = (&mut self.bytes, &direction.bytes);
+        self.directions += 1;
+        sum.captured += more.captured;
+        sum.span += more.span;
+        sum.decoded += more.decoded;
+        sum.skipped += more.skipped;
+        sum.duplicate += more.duplicate;
+        sum.quarantined += more.quarantined;
+        sum.discarded.window += more.discarded.window;
+        sum.discarded.limit += more.discarded.limit;
+        sum.pending += more.pending;
+        sum.open_hole += more.open_hole;
+        sum.gap += more.gap;
     }
 }
 
@@ -178,18 +231,25 @@ impl Summary {
         self.unaccounted.frames = difference(frames.seen, other + frames.redirected).abs()
             + difference(frames.redirected, frames.received + drops).abs()
             + difference(frames.received, self.segments + undissected).abs();
-        self.unaccounted.bytes = self.directions.iter().map(Direction::unaccounted).sum();
+        self.unaccounted.bytes = self.bytes().map(Bytes::unaccounted).sum();
     }
 
-    /// Something was lost: frames dropped, gaps, or bytes that could not be framed.
+    /// The bytes of all directions, listed or not.
+    fn bytes(&self) -> impl Iterator<Item = &Bytes> {
+        let listed = self.directions.iter().map(|direction| &direction.bytes);
+        listed.chain([&self.unlisted.bytes])
+    }
+
+    /// Something was lost: frames dropped, copies of a tap, gaps, or bytes that could not be framed.
     #[must_use]
     pub fn has_losses(&self) -> bool {
         self.frames.drops.values().any(|count| *count > 0)
+            || self.tap.iter().any(|tap| tap.lost() > 0)
             || self.gaps.count > 0
+            || self.refused > 0
             || self
-                .directions
-                .iter()
-                .any(|d| d.quarantined > 0 || d.discarded.limit > 0)
+                .bytes()
+                .any(|bytes| bytes.quarantined > 0 || bytes.discarded.limit > 0)
     }
 }
 
@@ -234,6 +294,9 @@ impl fmt::Display for Summary {
                 writeln!(f)?;
             }
         }
+        for tap in &self.tap {
+            writeln!(f, "  tap         {tap}")?;
+        }
         let m = &self.messages;
         writeln!(
             f,
@@ -245,7 +308,7 @@ impl fmt::Display for Summary {
             "  prefixes    {} announced, {} withdrawn",
             self.prefixes.announced, self.prefixes.withdrawn
         )?;
-        let sum = |value: fn(&Direction) -> u64| self.directions.iter().map(value).sum::<u64>();
+        let sum = |value: fn(&Bytes) -> u64| self.bytes().map(value).sum::<u64>();
         writeln!(
             f,
             "  bytes       captured {} = decoded {} + duplicate {} + quarantined {} + discarded {} + pending {} (skipped {})",
@@ -262,6 +325,13 @@ impl fmt::Display for Summary {
             "  gaps        {} of {} bytes in all",
             self.gaps.count, self.gaps.bytes
         )?;
+        if self.refused > 0 {
+            writeln!(
+                f,
+                "  refused     {} segments of connections that there was no room for",
+                self.refused
+            )?;
+        }
         for (kind, count) in self.errors.iter().filter(|(_, count)| **count > 0) {
             writeln!(f, "  errors      {kind} {count}")?;
         }

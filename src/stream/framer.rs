@@ -258,13 +258,13 @@ impl Framer {
         }
     }
 
-    /// Bytes kept outside frames, but for a message that is being put together.
-    pub(super) fn kept(&self) -> u64 {
+    /// Memory that is taken outside frames, but for a message that is being put together.
+    pub(super) fn heap_bytes(&self) -> usize {
         let searched = match &self.mode {
-            Mode::Seeking(search) => search.kept().len(),
+            Mode::Seeking(search) => search.heap_bytes(),
             _ => 0,
         };
-        (searched + self.backlog.len()) as u64
+        searched + self.backlog.heap_bytes()
     }
 
     /// What should be a header is none: `carry` and `bytes` behind it.
@@ -355,6 +355,9 @@ impl Framer {
     /// Nothing more will come.
     pub(super) fn finish<H: Handler>(&mut self, out: &mut Out<'_, H>) {
         self.come_to_an_end(out);
+        if matches!(self.mode, Mode::Seeking(_)) {
+            self.mode = Mode::Synced;
+        }
         self.teller.tell_run(out);
     }
 

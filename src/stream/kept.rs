@@ -6,6 +6,9 @@ use crate::capture::Stamp;
 /// in stamps than in bytes.
 const STAMPS_MAX: usize = 1024;
 
+/// Memory of which less than one part in so many is used is given back.
+const SPARSE: usize = 4;
+
 /// Bytes in order, and which frame brought which of them.
 #[derive(Default)]
 pub(super) struct Kept {
@@ -34,13 +37,26 @@ impl Kept {
         &self.bytes
     }
 
-    /// Forgets the first `count` bytes.
+    /// Memory that it takes, used or not.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<(usize, Stamp)>()
+    }
+
+    /// Forgets the first `count` bytes, and gives back memory that is hardly used after that.
     pub(super) fn drop_front(&mut self, count: usize) {
         self.bytes.drain(..count);
         self.ends.retain_mut(|(end, _)| {
             *end = end.saturating_sub(count);
             *end > 0
         });
+        // Into a block of its own: one that shrinks in its place leaves a hole that nothing of its old
+        // size fits into.
+        if self.bytes.len() < self.bytes.capacity() / SPARSE {
+            self.bytes = self.bytes.as_slice().to_vec();
+        }
+        if self.ends.len() < self.ends.capacity() / SPARSE {
+            self.ends = self.ends.as_slice().to_vec();
+        }
     }
 
     /// What each frame brought, from byte `from` on.

@@ -8,6 +8,8 @@ mod carry;
 mod classes;
 mod framer;
 mod held;
+mod holes;
+mod insert;
 mod kept;
 mod limits;
 mod piece;
@@ -17,6 +19,7 @@ mod search;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod unproven;
 
 pub use budget::Budget;
 pub use classes::CLASSES;
@@ -44,8 +47,8 @@ pub enum GapReason {
     /// The receiver acknowledged the bytes, at once or selectively, and no copy came within the grace
     /// time: the mirror lost them.
     MirrorLoss,
-    /// The receiver goes on acknowledging, but not these bytes, and nobody sends them
-    /// again: the network lost them too.
+    /// The receiver never acknowledged these bytes, and nobody sent them again until the end: the network
+    /// lost them too. As long as there may be a retransmission, it is waited for.
     NetworkLoss,
     /// Only this direction is seen, and the waiting time is over.
     OneSided,
@@ -136,6 +139,9 @@ pub struct Ledger {
     pub discarded_limit: u64,
     /// Bytes kept: a partial message or held out-of-order segments.
     pub pending: u64,
+    /// Bytes kept that lie beyond the receiver's window as far as that is known; they end in another
+    /// count, and are no part of the span before that.
+    pub unproven: u64,
     /// Missing bytes that may still come.
     pub open_hole: u64,
     /// Missing bytes that were given up.

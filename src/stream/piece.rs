@@ -10,10 +10,16 @@ pub(super) struct Piece {
     pub(super) end: u64,
     /// Bytes behind `end` that the capture cut.
     pub(super) cut: u32,
+    /// A FIN follows.
+    pub(super) fin: bool,
     pub(super) stamp: Stamp,
 }
 
 impl Piece {
+    pub(super) fn len(&self) -> u64 {
+        self.end - self.start
+    }
+
     /// What is cut behind `until`.
     pub(super) fn cut_at(&self, until: u64) -> u32 {
         if until == self.end { self.cut } else { 0 }

@@ -3,6 +3,16 @@
 /// A segment this far from what is expected belongs to something else. Far more than any window.
 pub(super) const WINDOW: u64 = 1 << 30;
 
+/// A receiver is taken to offer at least so much: window updates may have been missed.
+const WINDOW_LEAST: u64 = 1 << 16;
+
+/// For so long nothing may have come of a stream that goes on somewhere else.
+const SILENCE_NS: u64 = 1_000_000_000;
+
+/// A receiver that waits for a retransmission may be silent for as long as the sender backs off,
+/// which is a minute at least (RFC 6298 §2.5) and two with Linux; and it has KEEPALIVEs to send.
+pub(super) const UNHEARD_NS: u64 = 180_000_000_000;
+
 /// An acknowledgement so far beyond all that was seen belongs to something else.
 const UNSEEN_MAX: u64 = 1 << 26;
 
@@ -30,12 +40,18 @@ pub(super) struct Position {
     pub(super) fin: Option<u64>,
     /// When a segment last came that belongs here.
     pub(super) last_ns: u64,
+    /// When it last became known that more had been sent.
+    pub(super) announced_ns: u64,
     stray: Stray,
     /// What the receiver said it has, beyond what it acknowledges; the newest ranges.
     sacked: [(u64, u64); SACKED],
     sacked_at: usize,
-    /// When the receiver was last heard of.
+    /// When the receiver was last heard of; 0: never.
     pub(super) ack_ns: u64,
+    /// The number that was acknowledged last, by whomever.
+    acked_low: Option<u32>,
+    /// Most bytes that the receiver has offered to take at a time, if it was heard of.
+    window: Option<u64>,
 }
 
 /// Ranges that are remembered: four fit a segment, and newer ones repeat older ones (RFC 2018 §4).
@@ -44,8 +60,20 @@ const SACKED: usize = 8;
 /// Segments of the same connection, by its addresses, far away from where it stands.
 #[derive(Clone, Copy, Debug, Default)]
 struct Stray {
+    first: u32,
     next: u32,
     count: u8,
+}
+
+/// Where a segment lies, seen from its receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Region {
+    /// Inside the window, or a copy of what was inside it a moment ago.
+    Within,
+    /// Beyond the window, as far as that is known: acknowledgements may have been missed.
+    Beyond,
+    /// No receiver would take it.
+    Outside,
 }
 
 /// The low 32 bits, as they stand in a TCP header.
@@ -68,11 +96,54 @@ impl Position {
             cut: None,
             fin: None,
             last_ns: 0,
+            announced_ns: 0,
             stray: Stray::default(),
             sacked: [(0, 0); SACKED],
             sacked_at: 0,
             ack_ns: 0,
+            acked_low: None,
+            window: None,
         }
+    }
+
+    /// Where `length` bytes at `start` lie (RFC 9293 §3.10.7.4). A bystander may have missed the
+    /// last acknowledgements, so the largest window that was offered counts from the newest byte seen
+    /// on; whoever was never heard of may take anything.
+    pub(super) fn region(&self, start: u64, length: u64) -> Region {
+        let window = self
+            .window
+            .map_or(WINDOW, |window| window.clamp(WINDOW_LEAST, WINDOW));
+        let end = start + length;
+        if start > self.next + WINDOW || end < self.start || end + window < self.next {
+            Region::Outside
+        } else if start > self.next.max(self.acked) + window {
+            Region::Beyond
+        } else {
+            Region::Within
+        }
+    }
+
+    /// More has been sent than was known.
+    pub(super) fn announce(&mut self, up_to: u64, now_ns: u64) {
+        if up_to > self.highest {
+            self.highest = up_to;
+            self.announced_ns = now_ns;
+        }
+    }
+
+    /// The receiver was heard of since `ns`, but for the order in which a mirror shows things.
+    pub(super) fn heard_since(&self, ns: u64, slack_ns: u64) -> bool {
+        self.ack_ns > 0 && self.ack_ns.saturating_add(slack_ns) >= ns
+    }
+
+    /// The other side, be it the receiver or not, acknowledges this.
+    pub(super) fn note_ack(&mut self, ack: u32) {
+        self.acked_low = Some(ack);
+    }
+
+    /// The receiver offers so many bytes.
+    pub(super) fn note_window(&mut self, window: u64) {
+        self.window = Some(self.window.unwrap_or(0).max(window));
     }
 
     /// The receiver has the bytes in this range.
@@ -106,19 +177,26 @@ impl Position {
     }
 
     /// Takes note of a segment that is too far away. True once several in a row follow one another
-    /// while nothing else has come for `silence_ns`: then so much was missed that
-    /// the sequence numbers have moved on, and the stream goes on there.
-    pub(super) fn strays(&mut self, seq: u32, length: u32, now_ns: u64, silence_ns: u64) -> bool {
+    /// while nothing else has come for a while, and the receiver acknowledges them or is not heard of
+    /// at all: then so much was missed that the sequence numbers have moved on, and the stream goes on there.
+    pub(super) fn strays(&mut self, seq: u32, length: u32, now_ns: u64) -> bool {
         if length == 0 {
             return false;
         }
         let follows = self.stray.count > 0 && self.stray.next == seq;
-        let count = if follows { self.stray.count + 1 } else { 1 };
-        self.stray = Stray {
-            next: seq.wrapping_add(length),
-            count: count.min(3),
+        let (first, count) = if follows {
+            (self.stray.first, self.stray.count.saturating_add(1))
+        } else {
+            (seq, 1)
         };
-        count >= 3 && now_ns.saturating_sub(self.last_ns) >= silence_ns
+        let next = seq.wrapping_add(length);
+        self.stray = Stray { first, next, count };
+        let sent = next.wrapping_sub(first);
+        let acked = |ack: u32| (1..=sent).contains(&ack.wrapping_sub(first));
+        let taken = self.acked_low.is_some_and(acked);
+        let unheard = !self.heard_since(now_ns, UNHEARD_NS);
+        now_ns.saturating_sub(self.last_ns) >= SILENCE_NS
+            && (taken && count >= 2 || unheard && count >= 3)
     }
 
     /// The receiver has acknowledged up to `ack`; whether that is news.
@@ -154,7 +232,7 @@ impl Position {
             return false;
         }
         self.unseen_since_ns = None;
-        self.highest = self.acked;
+        self.announce(self.acked, since);
         self.confirmed = Some((since, self.acked));
         true
     }

@@ -80,6 +80,11 @@ impl Search {
         &self.kept
     }
 
+    /// Memory that it takes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.kept.heap_bytes() + self.chains.capacity() * size_of::<Chain>()
+    }
+
     pub(super) fn into_kept(self) -> Kept {
         self.kept
     }

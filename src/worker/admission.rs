@@ -1,6 +1,6 @@
 //! Which segments begin a connection, and which connections make room for others.
 
-use super::connection::{Connection, nanoseconds};
+use super::connection::{Connection, Proof, nanoseconds};
 use super::handshakes::Handshake;
 use super::packet::Packet;
 use super::{SILENT_TIMEOUT, Worker};
@@ -11,10 +11,20 @@ use crate::wire::Segment;
 /// When there is no room and nobody to make some, that is looked into again after so long.
 const FULL_NS: u64 = 1_000_000_000;
 
-/// A share of the connections that may go is let go at a time, so that finding them costs little for each.
-const ROOM_SHARE: usize = 16;
-/// The same for memory: few connections may hold all of it.
+/// Of connections of which one side is seen, those go first that have said least, up to so many messages.
+const WORDS: u64 = 8;
+
+/// One part in so many of the room there is becomes free at a time, so that finding it costs little for each.
+const ROOM_SHARE: usize = 64;
+/// Of those that hold memory a larger part goes: few connections may hold all of it.
 const MEMORY_SHARE: usize = 2;
+
+/// Ranks: those of the least go first.
+const SILENT: u64 = 0;
+const STALE: u64 = 1;
+const ONE_SIDED: u64 = 2;
+/// Those that go for their memory are ranked among themselves.
+const MEMORY: u64 = 100;
 
 /// Connections that went before they ended.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,7 +35,9 @@ pub struct Evicted {
     pub silent: u64,
     /// Sessions of which nothing had come for long, to make room for others.
     pub stale: u64,
-    /// Connections without a message that held memory when it ran out.
+    /// Connections of which only one side had spoken by BGP, to make room for others.
+    pub one_sided: u64,
+    /// Connections without a message, or with those of one side, that held memory when it ran out.
     pub memory: u64,
     /// Nothing came for the idle timeout.
     pub idle: u64,
@@ -34,11 +46,12 @@ pub struct Evicted {
 impl Evicted {
     /// Reasons with their counts, as the summary and the metrics name them.
     #[must_use]
-    pub fn by_reason(&self) -> [(&'static str, u64); 5] {
+    pub fn by_reason(&self) -> [(&'static str, u64); 6] {
         [
             ("handshake", self.handshakes),
             ("silent", self.silent),
             ("stale", self.stale),
+            ("one_sided", self.one_sided),
             ("memory", self.memory),
             ("idle", self.idle),
         ]
@@ -57,15 +70,20 @@ impl<F: Frame> Worker<F> {
         stamp: Stamp,
     ) -> Option<usize> {
         let known = self.by_key.get(&key).copied();
-        if segment.payload.is_empty() && segment.cut == 0 {
-            let begins = |index: usize| self.connections[index].is_new_epoch(direction, segment);
-            if segment.flags.syn() && known.is_none_or(begins) {
-                self.handshakes
-                    .note(key, direction, segment, options, stamp);
+        let ended = known.is_some_and(|index| self.connections[index].has_ended());
+        let bare = segment.payload.is_empty() && segment.cut == 0;
+        let begins = segment.flags.syn()
+            && known.is_none_or(|index| self.connections[index].is_new_epoch(direction, segment));
+        // Whatever a SYN carries, it changes nothing about a session until its receiver
+        // has answered it (RFC 5961 §4).
+        if begins && (bare || known.is_some() && !ended) {
+            self.handshakes
+                .note(key, direction, segment, options, stamp, known.is_some());
+            return None;
+        }
+        if bare {
+            if segment.flags.rst() && self.handshakes.reset(&key, direction, segment) {
                 return None;
-            }
-            if segment.flags.rst() && known.is_none() {
-                self.handshakes.reset(&key);
             }
             // Its numbers mean nothing to an older connection between the same ports.
             let handshakes = &mut self.handshakes;
@@ -77,13 +95,13 @@ impl<F: Frame> Worker<F> {
         if let Some(handshake) = self.handshakes.completed(&key, direction, segment) {
             return self.begin(key, direction, segment, handshake, known, stamp);
         }
-        match known {
-            Some(index) if self.connections[index].is_new_epoch(direction, segment) => {
-                self.begin(key, direction, segment, Handshake::default(), known, stamp)
-            }
-            Some(index) => Some(index),
-            None => self.begin(key, direction, segment, Handshake::default(), None, stamp),
+        // A session that is over does not go on elsewhere: another one has begun, unseen.
+        let goes_on =
+            |index: &usize| !ended || self.connections[*index].goes_on(direction, segment);
+        if !begins && known.as_ref().is_some_and(goes_on) {
+            return known;
         }
+        self.begin(key, direction, segment, Handshake::default(), known, stamp)
     }
 
     /// Makes a connection, in the place of an older one between the same ports if there is one.
@@ -97,8 +115,10 @@ impl<F: Frame> Worker<F> {
         stamp: Stamp,
     ) -> Option<usize> {
         if let Some(index) = known {
+            let connection = &self.connections[index];
             let forged = handshake.syns.iter().flatten().count() == 1
-                && self.connections[index].expects(direction, segment);
+                && !connection.has_ended()
+                && connection.expects(direction, segment);
             if forged {
                 // A SYN that its receiver did not answer changes nothing (RFC 5961 §4).
                 return known;
@@ -129,35 +149,42 @@ impl<F: Frame> Worker<F> {
         Some(index)
     }
 
-    /// Room for one more connection; others may have to go for it. Whoever has said
-    /// something by BGP stays, unless it fell silent long ago.
+    /// Room for one more connection; others may have to go for it. A session of which both
+    /// sides were heard stays, unless it fell silent long ago.
     fn make_room(&mut self, stamp: Stamp) -> bool {
-        if self.connections.len() < self.limits.sessions_max as usize {
+        if !self.is_full() {
             return true;
         }
         if self.now_ns < self.full_until_ns {
             return false;
         }
-        let silent = self.let_go(ROOM_SHARE, stamp, |connection, _| {
-            connection.delivered() == 0
-        });
-        self.evicted.silent += silent;
-        if silent == 0 {
-            let patience = nanoseconds(self.limits.stale_after);
-            let stale = self.let_go(ROOM_SHARE, stamp, |connection, now_ns| {
-                now_ns.saturating_sub(connection.last_ns) > patience
-            });
-            self.evicted.stale += stale;
-        }
-        let room = self.connections.len() < self.limits.sessions_max as usize;
-        if !room {
+        let patience = nanoseconds(self.limits.stale_after);
+        let rank = |connection: &Connection<Packet<F>>, now_ns: u64| {
+            let age = now_ns.saturating_sub(connection.last_ns);
+            match connection.proof() {
+                Proof::Silent if age > FULL_NS => Some(SILENT),
+                _ if age > patience => Some(STALE),
+                Proof::Silent | Proof::OneSide => {
+                    Some(ONE_SIDED + connection.delivered().min(WORDS))
+                }
+                Proof::BothSides => None,
+            }
+        };
+        let count = (self.limits.sessions_max as usize).div_ceil(ROOM_SHARE);
+        self.let_go(|_| count, stamp, rank);
+        if self.is_full() {
             self.full_until_ns = self.now_ns.saturating_add(FULL_NS);
         }
-        room
+        !self.is_full()
+    }
+
+    fn is_full(&self) -> bool {
+        self.connections.len() >= self.limits.sessions_max as usize
     }
 
     /// Memory for what is kept outside frames has run out: connections that never said anything
-    /// by BGP give theirs back, and if there are none, the connection that asked for more.
+    /// by BGP give theirs back, then those of which one side spoke, and if there are none, the
+    /// connection that asked for more.
     pub(super) fn relieve(&mut self, index: usize, stamp: Stamp) {
         let refused = self.buffers.refused();
         let short = self.budget.bytes > self.budget.bytes_max || refused != self.buffers_refused;
@@ -166,10 +193,16 @@ impl<F: Frame> Worker<F> {
             return;
         }
         if self.now_ns >= self.short_until_ns {
-            let let_go = self.let_go(MEMORY_SHARE, stamp, |connection, _| {
-                connection.delivered() == 0 && connection.keeps_memory()
-            });
-            self.evicted.memory += let_go;
+            let share = |found: usize| found.div_ceil(MEMORY_SHARE);
+            let mut let_go = 0;
+            for proof in [Proof::Silent, Proof::OneSide] {
+                if let_go == 0 {
+                    let_go = self.let_go(share, stamp, |connection, _| {
+                        let may_go = connection.proof() == proof && connection.keeps_memory();
+                        may_go.then(|| MEMORY + connection.delivered().min(WORDS))
+                    });
+                }
+            }
             if let_go == 0 {
                 self.short_until_ns = self.now_ns.saturating_add(FULL_NS);
             }
@@ -181,26 +214,35 @@ impl<F: Frame> Worker<F> {
         }
     }
 
-    /// Ends a share of the connections that may go, those first that were silent for longest.
+    /// Ends as many of the connections that may go as `share` says of how many there are: those of
+    /// the least rank first, and of these those that were silent for longest. Returns how many.
     fn let_go(
         &mut self,
-        share: usize,
+        share: impl Fn(usize) -> usize,
         stamp: Stamp,
-        may_go: impl Fn(&Connection<Packet<F>>, u64) -> bool,
+        rank: impl Fn(&Connection<Packet<F>>, u64) -> Option<u64>,
     ) -> u64 {
         let now_ns = self.now_ns;
-        let mut found: Vec<(u64, usize)> = self
+        let mut found: Vec<(u64, u64, usize)> = self
             .connections
             .iter()
-            .filter(|(_, connection)| may_go(connection, now_ns))
-            .map(|(index, connection)| (connection.last_ns, index))
+            .filter_map(|(index, connection)| {
+                Some((rank(connection, now_ns)?, connection.last_ns, index))
+            })
             .collect();
-        let count = found.len().div_ceil(share);
+        let count = share(found.len()).min(found.len());
         if count == 0 {
             return 0;
         }
         found.select_nth_unstable(count - 1);
-        for (_, index) in &found[..count] {
+        for (rank, _, index) in &found[..count] {
+            let evicted = &mut self.evicted;
+            *match *rank {
+                SILENT => &mut evicted.silent,
+                STALE => &mut evicted.stale,
+                MEMORY.. => &mut evicted.memory,
+                _ => &mut evicted.one_sided,
+            } += 1;
             self.remove(*index, "evicted", stamp);
         }
         count as u64
@@ -208,8 +250,10 @@ impl<F: Frame> Worker<F> {
 
     fn remove(&mut self, index: usize, reason: &str, stamp: Stamp) {
         self.close(index, reason, stamp);
-        let connection = self.connections.remove(index);
-        self.by_key.remove(&connection.key());
+        let key = self.connections.remove(index).key();
+        self.by_key.remove(&key);
+        let (a, b) = key.endpoints(0);
+        self.outputs.metrics.forget_unused(a.addr, b.addr);
     }
 
     /// Ends connections of which nothing has come for long.
@@ -236,6 +280,5 @@ impl<F: Frame> Worker<F> {
             self.remove(index, "idle_timeout", stamp);
             self.evicted.idle += 1;
         }
-        self.outputs.metrics.forget_unused();
     }
 }

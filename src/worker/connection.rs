@@ -1,7 +1,7 @@
 //! Both streams of a connection with their session.
 
 use super::delivery::{Counters, Delivery};
-use super::handshakes::Syn;
+use super::handshakes::{Options, Syn};
 use crate::capture::{Frame, Stamp};
 use crate::config::Limits;
 use crate::health::{Figures, Health};
@@ -58,9 +58,18 @@ macro_rules! with_delivery {
             delivered: 0,
         };
         let $delivery = &mut delivery;
-        $body;
+        let result = $body;
         $self.delivered += delivery.delivered;
+        result
     }};
+}
+
+/// What was heard of a connection by BGP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    Silent,
+    OneSide,
+    BothSides,
 }
 
 impl<F: Frame> Connection<F> {
@@ -103,46 +112,43 @@ impl<F: Frame> Connection<F> {
     ) {
         self.last_ns = shared.now_ns;
         let before = self.delivered;
-        if segment.flags.syn() {
+        if segment.flags.syn() && self.delivered == 0 {
             with_delivery!(self, direction, shared, |_stream, delivery| delivery.see(
                 Sight::Syn,
                 "syn",
                 stamp
             ));
         }
-        let options = frame
-            .as_ref()
-            .get(segment.options.start as usize..segment.options.end as usize)
-            .unwrap_or_default();
-        let copy = self.health.segment(direction, segment, options, stamp.ns);
-        for option in TcpOptions::new(options) {
-            if let TcpOption::Sack(blocks) = option {
-                for (from, to) in blocks.iter() {
-                    self.streams[(direction & 1) ^ 1].sacked(from, to);
-                }
-            }
+        let (this, other) = (direction & 1, (direction & 1) ^ 1);
+        let options = Options::of(frame.as_ref(), segment);
+        if segment.flags.ack() {
+            self.streams[other].note_ack(segment.ack);
         }
-        let (ignored, repeated) = self.stream_counts(direction);
-        with_delivery!(self, direction, shared, |stream, delivery| stream.segment(
+        let repeated = self.streams[this].counters().retransmitted_segments;
+        let believed = with_delivery!(self, direction, shared, |stream, delivery| stream.segment(
             frame,
             segment,
             stamp,
             shared.budget,
             delivery
         ));
-        if copy && self.stream_counts(direction).1 > repeated {
-            self.mirror_copies[direction & 1] += 1;
-        }
-        if segment.flags.ack() {
-            with_delivery!(self, direction ^ 1, shared, |stream, delivery| stream
-                .acked(segment.ack, stamp, shared.budget, delivery));
+        if believed {
+            let copy = self
+                .health
+                .segment(direction, segment, options.bytes(), stamp.ns);
+            let repeats = self.streams[this].counters().retransmitted_segments > repeated;
+            self.mirror_copies[this] += u64::from(copy && repeats);
+            if let Some(alarm) = self.health.window_opened(direction) {
+                with_delivery!(self, direction, shared, |_stream, delivery| delivery
+                    .alarm(alarm, stamp));
+            }
+            self.acknowledge(direction, segment, options.bytes(), stamp, shared);
         }
         if self.delivered != before {
             self.after_messages(stamp, shared);
         }
-        let reset = segment.flags.rst() && self.stream_counts(direction).0 == ignored;
-        if reset || segment.flags.fin() {
-            let reason = if reset { "rst" } else { "fin" };
+        if believed && (segment.flags.rst() || segment.flags.fin()) {
+            let reason = if segment.flags.rst() { "rst" } else { "fin" };
             with_delivery!(self, direction, shared, |_stream, delivery| delivery.see(
                 Sight::End,
                 reason,
@@ -151,10 +157,30 @@ impl<F: Frame> Connection<F> {
         }
     }
 
-    /// RSTs that were ignored and segments with old bytes, so far.
-    fn stream_counts(&self, direction: Direction) -> (u64, u64) {
-        let counters = self.streams[direction & 1].counters();
-        (counters.rst_ignored, counters.retransmitted_segments)
+    /// Tells the other direction what its receiver says of it.
+    fn acknowledge(
+        &mut self,
+        direction: Direction,
+        segment: &Segment,
+        options: &[u8],
+        stamp: Stamp,
+        shared: &mut Shared<'_>,
+    ) {
+        if !segment.flags.ack() || segment.flags.rst() {
+            return;
+        }
+        let window = self.health.window_at_most(direction, segment);
+        for option in TcpOptions::new(options) {
+            if let TcpOption::Sack(blocks) = option {
+                for (from, to) in blocks.iter() {
+                    self.streams[(direction & 1) ^ 1].sacked(from, to);
+                }
+            }
+        }
+        with_delivery!(self, direction ^ 1, shared, |stream, delivery| {
+            stream.offered(window);
+            stream.acked(segment.ack, stamp, shared.budget, delivery);
+        });
     }
 
     /// An OPEN may have come: other lengths are allowed now, and a message that waited may go on.
@@ -234,13 +260,37 @@ impl<F: Frame> Connection<F> {
         });
     }
 
+    /// The session is over: what comes now belongs to it only if it goes on where it stood.
+    pub(super) fn has_ended(&self) -> bool {
+        self.session.has_ended()
+    }
+
     pub(super) fn key(&self) -> Key {
         self.session.key
     }
 
-    /// The segment lies where a direction stands, and the session has not ended.
+    /// The segment lies where a direction stands.
     pub(super) fn expects(&self, direction: Direction, segment: &Segment) -> bool {
-        !self.session.has_ended() && self.streams[direction & 1].expects(segment.seq)
+        self.streams[direction & 1].expects(segment.seq)
+    }
+
+    /// The same, or what it acknowledges does where nothing was seen of its direction.
+    pub(super) fn goes_on(&self, direction: Direction, segment: &Segment) -> bool {
+        let (this, other) = (
+            &self.streams[direction & 1],
+            &self.streams[(direction & 1) ^ 1],
+        );
+        this.expects(segment.seq) || this.is_unknown() && other.expects(segment.ack)
+    }
+
+    /// How much speaks for its being a session.
+    pub(super) fn proof(&self) -> Proof {
+        let spoke = |stream: &Stream<F>| stream.ledger().decoded > 0;
+        match self.streams.iter().filter(|stream| spoke(stream)).count() {
+            0 => Proof::Silent,
+            1 => Proof::OneSide,
+            _ => Proof::BothSides,
+        }
     }
 
     /// It keeps payload beside frames.
@@ -267,7 +317,7 @@ impl<F: Frame> Connection<F> {
         reason: &str,
         stamp: Stamp,
         shared: &mut Shared<'_>,
-    ) -> impl Iterator<Item = totals::Direction> {
+    ) -> [Option<totals::Direction>; 2] {
         self.session.stop_waiting();
         self.resume(stamp, shared);
         for direction in [0, 1] {
@@ -288,16 +338,13 @@ impl<F: Frame> Connection<F> {
         self.publish(shared.now_ns);
         let (key, id) = (self.session.key, self.session.id);
         let now_ns = shared.now_ns;
-        let told = [0, 1].map(|direction| {
-            let ledger = *self.streams[direction].ledger();
-            (direction, ledger, self.figures(direction, now_ns))
-        });
-        told.into_iter()
-            .filter(|(_, ledger, _)| ledger.captured > 0 || ledger.gap > 0)
-            .map(move |(direction, ledger, tcp)| {
+        [0, 1].map(|direction| {
+            let ledger = self.streams[direction].ledger();
+            (ledger.captured > 0 || ledger.gap > 0).then(|| {
                 let (peer, local) = key.endpoints(direction);
-                totals::Direction::new(id, peer, local, &ledger, tcp)
+                totals::Direction::new(id, peer, local, ledger, self.figures(direction, now_ns))
             })
+        })
     }
 
     fn figures(&self, direction: Direction, now_ns: u64) -> Figures {

@@ -123,7 +123,10 @@ impl Handler for Delivery<'_> {
         let message =
             Message::parse_body(kind, bytes.get(HEADER_LEN..).unwrap_or_default(), &context);
         self.take_open(&message);
-        self.health.message(self.direction, stamp.ns);
+        // What restarts the hold timer (RFC 4271 §8.2.2, events 26 and 27; an OPEN sets it).
+        if let MessageType::Open | MessageType::Update | MessageType::Keepalive = kind {
+            self.health.message(self.direction, stamp.ns);
+        }
         let seq = self.session.next_message(self.direction);
         let event = self.session.next_event();
         // Taken out for the time of the call, so that the event can borrow it.

@@ -21,27 +21,48 @@ pub(super) struct Syn {
     /// Its header; the payload is empty, the options are [`Self::options`].
     pub(super) segment: Segment,
     pub(super) stamp: Stamp,
-    options: [u8; OPTIONS_MAX],
-    options_len: u8,
+    options: Options,
+}
+
+/// The options of a TCP header, apart from its frame.
+#[derive(Clone)]
+pub(super) struct Options {
+    bytes: [u8; OPTIONS_MAX],
+    len: u8,
+}
+
+impl Options {
+    pub(super) fn new(options: &[u8]) -> Self {
+        let mut bytes = [0; OPTIONS_MAX];
+        // A header has no room for more.
+        let options = options.get(..OPTIONS_MAX).unwrap_or(options);
+        bytes[..options.len()].copy_from_slice(options);
+        let len = options.len() as u8;
+        Self { bytes, len }
+    }
+
+    /// Those of a segment in its frame.
+    pub(super) fn of(frame: &[u8], segment: &Segment) -> Self {
+        let range = segment.options.start as usize..segment.options.end as usize;
+        Self::new(frame.get(range).unwrap_or_default())
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
 }
 
 impl Syn {
     fn new(segment: &Segment, options: &[u8], stamp: Stamp) -> Self {
-        let mut syn = Self {
+        Self {
             segment: segment.clone(),
             stamp,
-            options: [0; OPTIONS_MAX],
-            options_len: 0,
-        };
-        // A header has no room for more.
-        let options = options.get(..OPTIONS_MAX).unwrap_or(options);
-        syn.options[..options.len()].copy_from_slice(options);
-        syn.options_len = options.len() as u8;
-        syn
+            options: Options::new(options),
+        }
     }
 
     pub(super) fn options(&self) -> &[u8] {
-        &self.options[..usize::from(self.options_len)]
+        self.options.bytes()
     }
 }
 
@@ -50,6 +71,30 @@ impl Syn {
 pub(super) struct Handshake {
     pub(super) syns: [Option<Syn>; 2],
     pub(super) ack: Option<(Direction, Syn)>,
+}
+
+impl Handshake {
+    /// The number behind the SYN of a side.
+    fn leads_to(&self, side: usize, number: u32) -> bool {
+        let syn = self.syns[side & 1].as_ref();
+        syn.is_some_and(|syn| syn.segment.seq.wrapping_add(1) == number)
+    }
+
+    /// Takes a SYN, or another copy of it.
+    fn take(&mut self, side: usize, syn: Syn) {
+        let begins = !syn.segment.flags.ack();
+        let other = |seen: &Syn| seen.segment.seq != syn.segment.seq;
+        let syns = &mut self.syns;
+        if begins && syns[side].as_ref().is_some_and(other) {
+            // Another attempt: what the other side said belonged to the last one.
+            syns[side ^ 1] = None;
+            self.ack = None;
+        }
+        // The first copy has the time.
+        if syns[side].as_ref().is_none_or(other) {
+            syns[side] = Some(syn);
+        }
+    }
 }
 
 /// What became of handshakes.
@@ -62,31 +107,58 @@ pub(super) struct Ends {
 }
 
 pub(super) struct Handshakes {
-    ring: Vec<Option<(Key, Handshake)>>,
-    slots: HashMap<Key, u32, foldhash::fast::RandomState>,
-    oldest: usize,
+    /// SYNs that anybody may have sent; then those that were answered, or that claim the place of a session.
+    rings: [Ring; 2],
+    places: HashMap<Key, (Kind, u32), foldhash::fast::RandomState>,
     pub(super) ends: Ends,
 }
 
+/// Which ring.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Fresh = 0,
+    Likely = 1,
+}
+
+/// The oldest makes room for the newest.
+struct Ring {
+    slots: Vec<Option<(Key, Handshake)>>,
+    oldest: usize,
+}
+
+impl Ring {
+    fn new(max: usize) -> Self {
+        let mut slots = Vec::new();
+        slots.resize_with(max, || None);
+        Self { slots, oldest: 0 }
+    }
+
+    /// The slot that was taken, and what had to leave it.
+    fn push(&mut self, key: Key, handshake: Handshake) -> (u32, Option<Key>) {
+        let slot = self.oldest;
+        self.oldest = (slot + 1) % self.slots.len();
+        let old = self.slots[slot].replace((key, handshake));
+        (slot as u32, old.map(|(key, _)| key))
+    }
+}
+
 impl Handshakes {
-    /// Room for `max` handshakes, taken at once.
+    /// Room for `max` handshakes of each kind, taken at once.
     pub(super) fn new(max: u32) -> Self {
         let max = max.max(1) as usize;
-        let mut ring = Vec::new();
-        ring.resize_with(max, || None);
+        let hasher = foldhash::fast::RandomState::default();
         Self {
-            ring,
-            slots: HashMap::with_capacity_and_hasher(max, foldhash::fast::RandomState::default()),
-            oldest: 0,
+            rings: [Ring::new(max), Ring::new(max)],
+            places: HashMap::with_capacity_and_hasher(2 * max, hasher),
             ends: Ends::default(),
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots.len()
+        self.places.len()
     }
 
-    /// Takes note of a SYN without payload.
+    /// Takes note of a SYN. `known`: there is a session between these endpoints.
     pub(super) fn note(
         &mut self,
         key: Key,
@@ -94,34 +166,37 @@ impl Handshakes {
         segment: &Segment,
         options: &[u8],
         stamp: Stamp,
+        known: bool,
     ) {
         let syn = Syn::new(segment, options, stamp);
         let side = direction & 1;
-        if let Some((_, handshake)) = self.find(&key) {
-            let begins = !segment.flags.ack();
-            let other = |seen: &Syn| seen.segment.seq != segment.seq;
-            let syns = &mut handshake.syns;
-            if begins && syns[side].as_ref().is_some_and(other) {
-                // Another attempt: what the other side said belonged to the last one.
-                syns[side ^ 1] = None;
-                handshake.ack = None;
-            }
-            // The first copy has the time.
-            if syns[side].as_ref().is_none_or(other) {
-                syns[side] = Some(syn);
-            }
-            return;
+        let Some((_, handshake)) = self.find(&key) else {
+            let mut handshake = Handshake::default();
+            handshake.syns[side] = Some(syn);
+            let kind = if known { Kind::Likely } else { Kind::Fresh };
+            return self.insert(key, kind, handshake);
+        };
+        handshake.take(side, syn);
+        let answered = handshake.syns.iter().all(Option::is_some);
+        // Whoever floods with SYNs does not push out what was answered.
+        if answered
+            && self
+                .places
+                .get(&key)
+                .is_some_and(|(kind, _)| *kind == Kind::Fresh)
+            && let Some(handshake) = self.remove(&key)
+        {
+            self.insert(key, Kind::Likely, handshake);
         }
-        let slot = self.oldest;
-        self.oldest = (slot + 1) % self.ring.len();
-        if let Some((old, _)) = self.ring[slot].take() {
-            self.slots.remove(&old);
+    }
+
+    fn insert(&mut self, key: Key, kind: Kind, handshake: Handshake) {
+        let (slot, old) = self.rings[kind as usize].push(key, handshake);
+        if let Some(old) = old {
+            self.places.remove(&old);
             self.ends.evicted += 1;
         }
-        let mut handshake = Handshake::default();
-        handshake.syns[side] = Some(syn);
-        self.ring[slot] = Some((key, handshake));
-        self.slots.insert(key, slot as u32);
+        self.places.insert(key, (kind, slot));
     }
 
     /// Takes note of a segment without payload if it is the last one of a handshake; whether it is.
@@ -133,18 +208,15 @@ impl Handshakes {
         options: &[u8],
         stamp: Stamp,
     ) -> bool {
-        if self.slots.is_empty() || !segment.flags.ack() {
+        if self.places.is_empty() || !segment.flags.ack() {
             return false;
         }
         let Some((_, handshake)) = self.find(key) else {
             return false;
         };
         let side = direction & 1;
-        let follows = |side: usize, number: u32| {
-            let syn = handshake.syns[side].as_ref();
-            syn.is_some_and(|syn| syn.segment.seq.wrapping_add(1) == number)
-        };
-        let last = follows(side, segment.seq) && follows(side ^ 1, segment.ack);
+        let last =
+            handshake.leads_to(side, segment.seq) && handshake.leads_to(side ^ 1, segment.ack);
         if last && handshake.ack.is_none() && !segment.flags.fin() {
             handshake.ack = Some((direction, Syn::new(segment, options, stamp)));
         }
@@ -152,20 +224,35 @@ impl Handshakes {
     }
 
     fn find(&mut self, key: &Key) -> Option<&mut (Key, Handshake)> {
-        let slot = *self.slots.get(key)?;
-        self.ring.get_mut(slot as usize)?.as_mut()
+        let (kind, slot) = *self.places.get(key)?;
+        self.rings[kind as usize]
+            .slots
+            .get_mut(slot as usize)?
+            .as_mut()
     }
 
-    /// A RST refuses it.
-    pub(super) fn reset(&mut self, key: &Key) {
-        if self.remove(key).is_some() {
+    /// A RST refuses it, if it answers one of its SYNs (RFC 9293 §3.10.7.3) or follows
+    /// one. Whether it does.
+    pub(super) fn reset(&mut self, key: &Key, direction: Direction, segment: &Segment) -> bool {
+        let Some((_, handshake)) = self.find(key) else {
+            return false;
+        };
+        let side = direction & 1;
+        let refuses = handshake.leads_to(side, segment.seq)
+            || segment.flags.ack() && handshake.leads_to(side ^ 1, segment.ack);
+        if refuses {
+            self.remove(key);
             self.ends.reset += 1;
         }
+        refuses
     }
 
     fn remove(&mut self, key: &Key) -> Option<Handshake> {
-        let slot = self.slots.remove(key)?;
-        let (_, handshake) = self.ring.get_mut(slot as usize)?.take()?;
+        let (kind, slot) = self.places.remove(key)?;
+        let (_, handshake) = self.rings[kind as usize]
+            .slots
+            .get_mut(slot as usize)?
+            .take()?;
         Some(handshake)
     }
 
@@ -176,7 +263,7 @@ impl Handshakes {
         direction: Direction,
         segment: &Segment,
     ) -> Option<Handshake> {
-        if self.slots.is_empty() {
+        if self.places.is_empty() {
             return None;
         }
         let (_, handshake) = self.find(key)?;
@@ -234,7 +321,7 @@ mod tests {
             ns: 1,
             source: StampSource::File,
         };
-        handshakes.note(key, direction, segment, &[2, 4, 5, 0xb4], stamp);
+        handshakes.note(key, direction, segment, &[2, 4, 5, 0xb4], stamp, false);
         key
     }
 
@@ -271,9 +358,41 @@ mod tests {
         let data = segment(2999, 0x10, 8, 0);
         let (key, direction) = Key::of(&data);
         assert!(handshakes.completed(&key, direction, &data).is_some());
-        handshakes.reset(&Key::of(&segment(2998, 0, 0, 0)).0);
-        handshakes.reset(&Key::of(&segment(1000, 0, 0, 0)).0);
+        let mut reset = |port, seq| {
+            let segment = segment(port, 0x04, seq, 0);
+            let (key, direction) = Key::of(&segment);
+            handshakes.reset(&key, direction, &segment)
+        };
+        assert!(!reset(2998, 4_000_000), "a forged RST refuses nothing");
+        assert!(reset(2998, 8));
+        assert!(!reset(1000, 8), "long gone");
         assert_eq!((handshakes.len(), handshakes.ends.reset), (98, 1));
+    }
+
+    #[test]
+    fn a_flood_does_not_push_out_what_was_answered_or_concerns_a_session() {
+        let mut handshakes = Handshakes::new(100);
+        note(&mut handshakes, &segment(500, 0x02, 100, 0));
+        note(&mut handshakes, &segment(500, 0x12, 900, 101));
+        let again = segment(501, 0x02, 100, 0);
+        let (key, direction) = Key::of(&again);
+        let stamp = Stamp {
+            ns: 1,
+            source: StampSource::File,
+        };
+        handshakes.note(key, direction, &again, &[], stamp, true);
+        for port in 1000..3000 {
+            note(&mut handshakes, &segment(port, 0x02, 7, 0));
+        }
+        assert_eq!((handshakes.len(), handshakes.ends.evicted), (102, 1900));
+        for port in [500, 501] {
+            let data = segment(port, 0x10, 101, 901);
+            let (key, direction) = Key::of(&data);
+            assert!(
+                handshakes.completed(&key, direction, &data).is_some(),
+                "{port}"
+            );
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::connection::Connection;
 use super::handshakes::Handshake;
 use crate::config::Limits;
 use crate::session::Key;
+use crate::sink::metrics::Metrics;
 use crate::sink::totals;
 use crate::stream::{Budget, CLASSES};
 use bgptap_umem::buffer::BufferPool;
@@ -43,7 +44,9 @@ impl Memory {
         let direction = size_of::<totals::Direction>();
         let tables = [
             (limits.sessions_max, connection),
-            (limits.handshakes_max, handshake),
+            (limits.sessions_max, 2 * Metrics::direction_bytes()),
+            // Two kinds.
+            (limits.handshakes_max, 2 * handshake),
             // Kept for the summary, and copied once for it.
             (DIRECTIONS_MAX as u32, 2 * direction),
         ];

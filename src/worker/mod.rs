@@ -23,7 +23,7 @@ use crate::sink::totals;
 use crate::stream::Budget;
 use crate::wire::{Fragments, Ports, Skipped};
 use bgptap_umem::buffer::BufferPool;
-use connection::{Connection, END_OF_CAPTURE, Shared};
+use connection::{Connection, END_OF_CAPTURE, Proof, Shared};
 use handshakes::Handshakes;
 use packet::Packet;
 use parts::Partial;
@@ -41,8 +41,10 @@ const ALARM_NS: u64 = 1_000_000_000;
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
 /// Connections that never spoke BGP are forgotten sooner than sessions.
 const SILENT_TIMEOUT: Duration = Duration::from_secs(60);
-/// Directions listed one by one in the summary; the rest is not kept.
+/// Directions listed one by one in the summary; of the rest there is a sum.
 const DIRECTIONS_MAX: usize = 65_536;
+/// So many of them may be of connections of which not both sides were heard: a flood makes as many as it likes.
+const DIRECTIONS_DOUBTFUL_MAX: usize = DIRECTIONS_MAX / 2;
 
 /// Frames as user space counts them.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +65,8 @@ pub struct Outcome {
     pub frames: FrameCounts,
     /// Every direction of every session.
     pub directions: Vec<totals::Direction>,
+    /// Those that are not listed.
+    pub unlisted: totals::Unlisted,
     /// Connections that went before they ended.
     pub evicted: Evicted,
     /// Over the whole run.
@@ -99,6 +103,9 @@ pub struct Worker<F> {
     next_tick_ns: u64,
     frames: FrameCounts,
     directions: Vec<totals::Direction>,
+    unlisted: totals::Unlisted,
+    /// Directions listed of connections of which not both sides were heard.
+    doubtful_listed: usize,
     latency: Recorder,
     /// A frame that goes on in the next buffer.
     partial: Partial,
@@ -136,6 +143,8 @@ impl<F: Frame> Worker<F> {
             next_tick_ns: 0,
             frames: FrameCounts::default(),
             directions: Vec::new(),
+            unlisted: totals::Unlisted::default(),
+            doubtful_listed: 0,
             latency: Recorder::default(),
             partial: Partial::None,
             collected: Vec::new(),
@@ -290,9 +299,17 @@ impl<F: Frame> Worker<F> {
             budget: &mut self.budget,
             now_ns: self.now_ns,
         };
-        let room = DIRECTIONS_MAX.saturating_sub(self.directions.len());
-        self.directions
-            .extend(connection.finish(reason, stamp, &mut shared).take(room));
+        let told = connection.finish(reason, stamp, &mut shared);
+        let doubtful = connection.proof() != Proof::BothSides;
+        for direction in told.into_iter().flatten() {
+            let room = self.directions.len() < DIRECTIONS_MAX;
+            if room && (!doubtful || self.doubtful_listed < DIRECTIONS_DOUBTFUL_MAX) {
+                self.doubtful_listed += usize::from(doubtful);
+                self.directions.push(direction);
+            } else {
+                self.unlisted.add(&direction);
+            }
+        }
     }
 
     fn stamp_now(&self) -> Stamp {
@@ -311,6 +328,7 @@ impl<F: Frame> Worker<F> {
         let mut snapshot = std::mem::take(&mut self.snapshot);
         snapshot.frames_held = self.budget.frames.into();
         self.evicted.handshakes = self.handshakes.ends.evicted;
+        snapshot.refused = self.frames.refused;
         snapshot.evicted = self.evicted.by_reason().to_vec();
         snapshot.handshakes = self.handshakes.len() as u64;
         snapshot.kept_bytes = self.budget.bytes;
@@ -354,6 +372,7 @@ impl<F: Frame> Worker<F> {
         let outcome = Outcome {
             frames: self.frames,
             directions: self.directions,
+            unlisted: self.unlisted,
             evicted: Evicted {
                 handshakes: self.handshakes.ends.evicted,
                 ..self.evicted

@@ -90,6 +90,28 @@ impl Net {
         }
     }
 
+    /// Gives both ends of the veth an address.
+    pub fn add_addresses(&self, tap: &str, wire: &str) {
+        for (space, interface, address) in [(&self.mon, TAP, tap), (&self.wire, WIRE, wire)] {
+            let address = format!("{address}/24");
+            ip(&["-n", space, "addr", "add", &address, "dev", interface]);
+        }
+    }
+
+    /// Runs `work` on a thread in a namespace.
+    #[cfg(feature = "capture")]
+    pub fn within<T: Send>(space: &str, work: impl FnOnce() -> T + Send) -> T {
+        let namespace = fs::File::open(Path::new("/run/netns").join(space)).unwrap();
+        // A thread of its own: it stays in that namespace.
+        std::thread::scope(|scope| {
+            let working = scope.spawn(|| {
+                nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+                work()
+            });
+            working.join().unwrap()
+        })
+    }
+
     /// `bgptap` with arguments, in a namespace.
     pub fn bgptap(space: &str, args: &[&str]) -> Command {
         let mut command = Command::new("ip");

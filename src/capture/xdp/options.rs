@@ -1,7 +1,7 @@
 //! How the capture is set up.
 
 use super::{Timestamps, queues};
-use bgptap_bpf::{Mode, Program, Release};
+use bgptap_bpf::{Mode, Program, Release, TapMode};
 use bgptap_umem::xsk::{FramePool, PoolOptions, SocketOptions, ZeroCopy};
 
 /// Frames in the rings of all queues together: 256 MiB of memory at the most.
@@ -10,11 +10,16 @@ const RING_FRAMES_MAX: u32 = 65_536;
 /// The first kernel with `XDP_USE_SG`.
 const MULTI_BUFFER_SINCE: Release = (6, 6);
 
+/// The pair of a tap has one queue: so the order of the copies is that of the packets.
+pub(super) const TAP_QUEUES: u32 = 1;
+
 /// What the command line decides.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Interfaces that a mirror feeds.
+    /// Interfaces that a mirror feeds, or that are tapped.
     pub interfaces: Vec<String>,
+    /// Capture copies of what the host itself sends and receives by the interfaces.
+    pub tap: Option<TapMode>,
     /// TCP ports of BGP.
     pub ports: Vec<u16>,
     /// Drop what is not BGP instead of passing it to the host.
@@ -45,7 +50,8 @@ impl Options {
     pub(super) fn steering(&self) -> bgptap_bpf::Options {
         bgptap_bpf::Options {
             ports: self.ports.clone(),
-            drop_foreign: self.drop_foreign,
+            // Behind the pair of a tap there is no host to pass anything to.
+            drop_foreign: self.drop_foreign || self.tap.is_some(),
             fragments: self.fragments,
             mode: self.mode,
             program: self.program,
@@ -98,11 +104,11 @@ impl Options {
 /// never starves the kernel. With many queues the rings get smaller.
 #[must_use]
 pub fn plan(options: &mut Options, held_frames_max: u32, batch: u32) -> PoolOptions {
-    let counts = options
-        .interfaces
-        .iter()
-        .map(|interface| queues::count(interface));
-    let queues: u32 = counts.sum();
+    let count = |interface: &String| match options.tap {
+        Some(_) => TAP_QUEUES,
+        None => queues::count(interface),
+    };
+    let queues: u32 = options.interfaces.iter().map(count).sum();
     let share = RING_FRAMES_MAX / queues.max(1) / 3;
     let largest = 1 << share.max(64).ilog2();
     options.ring = options.ring.max(64).next_power_of_two().min(largest);

@@ -38,15 +38,15 @@ pub(in crate::capture) fn check_up(interface: &str) -> Result<(), SetupError> {
     Ok(())
 }
 
+/// What its link-layer headers are, by the numbers of `linux/if_arp.h`.
+pub(in crate::capture) fn hardware_type(interface: &str) -> Option<u32> {
+    let text = std::fs::read_to_string(folder(interface).join("type")).ok()?;
+    text.trim().parse().ok()
+}
+
 /// Whether there is such an interface.
 pub(in crate::capture) fn exists(interface: &str) -> bool {
     folder(interface).exists()
-}
-
-/// `ARPHRD_…`: what its frames begin with.
-pub(in crate::capture) fn hardware_type(interface: &str) -> Option<u32> {
-    let number = std::fs::read_to_string(folder(interface).join("type")).ok()?;
-    number.trim().parse().ok()
 }
 
 fn folder(interface: &str) -> PathBuf {

@@ -256,6 +256,12 @@ fn encode_bounds(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::R
     )?;
     counters(
         encoder,
+        "bgptap_segments_refused",
+        "Segments of connections that there was no room for",
+        std::iter::once((Vec::new(), snapshot.refused)),
+    )?;
+    counters(
+        encoder,
         "bgptap_evicted",
         "Connections that went before they ended, by reason",
         snapshot
@@ -415,7 +421,7 @@ mod tests {
         let metrics = Metrics::default();
         let kept = metrics.direction(Ipv4Addr::LOCALHOST.into(), Ipv4Addr::BROADCAST.into());
         drop(metrics.direction(Ipv4Addr::BROADCAST.into(), Ipv4Addr::LOCALHOST.into()));
-        metrics.forget_unused();
+        metrics.forget_unused(Ipv4Addr::LOCALHOST.into(), Ipv4Addr::BROADCAST.into());
         assert_eq!(metrics.directions().len(), 1);
         assert_eq!(metrics.directions()[0].peer, kept.peer);
     }

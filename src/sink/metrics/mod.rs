@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub handshakes: u64,
     /// Bytes kept outside frames.
     pub kept_bytes: u64,
+    /// Segments of connections that there was no room for.
+    pub refused: u64,
     /// Connections that went before they ended, by reason.
     pub evicted: Vec<(&'static str, u64)>,
 }
@@ -92,14 +94,28 @@ impl Metrics {
         Arc::clone(entry)
     }
 
-    /// Forgets the directions that no session uses any more, oldest state first come:
-    /// called when sessions expire, so that the number of series is bounded by the sessions.
-    pub fn forget_unused(&self) {
+    /// Forgets what is counted between two addresses, both ways, unless a session still uses it:
+    /// called when a session goes, so that the number of series is bounded by the sessions.
+    pub fn forget_unused(&self, a: IpAddr, b: IpAddr) {
         let mut directions = self
             .directions
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        directions.retain(|_, direction| Arc::strong_count(direction) > 1);
+        for key in [(a, b), (b, a)] {
+            if directions
+                .get(&key)
+                .is_some_and(|direction| Arc::strong_count(direction) == 1)
+            {
+                directions.remove(&key);
+            }
+        }
+    }
+
+    /// Memory that one direction takes.
+    #[must_use]
+    pub const fn direction_bytes() -> usize {
+        // The map has up to half of its room free; an `Arc` counts twice.
+        size_of::<Direction>() + 2 * size_of::<usize>() + 4 * size_of::<(IpAddr, IpAddr, usize)>()
     }
 
     /// Replaces the gathered figures.

@@ -10,6 +10,7 @@ use std::net::Ipv4Addr;
 mod properties;
 mod resync;
 mod rules;
+mod window;
 
 #[derive(Clone)]
 struct Bytes(Vec<u8>);
@@ -148,6 +149,11 @@ impl Bench {
         self.check();
     }
 
+    /// The receiver offers a window.
+    fn offered(&mut self, window: u64) {
+        self.stream.offered(window);
+    }
+
     fn wait_ms(&mut self, milliseconds: u64) {
         self.now_ns += milliseconds * 1_000_000;
         let stamp = self.stamp();
@@ -167,7 +173,7 @@ impl Bench {
     fn check(&self) {
         let l = self.stream.ledger();
         let kept = l.decoded + l.skipped + l.quarantined + l.pending;
-        let explained = kept + l.duplicate + l.discarded_window + l.discarded_limit;
+        let explained = kept + l.unproven + l.duplicate + l.discarded_window + l.discarded_limit;
         assert_eq!(l.captured, explained, "captured: {l:?}");
         assert_eq!(l.span, kept + l.gap + l.open_hole, "span: {l:?}");
     }
