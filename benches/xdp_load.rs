@@ -94,7 +94,6 @@ fn options() -> Options {
         timestamps: Timestamps::Xdp,
         busy_poll: false,
         huge_pages: false,
-        force: false,
     }
 }
 

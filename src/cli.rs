@@ -22,6 +22,8 @@ pub enum Command {
     Read(Read),
     /// Send the frames of a capture file out of an interface, by AF_XDP.
     Replay(Replay),
+    /// Tell whether this machine can capture, and what would have to be done; changes nothing.
+    Doctor(Doctor),
 }
 
 /// Options of everything that decodes.
@@ -170,7 +172,7 @@ pub struct Live {
     /// Ask for huge pages (they must be reserved); falls back to ordinary ones.
     #[arg(long)]
     pub huge_pages: bool,
-    /// Capture even if this host itself speaks BGP over the interface.
+    /// Capture even if this host itself speaks BGP over the interface, or its card merges segments.
     #[arg(long)]
     pub force: bool,
     /// Stop after this many seconds.
@@ -215,6 +217,29 @@ pub struct Replay {
     pub loops: u32,
 }
 
+/// `bgptap doctor`
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// Interface that a mirror feeds (repeatable).
+    #[arg(short, long = "interface", value_name = "IFACE")]
+    pub interfaces: Vec<String>,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Run the commands that mend what was found, and say each; they last until the next boot.
+    #[arg(long)]
+    pub fix: bool,
+    /// TCP port of BGP (repeatable).
+    #[arg(long = "port", value_name = "N", default_value = "179")]
+    pub ports: Vec<u16>,
+    /// Entries of each receive ring, as for `live`.
+    #[arg(long, value_name = "N", default_value = "8192")]
+    pub ring: u32,
+    /// Huge pages are wanted, as for `live`.
+    #[arg(long)]
+    pub huge_pages: bool,
+}
+
 /// `6.1`
 fn release(text: &str) -> Result<(u16, u16), String> {
     let (major, minor) = text.split_once('.').ok_or("a release is two numbers")?;
@@ -241,6 +266,8 @@ mod tests {
             "bgptap live --tap -i eth0 --tap-mode clsact",
             "bgptap read x.pcap y.pcap.gz - --summary - --strict",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
+            "bgptap doctor",
+            "bgptap doctor -i a -i b --json --fix",
         ] {
             Cli::try_parse_from(line.split(' ')).expect(line);
         }

@@ -22,8 +22,12 @@ pub mod bgp;
 pub mod capture;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "capture")]
+pub mod doctor;
 pub mod error;
 pub mod health;
+#[cfg(feature = "capture")]
+pub mod privileges;
 pub mod replay;
 pub mod session;
 pub mod sink;

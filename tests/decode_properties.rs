@@ -2,18 +2,20 @@
 //! yields more than its message holds.
 #![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
 
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bgptap::bgp::attribute::{AsPath, MergedPath};
+use bgptap::bgp::family::KNOWN;
 use bgptap::bgp::header::HEADER_LEN;
-use bgptap::bgp::{Context, Family, FamilySet, Message, Nlri, NlriField, Open, Update, View};
-use bgptap::sink::json::{ContextSource, Meta, write_message};
+use bgptap::bgp::{Context, Family, FamilySet, Form, Message, Nlri, NlriField, Open, Update, View};
+use bgptap::sink::json::{ContextSource, MessageWriter, Meta, write_message};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 /// Well-formed attributes, header included, one of each kind that is typed.
-const ATTRIBUTES: [&[u8]; 20] = [
+const ATTRIBUTES: [&[u8]; 31] = [
     &[0x40, 1, 1, 0],
     &[0x40, 2, 10, 2, 2, 0, 0, 0xfb, 0xf0, 0, 1, 0, 0],
     &[0x50, 2, 0, 12, 3, 1, 0, 0, 0xfd, 0xe9, 1, 1, 0, 0, 0, 9],
@@ -39,6 +41,44 @@ const ATTRIBUTES: [&[u8]; 20] = [
     &[0xc0, 18, 8, 0, 1, 0, 0, 192, 0, 2, 1],
     &[0xc0, 32, 12, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3],
     &[0xc0, 200, 3, 1, 2, 3],
+    // Two filters; a node of BGP-LS.
+    &[
+        0x80, 14, 21, 0, 1, 133, 0, 0, 11, 1, 24, 192, 0, 2, 3, 0x81, 6, 4, 0x81, 25, 3, 3, 0x81, 6,
+    ],
+    &[
+        0x80, 14, 50, 0x40, 4, 71, 4, 192, 0, 2, 1, 0, 0, 1, 0, 37, 3, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+        0, 0, 24, 2, 0, 0, 4, 0, 0, 0xfd, 0xe8, 2, 2, 0, 4, 0, 0, 0, 0, 2, 3, 0, 4, 100, 100, 100,
+        1,
+    ],
+    // BGP-LS: a metric, a name and an SRv6 SID with its structure.
+    &[
+        0x80, 29, 46, 4, 0x47, 0, 3, 0, 3, 0xe8, 4, 2, 0, 1, b'a', 4, 0x52, 0, 30, 0, 0x39, 0x80,
+        0, 0, 0, 0xfc, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4, 0xe4, 0, 4, 32, 16, 16, 0,
+    ],
+    // A tunnel by VXLAN; a policy with a list of a weight and a segment.
+    &[
+        0xc0, 23, 41, 0, 8, 0, 14, 1, 12, 0xc0, 0, 0, 100, 2, 0, 0, 0, 0, 1, 0, 0, 0, 15, 0, 19,
+        128, 0, 16, 0, 9, 6, 0, 0, 0, 0, 0, 2, 1, 6, 0, 0, 3, 0xe8, 0x10,
+    ],
+    // A service of SRv6.
+    &[
+        0xc0, 40, 37, 5, 0, 34, 0, 1, 0, 30, 0, 0x20, 1, 0xd, 0xb8, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0x48, 0, 1, 0, 6, 64, 24, 16, 0, 0, 0,
+    ],
+    &[
+        0xc0, 41, 16, 0, 1, 0, 12, 7, 1, 2, 0, 0, 1, 0, 4, 2, 0x30, 0x3e, 0x80,
+    ],
+    &[0xc0, 37, 9, 2, 0, 6, 250, 3, 0, 2, 0, 41],
+    &[
+        0x80, 33, 34, 0, 8, 1, 0, 0, 0, 0xfb, 0xf0, 0, 26, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+        12, 13, 14, 15, 16, 17, 18, 19, 20, 0, 1, 0xab,
+    ],
+    &[
+        0x80, 24, 36, 1, 1, 0, 0, 0x44, 0x7a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ],
+    &[0xc0, 22, 9, 0, 6, 0, 6, 0x41, 192, 0, 2, 1],
+    &[0xc0, 128, 8, 0, 0, 0xfb, 0xf0, 0x40, 1, 1, 0],
 ];
 
 /// Well-formed capabilities.
@@ -105,21 +145,165 @@ fn mutated(base: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8
     })
 }
 
+/// Each family of the table has path identifiers and several labels, or has not.
 fn context() -> impl Strategy<Value = Context> {
-    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(as4, v4, v6)| {
-        let mut add_path = FamilySet::EMPTY;
-        if v4 {
-            add_path = add_path.with(Family::IPV4_UNICAST);
-        }
-        if v6 {
-            add_path = add_path.with(Family::IPV6_UNICAST);
-        }
-        Context {
-            as4,
-            add_path,
-            ..Context::assumed()
-        }
+    let some = || {
+        any::<u64>().prop_map(|bits| {
+            let numbered = KNOWN.into_iter().enumerate();
+            numbered
+                .filter(|(n, _)| bits >> n & 1 == 1)
+                .map(|(_, family)| family)
+                .collect()
+        })
+    };
+    (any::<bool>(), some(), some()).prop_map(|(as4, add_path, multiple_labels)| Context {
+        as4,
+        add_path,
+        multiple_labels,
+        ..Context::assumed()
     })
+}
+
+/// A valid NLRI of each family whose NLRI have a shape of their own.
+const ROUTES: [(Family, &[u8]); 18] = [
+    (Family::IPV4_LABELED, &[0x30, 0, 1, 0x41, 123, 1, 1]),
+    (
+        Family::IPV6_LABELED,
+        &[0x38, 0, 0, 0x31, 0x20, 1, 0xd, 0xb8],
+    ),
+    (
+        Family::IPV4_VPN,
+        &[0x68, 0, 1, 2, 0, 0, 0, 2, 0, 0xff, 3, 4, 10, 1],
+    ),
+    (
+        Family::IPV6_VPN,
+        &[
+            0x78, 0, 0x13, 0x61, 0, 0, 0, 2, 0, 0xff, 3, 4, 0x20, 1, 0xd, 0xb8,
+        ],
+    ),
+    (
+        Family::IPV4_VPN_MULTICAST,
+        &[0x50, 0, 0, 0, 2, 0, 0xff, 3, 4, 10, 1],
+    ),
+    (
+        Family::EVPN,
+        &[3, 17, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 32, 10, 0, 0, 1],
+    ),
+    (
+        Family::EVPN,
+        &[
+            1, 25, 0, 0, 0, 2, 0, 0, 0, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 4, 0, 0, 16,
+        ],
+    ),
+    (
+        Family::EVPN,
+        &[
+            10, 23, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 32, 239, 1, 1, 1, 32, 10, 0, 0, 1,
+        ],
+    ),
+    (
+        Family::EVPN,
+        &[
+            11, 24, 3, 17, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 32, 10, 0, 0, 1, 32, 10, 0, 0, 2,
+        ],
+    ),
+    (
+        Family::ROUTE_TARGET,
+        &[0x60, 0, 0, 0xfd, 0xe9, 0, 2, 0xfd, 0xe8, 0, 0, 0, 200],
+    ),
+    (
+        Family::VPLS,
+        &[
+            0, 17, 0, 0, 0, 2, 0, 0, 0, 3, 0, 5, 0, 1, 0, 8, 2, 0x9c, 0xe1,
+        ],
+    ),
+    (
+        Family::IPV4_MVPN,
+        &[
+            5, 18, 0, 0, 0, 2, 0, 0, 0, 3, 32, 10, 0, 0, 1, 32, 239, 1, 1, 1,
+        ],
+    ),
+    (
+        Family::IPV4_MVPN,
+        &[
+            4, 18, 2, 12, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 1, 10, 0, 0, 1,
+        ],
+    ),
+    (
+        Family::MDT,
+        &[128, 0, 0, 0, 2, 0, 0, 0, 3, 10, 0, 0, 1, 239, 1, 1, 1],
+    ),
+    (
+        Family::IPV4_MUP,
+        &[1, 0, 1, 12, 0, 0, 0, 100, 0, 0, 0, 100, 24, 10, 0, 1],
+    ),
+    (
+        Family::IPV4_MUP,
+        &[
+            1, 0, 4, 17, 0, 0, 0, 100, 0, 0, 0, 100, 64, 10, 0, 0, 1, 0, 0, 0x30, 0x39,
+        ],
+    ),
+    (
+        Family::IPV4_SR_POLICY,
+        &[96, 0, 0, 0, 1, 0, 0, 0, 200, 10, 0, 0, 2],
+    ),
+    (
+        Family::SFC,
+        &[0, 2, 0, 11, 0, 1, 192, 0, 2, 1, 0, 1, 0, 0, 15],
+    ),
+];
+
+fn form(family: Family) -> impl Strategy<Value = Form> {
+    any::<[bool; 3]>().prop_map(move |[add_path, multiple_labels, withdrawn]| Form {
+        family,
+        add_path,
+        multiple_labels,
+        withdrawn,
+    })
+}
+
+/// Routes of one family with a few octets replaced, and how they are to be read.
+fn mutated_routes() -> impl Strategy<Value = (Form, Vec<u8>)> {
+    select(&ROUTES[..]).prop_flat_map(|(family, route)| {
+        let bytes = vec(Just(route), 1..4).prop_map(|list| list.concat());
+        let changes = vec((any::<Index>(), any::<u8>()), 0..5);
+        let bytes = (bytes, changes).prop_map(|(mut bytes, changes)| {
+            for (index, value) in changes {
+                let at = index.index(bytes.len());
+                bytes[at] = value;
+            }
+            bytes
+        });
+        (form(family), bytes)
+    })
+}
+
+/// Reads a field alone, and as an attribute of an UPDATE, which reports its errors.
+fn visit_routes(form: Form, bytes: &[u8]) {
+    visit_field(NlriField::new(form, bytes), bytes, false);
+    let set = |yes: bool| {
+        if yes {
+            FamilySet::EMPTY.with(form.family)
+        } else {
+            FamilySet::EMPTY
+        }
+    };
+    let context = Context {
+        add_path: set(form.add_path),
+        multiple_labels: set(form.multiple_labels),
+        ..Context::assumed()
+    };
+    let (afi, safi) = (form.family.afi.0.to_be_bytes(), form.family.safi.0);
+    let value = [&afi[..], &[safi], bytes].concat();
+    let length = |length: usize| u16::try_from(length).expect("short").to_be_bytes();
+    let attribute = [&[0x90, 15][..], &length(value.len()), &value].concat();
+    visit(
+        &whole(
+            2,
+            &[&[0, 0][..], &length(attribute.len()), &attribute].concat(),
+        ),
+        &context,
+    );
 }
 
 /// Asserts that `part` lies inside `whole`.
@@ -131,8 +315,15 @@ fn inside(part: &[u8], whole: &[u8]) {
 /// `valid`: no error was reported, so the field must be readable to its end.
 fn visit_field(field: NlriField<'_>, body: &[u8], valid: bool) {
     inside(field.as_bytes(), body);
-    let mut octets = 0;
+    inside(field.unread(), field.as_bytes());
+    assert!(
+        !valid || field.unread().is_empty(),
+        "an error that was not reported"
+    );
+    let mut octets = field.unread().len();
+    let mut items = 0;
     for nlri in field.iter() {
+        items += 1;
         octets += match nlri {
             Nlri::Ipv4(prefix) | Nlri::Ipv6(prefix) => {
                 let width = if prefix.addr.is_ipv4() { 32 } else { 128 };
@@ -142,13 +333,19 @@ fn visit_field(field: NlriField<'_>, body: &[u8], valid: bool) {
                 id + 1 + usize::from(prefix.len).div_ceil(8)
             }
             Nlri::Opaque(bytes) => bytes.len(),
-            _ => 0,
+            // Each takes an octet at least: a length.
+            _ => 1,
         };
+        let json = serde_json::to_value(nlri).expect("JSON");
+        assert!(!valid || json["nlri_type"] != "malformed");
     }
     assert!(octets <= field.as_bytes().len());
-    assert!(!valid || octets == field.as_bytes().len());
+    if field.prefixes().next().is_some() {
+        assert_eq!(octets, field.as_bytes().len());
+        assert_eq!(field.prefixes().count(), items);
+    }
     if !field.is_opaque() {
-        assert_eq!(field.prefixes().count(), field.iter().count());
+        assert_eq!(field.count(), items);
     }
 }
 
@@ -207,6 +404,11 @@ fn visit_open(open: &Open<'_>) {
     assert!(2 * open.capabilities().count() <= body.len());
 }
 
+thread_local! {
+    /// It sees the messages of many cases, so that what it keeps is used.
+    static WRITER: RefCell<MessageWriter> = RefCell::default();
+}
+
 /// Reads, visits and renders.
 fn visit(bytes: &[u8], context: &Context) {
     let Ok(message) = Message::parse(bytes, context) else {
@@ -241,6 +443,11 @@ fn visit(bytes: &[u8], context: &Context) {
     let source = Some((context, ContextSource::Inferred));
     write_message(&mut out, &meta, &message, source, Some(bytes));
     assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
+    WRITER.with_borrow_mut(|writer| {
+        let mut again = Vec::new();
+        writer.write(&mut again, &meta, &message, source, Some(bytes));
+        assert_eq!(again, out, "what was written before has the same form");
+    });
     let line: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
     assert_eq!(
         line["errors"].as_array().map_or(0, Vec::len),
@@ -264,6 +471,23 @@ proptest! {
     #[test]
     fn mutated_updates(bytes in mutated(update()), context in context()) {
         visit(&bytes, &context);
+    }
+
+    /// Of every family in the table, and of one that is not in it.
+    #[test]
+    fn arbitrary_nlri(
+        (form, bytes) in (0..=KNOWN.len()).prop_flat_map(|index| {
+            let unknown = Family::new(4711, 70);
+            let family = KNOWN.get(index).copied().unwrap_or(unknown);
+            (form(family), vec(any::<u8>(), 0..80))
+        })
+    ) {
+        visit_routes(form, &bytes);
+    }
+
+    #[test]
+    fn mutated_nlri((form, bytes) in mutated_routes()) {
+        visit_routes(form, &bytes);
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Error {
             step: "attach the XDP program",
             why,
             remedy: format!(
-                "stop the process that uses it; if none does: ip link set dev {interface} xdp off"
+                "stop the process that uses it (bpftool net shows it); if none does: ip link set dev {interface} xdp off"
             ),
         }
     }

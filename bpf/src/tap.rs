@@ -17,7 +17,7 @@ use aya::programs::{ProgramError, ProgramInfo, SchedClassifier, TcAttachType};
 use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfLoader};
 
-use crate::attach::ifindex;
+use crate::query::ifindex;
 use crate::{Error, ErrorKind, Options, abi};
 
 const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tap.bpf.o"));

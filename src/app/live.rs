@@ -6,22 +6,26 @@ use crate::capture::xdp::{Options, Taps, Timestamps, WITHOUT, XdpSource, ZeroCop
 use crate::capture::{InterfaceCounts, Live, TapCounts};
 use crate::cli;
 use crate::config::Limits;
+use crate::doctor;
 use crate::error::SetupError;
-use crate::sink::metrics::{Metrics, Pool, Server, Snapshot};
-use crate::sink::outputs::Outputs;
+use crate::privileges::{self, Confined, Keep};
+use crate::sink::metrics::{Listener, Metrics, Pool, Snapshot};
 use crate::sink::totals::Frames;
 use crate::sink::writer::WhenFull;
 use crate::wire::{Ports, Skip};
 use crate::worker::{Outcome, Worker};
-use bgptap_bpf::{Mode, Program, TapMode};
+use bgptap_bpf::{Mode, Program, Release, TapMode};
 use bgptap_umem::xsk::{FramePool, Gauges, PoolOptions};
+use caps::Capability;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Frames that may be worked on at a time, for each queue.
-const BATCH_FRAMES: u32 = 1024;
+pub(super) const BATCH_FRAMES: u32 = 1024;
+/// The first kernel on which maps are read without rights.
+const MAPS_WITHOUT_RIGHTS: Release = (5, 19);
 
 pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
     match options.backend {
@@ -31,9 +35,10 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
 }
 
 fn by_xdp(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
-    let run = Run::open(options, stop)?;
+    let limits = outputs::limits(&options.outputs);
     let mut capture = xdp_options(options)?;
-    let pool_options = plan(&mut capture, run.limits.held_frames_max, BATCH_FRAMES);
+    let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
+    let run = Run::open(options, stop, limits, &capture.wanted(&pool_options))?;
     let taps = capture
         .tap
         .map(|mode| Taps::prepare(&capture.interfaces, mode));
@@ -50,7 +55,8 @@ fn by_xdp(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupErr
     };
     let room = format!("{} frames in the pool, {locked}", pool.gauges().total);
     let taps = |source: &XdpSource<'_>| source.tap_counts().collect();
-    let ended = run.carry(source, &room, taps, |source, snapshot| {
+    let keep = kept_capabilities(&capture);
+    let ended = run.carry(source, keep, &room, taps, |source, snapshot| {
         describe_taps(source.tap_counts(), snapshot);
         describe_pool(&pool.gauges(), source.pending(), snapshot);
     })?;
@@ -79,21 +85,24 @@ fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, Se
                 .into(),
         });
     }
-    let run = Run::open(options, stop)?;
-    for flag in without_effect(options) {
-        eprintln!("bgptap: warning: {flag} has no effect with --backend af-packet");
-    }
-    let sockets = Sockets::open(&af_packet::Options {
+    let capture = af_packet::Options {
         interfaces: options.interfaces.clone(),
         ports: options.outputs.ports.clone(),
         fragments: !options.no_fragments,
         ring: options.ring,
         timestamps: timestamps(options),
-    })?;
+    };
+    let limits = outputs::limits(&options.outputs);
+    let mut run = Run::open(options, stop, limits, &capture.wanted())?;
+    let without_effect = without_effect(options)
+        .map(|flag| format!("{flag} has no effect with --backend af-packet"));
+    run.warnings.extend(without_effect);
+    let sockets = Sockets::open(&capture)?;
     let room = format!("{} blocks in the rings, locked", sockets.blocks().0);
     let source = AfPacketSource::new(&sockets);
     let ended = run.carry(
         source,
+        Vec::new(),
         &room,
         |_| Vec::new(),
         |_, snapshot| {
@@ -124,42 +133,61 @@ struct Run<'o> {
     options: &'o cli::Live,
     stop: &'o Arc<AtomicBool>,
     limits: Limits,
-    server: Server,
-    outputs: Outputs,
+    warnings: Vec<String>,
+    listener: Listener,
+    files: outputs::Files,
 }
 
 impl<'o> Run<'o> {
-    fn open(options: &'o cli::Live, stop: &'o Arc<AtomicBool>) -> Result<Self, SetupError> {
-        let metrics = Arc::new(Metrics::default());
+    /// Opens the outputs, if what is wanted can be.
+    fn open(
+        options: &'o cli::Live,
+        stop: &'o Arc<AtomicBool>,
+        limits: Limits,
+        wanted: &doctor::Wanted,
+    ) -> Result<Self, SetupError> {
         Ok(Self {
             options,
             stop,
-            limits: outputs::limits(&options.outputs),
-            server: Server::start(options.metrics, Arc::clone(&metrics))?,
-            outputs: outputs::open(&options.outputs, metrics, WhenFull::Drop)?,
+            limits,
+            warnings: doctor::admit(&doctor::preflight(wanted), options.force)?,
+            listener: Listener::bind(options.metrics)?,
+            files: outputs::Files::open(&options.outputs)?,
         })
     }
 
-    /// Captures until it is stopped. `room` says what memory frames come into, `taps` what taps have copied in
-    /// the end, and `describe` adds to the metrics what the source alone can tell.
+    /// Captures until it is stopped. `keep` are the capabilities that its end takes, `room` says what memory
+    /// frames come into, `taps` what taps have copied in the end, and `describe` adds to the metrics
+    /// what the source alone can tell.
     fn carry<S: Live>(
-        self,
+        mut self,
         mut source: S,
+        keep: Vec<Capability>,
         room: &str,
         taps: impl Fn(&S) -> Vec<TapCounts>,
         describe: impl Fn(&mut S, &mut Snapshot),
     ) -> Result<Ended, SetupError> {
-        announce(&source, room, &self.server);
+        let outputs = &self.options.outputs;
+        let memory = outputs::memory(&self.limits)?;
+        // Everything is open now, and no thread runs yet that would keep its rights.
+        let confined = privileges::give_up(&Keep {
+            folders: outputs::folders(outputs),
+            capabilities: keep,
+        })?;
+        let metrics = Arc::new(Metrics::default());
+        let server = self.listener.serve(Arc::clone(&metrics))?;
+        let closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
+        self.warnings.extend_from_slice(source.warnings());
+        announce(&source, room, &confined, &self.warnings);
         if let Some(seconds) = self.options.duration {
             stop_after(Duration::from_secs(seconds), self.stop);
         }
-        let ports = Ports::new(&self.options.outputs.ports);
-        let memory = outputs::memory(&self.limits)?;
         eprintln!(
             "bgptap: payload and connections take at most {} MiB beside that",
             memory.bound(&self.limits) >> 20
         );
-        let mut worker = Worker::new(self.limits, ports, self.outputs, memory);
+        eprintln!("bgptap: metrics at http://{}/metrics", server.address());
+        let mut worker = Worker::new(self.limits, Ports::new(&outputs.ports), closing, memory);
         let started = Instant::now();
         let mut interrupted = worker.run(&mut source, self.stop, |source, snapshot| {
             count_frames(source, snapshot);
@@ -179,9 +207,9 @@ impl<'o> Run<'o> {
         let mut summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
         summary.capture = source.modes();
         summary.tap = copies;
-        let ended = outputs::close(&self.options.outputs, closing, &outcome, &summary)?;
+        let ended = outputs::close(outputs, self.files, closing, &outcome, &summary)?;
         report_latency(&outcome);
-        drop(self.server);
+        drop(server);
         Ok(ended)
     }
 }
@@ -213,8 +241,19 @@ fn xdp_options(options: &cli::Live) -> Result<Options, SetupError> {
         timestamps: timestamps(options),
         busy_poll: options.busy_poll,
         huge_pages: options.huge_pages,
-        force: options.force,
     })
+}
+
+/// What counting and the end of the capture take: filters of a clsact qdisc are removed by hand.
+fn kept_capabilities(capture: &Options) -> Vec<Capability> {
+    let mut kept = Vec::new();
+    if capture.tap == Some(TapMode::Clsact) {
+        kept.push(Capability::CAP_NET_ADMIN);
+    }
+    if capture.pretend.unwrap_or_else(doctor::running) < MAPS_WITHOUT_RIGHTS {
+        kept.push(Capability::CAP_BPF);
+    }
+    kept
 }
 
 fn xdp_mode(options: &cli::Live) -> Result<Mode, SetupError> {
@@ -240,15 +279,15 @@ fn timestamps(options: &cli::Live) -> Timestamps {
     }
 }
 
-fn announce(source: &impl Live, room: &str, server: &Server) {
+fn announce(source: &impl Live, room: &str, confined: &Confined, warnings: &[String]) {
     for mode in source.modes() {
         eprintln!("bgptap: {mode}");
     }
-    for warning in source.warnings() {
+    for warning in warnings {
         eprintln!("bgptap: warning: {warning}");
     }
-    let address = server.address();
-    eprintln!("bgptap: {room}; metrics at http://{address}/metrics");
+    eprintln!("bgptap: {confined}");
+    eprintln!("bgptap: {room}");
 }
 
 fn stop_after(duration: Duration, stop: &Arc<AtomicBool>) {

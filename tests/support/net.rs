@@ -137,10 +137,15 @@ impl Net {
             .unwrap()
     }
 
+    /// The monitor's interface as `ip` shows it, with promiscuity and programs.
+    pub fn tap_link(&self) -> String {
+        let output = run(Command::new("ip").args(["-n", &self.mon, "-d", "link", "show", TAP]));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Whether an XDP program is on the monitor's interface.
     pub fn has_program(&self) -> bool {
-        let output = run(Command::new("ip").args(["-n", &self.mon, "-d", "link", "show", TAP]));
-        String::from_utf8_lossy(&output.stdout).contains("prog/xdp")
+        self.tap_link().contains("prog/xdp")
     }
 
     /// Sends a capture into the wire; what `replay` said.
@@ -170,6 +175,23 @@ pub struct Live {
 impl Live {
     /// Starts it and waits until it steers.
     pub fn start(space: &str, interface: &str, scratch: &super::Scratch, more: &[&str]) -> Self {
+        Self::start_by(
+            &[env!("CARGO_BIN_EXE_bgptap")],
+            space,
+            interface,
+            scratch,
+            more,
+        )
+    }
+
+    /// As [`Live::start`], by another command than plain `bgptap`, which has to become it.
+    pub fn start_by(
+        bgptap: &[&str],
+        space: &str,
+        interface: &str,
+        scratch: &super::Scratch,
+        more: &[&str],
+    ) -> Self {
         let (summary, log) = (scratch.path("summary.json"), scratch.path("live.log"));
         let mut args = vec![
             "live",
@@ -183,7 +205,7 @@ impl Live {
         let mut command = Command::new("nice");
         command.args(["-n", "-15", "ip", "netns", "exec", space]);
         let child = command
-            .arg(env!("CARGO_BIN_EXE_bgptap"))
+            .args(bgptap)
             .args(&args)
             .stdin(Stdio::null())
             .stderr(fs::File::create(&log).unwrap())
@@ -204,6 +226,11 @@ impl Live {
             sleep(Duration::from_millis(20));
         }
         live
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it has said.
@@ -258,6 +285,13 @@ impl Drop for Live {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A copy of `bgptap` that everybody may run. Made by another process: if this one held it open for writing
+/// while another test forks, the child would hold it too, and for that moment it could not be run (ETXTBSY).
+pub fn copy_bgptap(to: &Path) {
+    let from = env!("CARGO_BIN_EXE_bgptap");
+    run(Command::new("cp").args(["--preserve=mode", from]).arg(to));
 }
 
 fn ip(args: &[&str]) {

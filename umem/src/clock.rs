@@ -39,6 +39,29 @@ impl MonotonicOffset {
     }
 }
 
+/// What the kernel knows of its clock (adjtimex(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discipline {
+    /// A time daemon keeps it right.
+    pub synchronised: bool,
+    /// `CLOCK_TAI` minus `CLOCK_REALTIME`, in seconds.
+    pub tai_offset_s: i32,
+}
+
+/// Asks the kernel whether its clock is kept right.
+#[must_use]
+pub fn discipline() -> Discipline {
+    // SAFETY: a timex is integers only, for which zero is a value.
+    let mut timex: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: `timex` is valid for writes; its `modes` are zero, so that nothing is set.
+    let state = unsafe { libc::adjtimex(&raw mut timex) };
+    Discipline {
+        // TIME_ERROR, 5, or a failure.
+        synchronised: (0..5).contains(&state) && timex.status & libc::STA_UNSYNC == 0,
+        tai_offset_s: timex.tai,
+    }
+}
+
 fn now_ns(clock: libc::clockid_t) -> i64 {
     let mut time = libc::timespec {
         tv_sec: 0,
@@ -79,5 +102,13 @@ mod tests {
         assert_eq!(offset.update(300, 1302, 304), 1000);
         // Somebody set the clock by a second.
         assert_eq!(offset.update(400, 1_000_001_402, 404), 1_000_001_000);
+    }
+
+    /// Two ways to ask the kernel for the same number.
+    #[test]
+    fn the_kernel_tells_the_same_offset_twice() {
+        let discipline = discipline();
+        let offset_ns = i64::from(discipline.tai_offset_s) * 1_000_000_000;
+        assert_eq!(offset_ns, tai_offset_ns());
     }
 }

@@ -10,10 +10,11 @@ mod sockets;
 pub use options::Options;
 pub use sockets::Sockets;
 
-use crate::capture::xdp::{Clock, queues};
+use crate::capture::xdp::Clock;
 use crate::capture::{
     CaptureMode, Captured, Frame, InterfaceCounts, Interrupted, Live, Polled, Source, StampSource,
 };
+use crate::doctor::link;
 use crate::error::SetupError;
 use bgptap_umem::packet::{self, Packet};
 use std::time::{Duration, Instant};
@@ -172,7 +173,7 @@ impl<'s> Source for AfPacketSource<'s> {
         if self.checked.elapsed() > PRESENCE_INTERVAL {
             self.checked = Instant::now();
             let names = self.sockets.names();
-            if let Some(name) = names.iter().find(|name| !queues::exists(name)) {
+            if let Some(name) = names.iter().find(|name| !link::exists(name)) {
                 return Err(self.interrupt(name.clone(), "the interface is gone".into()));
             }
         }

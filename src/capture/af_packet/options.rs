@@ -1,6 +1,7 @@
 //! How the capture is set up.
 
 use crate::capture::xdp::Timestamps;
+use crate::doctor;
 use bgptap_umem::packet::RingSize;
 
 /// Memory for each entry that `--ring` asks for: a page, as with AF_XDP.
@@ -28,6 +29,17 @@ pub struct Options {
 }
 
 impl Options {
+    /// What has to be there for it.
+    #[must_use]
+    pub fn wanted(&self) -> doctor::Wanted {
+        doctor::Wanted {
+            way: doctor::Way::Packets,
+            interfaces: self.interfaces.clone(),
+            ports: self.ports.clone(),
+            ..doctor::Wanted::default()
+        }
+    }
+
     /// The ring of each interface.
     pub(super) fn ring(&self) -> RingSize {
         let share = RINGS_MAX / self.interfaces.len().max(1) as u64;

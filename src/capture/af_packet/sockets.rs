@@ -2,8 +2,9 @@
 
 use super::filter::{self, First};
 use super::{Options, RETIRE};
-use crate::capture::xdp::{Timestamps, queues};
+use crate::capture::xdp::Timestamps;
 use crate::capture::{AfPacketMode, Backend, CaptureMode, LinkType};
+use crate::doctor::link;
 use crate::error::SetupError;
 use bgptap_bpf::Promiscuous;
 use bgptap_umem::packet::{self, PacketError, RingSize, Socket};
@@ -53,9 +54,8 @@ impl Sockets {
     }
 
     fn add(&mut self, name: &str, options: &Options) -> Result<(), SetupError> {
-        queues::check_up(name)?;
-        let link = link(name)?;
-        let filter = filter::program(link.first, &options.ports, options.fragments);
+        let kind = Link::of(name)?;
+        let filter = filter::program(kind.first, &options.ports, options.fragments);
         let socket = Socket::open(
             name,
             &packet::Options {
@@ -63,13 +63,13 @@ impl Sockets {
                 retire: RETIRE,
                 filter: &filter,
                 // There each frame is sent and received: once is enough.
-                incoming_only: link.loopback,
+                incoming_only: kind.loopback,
                 hardware_time: options.timestamps == Timestamps::Hardware,
             },
         );
         self.sockets
             .push(socket.map_err(|error| refused(name, &error))?);
-        self.links.push(link);
+        self.links.push(kind);
         let promiscuous = Promiscuous::enter(name).map_err(|error| SetupError::Interface {
             interface: name.to_owned(),
             what: "setting promiscuous mode",
@@ -139,21 +139,28 @@ impl Sockets {
     }
 }
 
-fn link(interface: &str) -> Result<Link, SetupError> {
-    match queues::hardware_type(interface) {
-        Some(ETHER | LOOPBACK) => Ok(First::Ethernet),
-        Some(RAW_IP | NONE) => Ok(First::Ip),
-        other => Err(SetupError::Interface {
-            interface: interface.to_owned(),
-            what: "capturing",
-            why: format!("its frames begin with neither Ethernet nor IP (ARPHRD {other:?})"),
-            remedy: "capture at the interface below it".into(),
-        }),
+impl Link {
+    fn of(interface: &str) -> Result<Self, SetupError> {
+        let hardware = link::hardware_type(interface);
+        let first = match hardware {
+            Some(ETHER | LOOPBACK) => First::Ethernet,
+            Some(RAW_IP | NONE) => First::Ip,
+            other => {
+                return Err(SetupError::Interface {
+                    interface: interface.to_owned(),
+                    what: "capturing",
+                    why: format!(
+                        "its frames begin with neither Ethernet nor IP (ARPHRD {other:?})"
+                    ),
+                    remedy: "capture at the interface below it".into(),
+                });
+            }
+        };
+        Ok(Self {
+            first,
+            loopback: hardware == Some(LOOPBACK),
+        })
     }
-    .map(|first| Link {
-        first,
-        loopback: queues::hardware_type(interface) == Some(LOOPBACK),
-    })
 }
 
 fn refused(interface: &str, error: &PacketError) -> SetupError {

@@ -2,9 +2,7 @@
 
 mod clock;
 mod counts;
-mod host;
 mod options;
-pub(in crate::capture) mod queues;
 mod tap;
 
 pub use bgptap_umem::xsk::ZeroCopy;
@@ -16,6 +14,7 @@ use crate::capture::{
     Backend, CaptureMode, Captured, Frame, InterfaceCounts, Interrupted, LinkType, Live, Polled,
     Source, StampSource, TapCounts, XdpMode,
 };
+use crate::doctor::link;
 use crate::error::SetupError;
 use bgptap_bpf::{Attached, ErrorKind, META_LEN, Meta, Program, Promiscuous};
 use bgptap_umem::clock::MonotonicOffset;
@@ -99,11 +98,8 @@ impl<'p> XdpSource<'p> {
             source.taps = Some(taps);
         } else {
             for (number, name) in interfaces {
-                queues::check_up(name)?;
-                if !options.force {
-                    host::refuse_bgp(name, &options.ports)?;
-                }
-                source.add(pool, options, number, name, (name, queues::count(name)))?;
+                let queues = link::queue_count(name);
+                source.add(pool, options, number, name, (name, queues))?;
             }
         }
         Ok(source)
@@ -118,7 +114,6 @@ impl<'p> XdpSource<'p> {
         name: &str,
         (device, queues): (&str, u32),
     ) -> Result<(), SetupError> {
-        bgptap_bpf::refuse_occupied(device).map_err(|error| bpf_error(name, error))?;
         let promiscuous = Promiscuous::enter(device).map_err(|error| SetupError::Interface {
             interface: name.to_owned(),
             what: "setting promiscuous mode",
@@ -291,7 +286,7 @@ impl<'p> Source for XdpSource<'p> {
             self.checked = Instant::now();
             // The kernel does not tell the socket of an interface that has been deleted.
             let mut names = self.names.iter().map(String::as_str);
-            let gone = names.find(|name| !queues::exists(name));
+            let gone = names.find(|name| !link::exists(name));
             if let Some(name) = gone.or_else(|| self.taps.as_ref().and_then(Taps::missing)) {
                 let name = name.to_owned();
                 return Err(self.interrupt(name, "the interface is gone".into()));

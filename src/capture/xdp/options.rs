@@ -1,8 +1,9 @@
 //! How the capture is set up.
 
-use super::{Timestamps, queues};
+use super::Timestamps;
+use crate::doctor::{self, link};
 use bgptap_bpf::{Mode, Program, Release, TapMode};
-use bgptap_umem::xsk::{FramePool, PoolOptions, SocketOptions, ZeroCopy};
+use bgptap_umem::xsk::{FRAME_SIZE, FramePool, PoolOptions, SocketOptions, ZeroCopy};
 
 /// Frames in the rings of all queues together: 256 MiB of memory at the most.
 const RING_FRAMES_MAX: u32 = 65_536;
@@ -42,8 +43,27 @@ pub struct Options {
     pub busy_poll: bool,
     /// Ask for huge pages.
     pub huge_pages: bool,
-    /// Capture even if the host speaks BGP over the interface.
-    pub force: bool,
+}
+
+impl Default for Options {
+    /// No interfaces yet; what the command line has by default otherwise.
+    fn default() -> Self {
+        Self {
+            interfaces: Vec::new(),
+            tap: None,
+            ports: vec![179],
+            drop_foreign: false,
+            fragments: true,
+            mode: Mode::Auto,
+            program: None,
+            pretend: None,
+            ring: 8192,
+            zero_copy: ZeroCopy::Auto,
+            timestamps: Timestamps::Xdp,
+            busy_poll: false,
+            huge_pages: false,
+        }
+    }
 }
 
 impl Options {
@@ -70,6 +90,21 @@ impl Options {
         }
     }
 
+    /// What has to be there for a capture with a pool of this size.
+    #[must_use]
+    pub fn wanted(&self, pool: &PoolOptions) -> doctor::Wanted {
+        doctor::Wanted {
+            way: match self.tap {
+                Some(_) => doctor::Way::Tap,
+                None => doctor::Way::Steer,
+            },
+            interfaces: self.interfaces.clone(),
+            ports: self.ports.clone(),
+            pool_bytes: u64::from(pool.frames) * u64::from(FRAME_SIZE),
+            huge_pages: self.huge_pages,
+        }
+    }
+
     fn zero_copy(&self) -> ZeroCopy {
         // A UMEM has one mode, that of its first socket: several devices share the one that all have.
         // And on skbs the driver has nothing to write.
@@ -90,10 +125,7 @@ impl Options {
             ));
         }
         if self.huge_pages && !pool.huge_pages() {
-            warnings.push(
-                "there are no huge pages, so ordinary ones serve: reserve some with `sysctl vm.nr_hugepages=N`"
-                    .into(),
-            );
+            warnings.push(doctor::no_huge_pages(pool.bytes()));
         }
         warnings
     }
@@ -106,7 +138,7 @@ impl Options {
 pub fn plan(options: &mut Options, held_frames_max: u32, batch: u32) -> PoolOptions {
     let count = |interface: &String| match options.tap {
         Some(_) => TAP_QUEUES,
-        None => queues::count(interface),
+        None => link::queue_count(interface),
     };
     let queues: u32 = options.interfaces.iter().map(count).sum();
     let share = RING_FRAMES_MAX / queues.max(1) / 3;

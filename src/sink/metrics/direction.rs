@@ -1,5 +1,6 @@
 //! What is counted for each direction of a session: one series of labels.
 
+use super::attribute_errors::AttributeErrors;
 use super::count::Count;
 use crate::health::Figures;
 use std::net::IpAddr;
@@ -17,7 +18,7 @@ pub const MESSAGE_TYPES: [&str; 6] = [
 
 /// Values of the label `kind` of `bgptap_errors_total`, in the order of [`Direction::errors`]:
 /// the RFC 7606 dispositions first, then what framing met.
-pub const ERROR_KINDS: [&str; 11] = [
+pub const ERROR_KINDS: [&str; 12] = [
     "session-reset",
     "afi-safi-disable",
     "treat-as-withdraw",
@@ -29,6 +30,7 @@ pub const ERROR_KINDS: [&str; 11] = [
     "cut_message",
     "ignore",
     "limit",
+    "nlri-discard",
 ];
 
 /// Values of the label `state` of `bgptap_stream_bytes_total`, in the order of [`Direction::bytes`].
@@ -58,6 +60,8 @@ pub struct Prefixes {
     pub announced: Count,
     /// Withdrawn prefixes.
     pub withdrawn: Count,
+    /// Octets of NLRI, if the family is not decoded.
+    pub undecoded_bytes: Count,
 }
 
 impl Prefixes {
@@ -85,6 +89,8 @@ pub struct Direction {
     pub messages: [Count; MESSAGE_TYPES.len()],
     /// Errors by kind, see [`ERROR_KINDS`].
     pub errors: [Count; ERROR_KINDS.len()],
+    /// Those of them that concern an attribute.
+    pub attribute_errors: AttributeErrors,
     /// Payload bytes by state, see [`BYTE_STATES`].
     pub bytes: [Count; BYTE_STATES.len()],
     /// Holes given up.
@@ -113,6 +119,7 @@ impl Direction {
             local_as: AtomicU32::new(0),
             messages: Default::default(),
             errors: Default::default(),
+            attribute_errors: AttributeErrors::default(),
             bytes: Default::default(),
             gaps: Count::default(),
             tcp_counters: Default::default(),

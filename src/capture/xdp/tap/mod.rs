@@ -12,8 +12,9 @@ mod netlink;
 mod netns;
 mod pair;
 
-use super::{bpf_error, queues};
+use super::bpf_error;
 use crate::capture::{Copies, TapCounts};
+use crate::doctor::link;
 use crate::error::SetupError;
 use bgptap_bpf::{Direction, Tap, TapMode, remove_leftovers};
 use netns::Netns;
@@ -57,7 +58,6 @@ impl Taps {
     pub fn prepare(interfaces: &[String], mode: TapMode) -> Result<Self, SetupError> {
         let mut warnings = Vec::new();
         for interface in interfaces {
-            queues::check_up(interface)?;
             warnings.extend(clear_leftovers(interface, mode)?);
         }
         let netns = Netns::private().map_err(|error| {
@@ -132,7 +132,7 @@ impl Taps {
     /// A sending end that somebody has deleted.
     pub(super) fn missing(&self) -> Option<&str> {
         let names = self.taps.iter().map(|tap| tap.pair.name.as_str());
-        names.into_iter().find(|name| !queues::exists(name))
+        names.into_iter().find(|name| !link::exists(name))
     }
 
     /// How the programs are attached: `tcx` or `clsact`.
@@ -157,7 +157,7 @@ impl Tapped {
             return Ok(());
         };
         // Where the interface is gone its filters are, too.
-        if !queues::exists(&self.interface) {
+        if !link::exists(&self.interface) {
             return Ok(());
         }
         let detached = programs.detach();
@@ -205,7 +205,7 @@ fn note(mode: TapMode) -> &'static str {
 
 /// Where packets are copied. What goes out of the loopback device comes in by it: once is enough.
 fn directions(interface: &str) -> Result<&'static [Direction], SetupError> {
-    match queues::hardware_type(interface) {
+    match link::hardware_type(interface) {
         Some(ETHERNET) => Ok(&Direction::BOTH),
         Some(LOOPBACK) => Ok(&[Direction::Ingress]),
         _ => Err(failed(
