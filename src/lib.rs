@@ -26,6 +26,7 @@ pub mod config;
 pub mod doctor;
 pub mod error;
 pub mod health;
+pub mod intern;
 #[cfg(feature = "capture")]
 pub mod privileges;
 pub mod replay;

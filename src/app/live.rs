@@ -1,8 +1,9 @@
 //! `bgptap live`
 
+use super::watch::{FRAMES, Watch};
 use super::{Ended, outputs};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
-use crate::capture::xdp::{Options, Taps, Timestamps, WITHOUT, XdpSource, ZeroCopy, plan};
+use crate::capture::xdp::{Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, ZeroCopy, plan};
 use crate::capture::{InterfaceCounts, Live, TapCounts};
 use crate::cli;
 use crate::config::Limits;
@@ -35,7 +36,8 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
 }
 
 fn by_xdp(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
-    let limits = outputs::limits(&options.outputs);
+    let limits = limits(options);
+    let held_frames_max = limits.held_frames_max;
     let mut capture = xdp_options(options)?;
     let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
     let run = Run::open(options, stop, limits, &capture.wanted(&pool_options))?;
@@ -56,9 +58,10 @@ fn by_xdp(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupErr
     let room = format!("{} frames in the pool, {locked}", pool.gauges().total);
     let taps = |source: &XdpSource<'_>| source.tap_counts().collect();
     let keep = kept_capabilities(&capture);
-    let ended = run.carry(source, keep, &room, taps, |source, snapshot| {
+    let ended = run.carry(source, keep, &room, taps, |source, snapshot, watch| {
         describe_taps(source.tap_counts(), snapshot);
         describe_pool(&pool.gauges(), source.pending(), snapshot);
+        describe_usage(&source.usage(held_frames_max), snapshot, watch);
     })?;
     let gauges = pool.gauges();
     assert!(
@@ -92,8 +95,7 @@ fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, Se
         ring: options.ring,
         timestamps: timestamps(options),
     };
-    let limits = outputs::limits(&options.outputs);
-    let mut run = Run::open(options, stop, limits, &capture.wanted())?;
+    let mut run = Run::open(options, stop, limits(options), &capture.wanted())?;
     let without_effect = without_effect(options)
         .map(|flag| format!("{flag} has no effect with --backend af-packet"));
     run.warnings.extend(without_effect);
@@ -105,13 +107,20 @@ fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, Se
         Vec::new(),
         &room,
         |_| Vec::new(),
-        |_, snapshot| {
+        |_, snapshot, _| {
             describe_blocks(sockets.blocks(), snapshot);
         },
     )?;
     let (_, ours) = sockets.blocks();
     assert_eq!(ours, 0, "blocks that were not given back");
     Ok(ended)
+}
+
+fn limits(options: &cli::Live) -> Limits {
+    Limits {
+        held_frames_max: options.held_frames,
+        ..outputs::limits(&options.outputs)
+    }
 }
 
 /// Options that only mean something with AF_XDP.
@@ -165,7 +174,7 @@ impl<'o> Run<'o> {
         keep: Vec<Capability>,
         room: &str,
         taps: impl Fn(&S) -> Vec<TapCounts>,
-        describe: impl Fn(&mut S, &mut Snapshot),
+        describe: impl Fn(&mut S, &mut Snapshot, &mut Watch),
     ) -> Result<Ended, SetupError> {
         let outputs = &self.options.outputs;
         let memory = outputs::memory(&self.limits)?;
@@ -189,9 +198,13 @@ impl<'o> Run<'o> {
         eprintln!("bgptap: metrics at http://{}/metrics", server.address());
         let mut worker = Worker::new(self.limits, Ports::new(&outputs.ports), closing, memory);
         let started = Instant::now();
+        let mut watch = Watch::default();
         let mut interrupted = worker.run(&mut source, self.stop, |source, snapshot| {
+            for pool in &snapshot.pools {
+                warn(watch.buffers(pool));
+            }
             count_frames(source, snapshot);
-            describe(source, snapshot);
+            describe(source, snapshot, &mut watch);
         });
         // Off first: then what came is in the rings, and the last round finds it all.
         // Where that fails the interface is gone.
@@ -298,6 +311,12 @@ fn stop_after(duration: Duration, stop: &Arc<AtomicBool>) {
     });
 }
 
+fn warn(warning: Option<String>) {
+    if let Some(warning) = warning {
+        eprintln!("bgptap: warning: {warning}");
+    }
+}
+
 fn count_frames<S: Live>(source: &S, snapshot: &mut Snapshot) {
     snapshot.frames.clear();
     for (name, counts) in source.interfaces().iter().zip(source.counts()) {
@@ -328,11 +347,24 @@ fn describe_pool(gauges: &Gauges, pending: u64, snapshot: &mut Snapshot) {
         ("held", gauges.held.into()),
         ("rx_ring", pending),
     ];
+    let waiting = u32::try_from(pending).unwrap_or(u32::MAX);
+    let in_use = gauges.batch + gauges.held + waiting;
     snapshot.pools.push(Pool {
         name: "umem".into(),
-        utilisation: f64::from(gauges.batch + gauges.held) / f64::from(gauges.total),
+        utilisation: f64::from(in_use) / f64::from(gauges.total),
         fallbacks: 0,
     });
+}
+
+fn describe_usage(usages: &[Usage; 2], snapshot: &mut Snapshot, watch: &mut Watch) {
+    for (which, usage) in FRAMES.iter().zip(usages) {
+        snapshot.pools.push(Pool {
+            name: which.0.into(),
+            utilisation: usage.utilisation(),
+            fallbacks: 0,
+        });
+        warn(watch.frames(*which, usage));
+    }
 }
 
 /// Blocks in all, and those that are not with the kernel.

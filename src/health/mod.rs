@@ -180,7 +180,7 @@ impl Health {
     pub fn margin_ns(&self, direction: Direction, now_ns: u64) -> Option<u64> {
         let hold = u64::from(self.hold_s.filter(|hold| *hold > 0)?) * 1_000_000_000;
         let last = self.message_ns[direction & 1];
-        (last > 0).then(|| (last + hold).saturating_sub(now_ns))
+        (last > 0).then(|| last.saturating_add(hold).saturating_sub(now_ns))
     }
 
     /// The least margin that was left when a message came.
@@ -206,7 +206,7 @@ impl Health {
         let hold = u64::from(self.hold_s.unwrap_or(HOLD_S)) * 1_000_000_000;
         let closed_ns = self.sides[this ^ 1].zero_since_ns;
         let (side, told) = (&self.sides[this], &mut self.told[this]);
-        let closed = |since: u64| now_ns >= since + ZERO_WINDOW_NS;
+        let closed = |since: u64| now_ns >= since.saturating_add(ZERO_WINDOW_NS);
         if !told.zero_window && side.zero_since_ns.is_some_and(closed) {
             told.zero_window = true;
             return Some(Alarm::ZeroWindow);

@@ -48,7 +48,9 @@ impl<F: Frame> Stream<F> {
                 let heard = position.ack_ns.max(since);
                 (heard, UNHEARD_NS, GapReason::OneSided)
             } else {
-                (since, self.limits.one_sided_ns, GapReason::OneSided)
+                // As long as bytes come before the hole, it may be no hole yet: what lies behind it is early.
+                let from = since.max(position.advanced_ns);
+                (from, self.limits.one_sided_ns, GapReason::OneSided)
             };
             if now_ns < from.saturating_add(wait_ns) {
                 return;

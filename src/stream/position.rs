@@ -6,6 +6,15 @@ pub(super) const WINDOW: u64 = 1 << 30;
 /// A receiver is taken to offer at least so much: window updates may have been missed.
 const WINDOW_LEAST: u64 = 1 << 16;
 
+/// A receiver whose SYN was missed is taken to offer no more: real receivers hardly do, and of
+/// all numbers that somebody may make up few lie so near.
+const WINDOW_MOST: u64 = 1 << 24;
+
+/// A receiver acknowledges what comes in order within half a second (RFC 9293 §3.8.6.3). One that has
+/// not for so long, and so many bytes, is not seen any more, and nobody knows its window.
+const UNANSWERED_NS: u64 = 1_000_000_000;
+const UNANSWERED: u64 = WINDOW_LEAST / 2;
+
 /// For so long nothing may have come of a stream that goes on somewhere else.
 const SILENCE_NS: u64 = 1_000_000_000;
 
@@ -48,6 +57,11 @@ pub(super) struct Position {
     sacked_at: usize,
     /// When the receiver was last heard of; 0: never.
     pub(super) ack_ns: u64,
+    /// Since when the receiver has had something to say to what came, and was not heard; and to how
+    /// many bytes.
+    unanswered: Option<(u64, u64)>,
+    /// When bytes last came in order.
+    pub(super) advanced_ns: u64,
     /// The number that was acknowledged last, by whomever.
     acked_low: Option<u32>,
     /// Most bytes that the receiver has offered to take at a time, if it was heard of.
@@ -101,6 +115,8 @@ impl Position {
             sacked: [(0, 0); SACKED],
             sacked_at: 0,
             ack_ns: 0,
+            unanswered: None,
+            advanced_ns: 0,
             acked_low: None,
             window: None,
         }
@@ -108,13 +124,18 @@ impl Position {
 
     /// Where `length` bytes at `start` lie (RFC 9293 §3.10.7.4). A bystander may have missed the
     /// last acknowledgements, so the largest window that was offered counts from the newest byte seen
-    /// on; whoever was never heard of may take anything.
-    pub(super) fn region(&self, start: u64, length: u64) -> Region {
+    /// on; whoever was never heard of, or is not any more, may take anything.
+    pub(super) fn region(&self, start: u64, length: u64, now_ns: u64) -> Region {
+        let unanswered = |(since, bytes): (u64, u64)| {
+            bytes >= UNANSWERED && now_ns >= since.saturating_add(UNANSWERED_NS)
+        };
         let window = self
             .window
-            .map_or(WINDOW, |window| window.clamp(WINDOW_LEAST, WINDOW));
+            .filter(|_| !self.unanswered.is_some_and(unanswered))
+            .map_or(WINDOW, |window| window.clamp(WINDOW_LEAST, WINDOW_MOST));
+        let behind = window.min(WINDOW_MOST);
         let end = start + length;
-        if start > self.next + WINDOW || end < self.start || end + window < self.next {
+        if start > self.next + WINDOW || end < self.start || end + behind < self.next {
             Region::Outside
         } else if start > self.next.max(self.acked) + window {
             Region::Beyond
@@ -129,6 +150,22 @@ impl Position {
             self.highest = up_to;
             self.announced_ns = now_ns;
         }
+    }
+
+    /// So many bytes have come in order, up to where the stream stands now.
+    pub(super) fn advanced(&mut self, bytes: u64, now_ns: u64) {
+        self.advanced_ns = self.advanced_ns.max(now_ns);
+        // Whoever goes on behind a FIN has not sent it.
+        self.fin = self.fin.filter(|fin| *fin >= self.next);
+        if self.next > self.acked {
+            self.expect_answer(bytes, now_ns);
+        }
+    }
+
+    /// Bytes have come that the receiver has something to say to: an acknowledgement, or the same
+    /// one again if a hole is before them (RFC 5681 §3.2).
+    pub(super) fn expect_answer(&mut self, bytes: u64, now_ns: u64) {
+        self.unanswered.get_or_insert((now_ns, 0)).1 += bytes;
     }
 
     /// The receiver was heard of since `ns`, but for the order in which a mirror shows things.
@@ -202,6 +239,7 @@ impl Position {
     /// The receiver has acknowledged up to `ack`; whether that is news.
     pub(super) fn acknowledge(&mut self, ack: u32, now_ns: u64) -> bool {
         self.ack_ns = now_ns;
+        self.unanswered = None;
         let acked = self.extend(ack);
         if acked <= self.acked || acked.abs_diff(self.next) > WINDOW {
             return false;

@@ -45,7 +45,7 @@ impl<F: Frame> Stream<F> {
     pub fn new(limits: StreamLimits, pool: BufferPool) -> Self {
         Self {
             limits,
-            framer: Framer::new(pool),
+            framer: Framer::new(pool, limits.messages),
             held: VecDeque::new(),
             held_bytes: 0,
             unproven: Vec::new(),
@@ -65,6 +65,12 @@ impl<F: Frame> Stream<F> {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Bytes that were copied to put straddling messages together, each once.
+    #[must_use]
+    pub fn copied(&self) -> u64 {
+        self.framer.copied()
     }
 
     /// What happened to segments.
@@ -127,6 +133,13 @@ impl<F: Frame> Stream<F> {
         self.position.is_none()
     }
 
+    /// Its FIN was seen, and nothing before it is still waited for.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.position
+            .is_some_and(|position| position.fin.is_some_and(|fin| fin <= position.next))
+    }
+
     /// Time may change something: a hole is open, a search is on, or a message waits.
     #[must_use]
     pub fn wants_ticks(&self) -> bool {
@@ -175,7 +188,7 @@ impl<F: Frame> Stream<F> {
             fin: segment.flags.fin(),
             stamp,
         };
-        let region = position.region(start, length.into());
+        let region = position.region(start, length.into(), stamp.ns);
         let moves = region != Region::Within && position.strays(sequence, length, stamp.ns);
         self.position = Some(position);
         let start = match region {

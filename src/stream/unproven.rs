@@ -44,7 +44,7 @@ impl<F: Frame> Stream<F> {
         while let (Some(waiting), Some(position)) = (self.unproven.get(index), &self.position) {
             let piece = waiting.piece;
             let grace_ns = self.limits.gap_grace_ns;
-            let region = position.region(piece.start, piece.len());
+            let region = position.region(piece.start, piece.len(), now_ns);
             // The receiver has spoken since, and its window does not reach there; or is not heard at all.
             let disproved = position.ack_ns >= piece.stamp.ns.saturating_add(grace_ns);
             let unheard = now_ns >= piece.stamp.ns.saturating_add(UNHEARD_NS);

@@ -147,11 +147,23 @@ impl<F: Frame> Connection<F> {
         if self.delivered != before {
             self.after_messages(stamp, shared);
         }
-        if believed && (segment.flags.rst() || segment.flags.fin()) {
-            let reason = if segment.flags.rst() { "rst" } else { "fin" };
+        if believed && segment.flags.rst() {
             with_delivery!(self, direction, shared, |_stream, delivery| delivery.see(
                 Sight::End,
-                reason,
+                "rst",
+                stamp
+            ));
+        }
+        self.close_at_fin(direction, stamp, shared);
+    }
+
+    /// A FIN ends the session once its receiver has all that was sent before it (RFC 9293 §3.10.7.4): one
+    /// behind a hole may be forged, or the data before it late.
+    fn close_at_fin(&mut self, direction: Direction, stamp: Stamp, shared: &mut Shared<'_>) {
+        if self.streams[direction & 1].is_closed() && !self.session.has_ended() {
+            with_delivery!(self, direction, shared, |_stream, delivery| delivery.see(
+                Sight::End,
+                "fin",
                 stamp
             ));
         }
@@ -216,6 +228,7 @@ impl<F: Frame> Connection<F> {
                 shared.budget,
                 delivery
             ));
+            self.close_at_fin(direction, stamp, shared);
         }
         self.listed = self.streams.iter().any(Stream::wants_ticks);
         self.listed

@@ -261,6 +261,8 @@ impl<F: Frame> Worker<F> {
         if self.now_ns >= self.next_alarm_ns {
             self.next_alarm_ns = self.now_ns.saturating_add(ALARM_NS);
             self.look_for_alarms(stamp);
+            // By the time of the capture: a file is read with the same outcome on any machine.
+            self.expire(stamp);
         }
     }
 
@@ -320,7 +322,6 @@ impl<F: Frame> Worker<F> {
     }
 
     fn snapshot_now(&mut self, gather: impl FnOnce(&mut Snapshot)) {
-        self.expire(self.stamp_now());
         for (_, connection) in &mut self.connections {
             connection.publish(self.now_ns);
         }
@@ -335,13 +336,15 @@ impl<F: Frame> Worker<F> {
         snapshot.sessions = self.connections.len() as u64;
         snapshot.outputs.clear();
         snapshot.pools.clear();
-        for class in self.buffers.stats() {
-            #[allow(clippy::cast_precision_loss)]
-            snapshot.pools.push(crate::sink::metrics::Pool {
-                name: format!("buffers_{}", class.size),
-                utilisation: class.in_use as f64 / class.capacity as f64,
-                fallbacks: class.fallbacks,
-            });
+        for (name, pool) in [("buffers", &self.buffers), ("spill", &self.budget.spill)] {
+            snapshot.pools.extend(pool.stats().map(|class| {
+                #[allow(clippy::cast_precision_loss)]
+                crate::sink::metrics::Pool {
+                    name: format!("{name}_{}", class.size),
+                    utilisation: class.in_use as f64 / class.capacity.max(1) as f64,
+                    fallbacks: class.fallbacks,
+                }
+            }));
         }
         if let Some(json) = &self.outputs.json {
             snapshot.outputs.push(crate::sink::metrics::Output {

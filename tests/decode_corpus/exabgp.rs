@@ -1,9 +1,8 @@
 //! ExaBGP's own vectors, with the JSON that it expects.
 
-use std::collections::BTreeMap;
-
 use bgptap::bgp::{Context, Family, FamilySet, Message, NlriField, Update};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 use crate::ext_community::exabgp_json;
 use crate::nlri::from_exabgp;

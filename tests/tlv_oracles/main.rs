@@ -68,18 +68,19 @@ fn attribute(flags: u8, code: u8, value: &[u8]) -> Vec<u8> {
     [&[flags | 0x10, code], &length[..], value].concat()
 }
 
-/// An UPDATE with ORIGIN, an empty AS_PATH, LOCAL_PREF and the attribute.
+/// An UPDATE with ORIGIN, an empty AS_PATH unless BGPsec_PATH stands for it, LOCAL_PREF and the
+/// attribute.
 fn update(code: u8, value: &[u8]) -> Vec<u8> {
-    let flags = if matches!(code, 14 | 29 | 33) {
-        0x80
-    } else {
-        0xc0
+    let optional = matches!(code, 14 | 29 | 33);
+    let path = match code {
+        33 => Vec::new(),
+        _ => attribute(0x40, 2, &[]),
     };
     let list = [
         attribute(0x40, 1, &[0]),
-        attribute(0x40, 2, &[]),
+        path,
         attribute(0x40, 5, &[0, 0, 0, 100]),
-        attribute(flags, code, value),
+        attribute(if optional { 0x80 } else { 0xc0 }, code, value),
     ]
     .concat();
     let length = u16::try_from(list.len()).expect("short");

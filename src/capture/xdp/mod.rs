@@ -4,11 +4,13 @@ mod clock;
 mod counts;
 mod options;
 mod tap;
+mod usage;
 
 pub use bgptap_umem::xsk::ZeroCopy;
 pub use clock::Timestamps;
 pub use options::{Options, plan};
 pub use tap::Taps;
+pub use usage::Usage;
 
 use crate::capture::{
     Backend, CaptureMode, Captured, Frame, InterfaceCounts, Interrupted, LinkType, Live, Polled,
@@ -21,6 +23,7 @@ use bgptap_umem::clock::MonotonicOffset;
 use bgptap_umem::xsk::{self, FramePool, Socket};
 pub(in crate::capture) use clock::Clock;
 use std::time::{Duration, Instant};
+use usage::Meter;
 
 /// The id in a VLAN tag's control information (IEEE 802.1Q §9.6).
 const VLAN_ID: u16 = 0x0fff;
@@ -57,6 +60,13 @@ pub struct XdpSource<'p> {
     /// Where the interfaces are tapped rather than captured.
     taps: Option<Taps>,
     checked: Instant,
+    pool: &'p FramePool,
+    ring: u32,
+    waiting: Meter,
+    held: Meter,
+    sampled: Instant,
+    /// Since when the meters run, and how many frames had come by then.
+    metered: (Instant, u64),
     /// An interface is gone, or waiting failed: there will be no more frames.
     ended: bool,
 }
@@ -82,6 +92,12 @@ impl<'p> XdpSource<'p> {
             warnings: options.warnings(pool),
             taps: None,
             checked: Instant::now(),
+            pool,
+            ring: options.ring,
+            waiting: Meter::default(),
+            held: Meter::default(),
+            sampled: Instant::now(),
+            metered: (Instant::now(), 0),
             ended: false,
         };
         let interfaces = (0u16..).zip(&options.interfaces);
@@ -167,6 +183,40 @@ impl<'p> XdpSource<'p> {
             .iter_mut()
             .map(|socket| u64::from(socket.pending()))
             .sum()
+    }
+
+    /// Reads how full rings and pool are.
+    fn sample(&mut self) {
+        let elapsed = self.sampled.elapsed();
+        self.sampled += elapsed;
+        let (mut all, mut fullest) = (0, 0);
+        for socket in &mut self.sockets {
+            let pending = socket.pending();
+            all += pending;
+            fullest = fullest.max(pending);
+        }
+        self.waiting.sample(all, fullest, elapsed);
+        let held = self.pool.gauges().held;
+        self.held.sample(held, held, elapsed);
+    }
+
+    /// What was in use since the last call: in the RX rings, and held out of order of at most
+    /// `held_max` frames.
+    pub fn usage(&mut self, held_max: u32) -> [Usage; 2] {
+        let received = self.sockets.iter().map(Socket::received).sum();
+        let (since, before) = std::mem::replace(&mut self.metered, (Instant::now(), received));
+        let (window, frames) = (since.elapsed(), received - before);
+        let rings = Usage {
+            capacity: self.ring,
+            pools: u32::try_from(self.sockets.len()).unwrap_or(u32::MAX),
+            ..self.waiting.take(window, frames)
+        };
+        let held = Usage {
+            capacity: held_max,
+            pools: 1,
+            ..self.held.take(window, frames)
+        };
+        [rings, held]
     }
 
     /// What each tap copied; nothing without taps.
@@ -261,6 +311,7 @@ impl<'p> Source for XdpSource<'p> {
         for socket in &mut self.sockets {
             socket.refill();
         }
+        self.sample();
         let before = batch.len();
         let monotonic_ns = self.monotonic.as_mut().map(MonotonicOffset::read_ns);
         let clock = Clock::now(self.timestamps, monotonic_ns);
@@ -269,6 +320,8 @@ impl<'p> Source for XdpSource<'p> {
                 batch.push(captured(frame, continues, *owner, &clock));
             });
         }
+        let left = self.sockets.iter_mut().map(Socket::pending).sum();
+        self.waiting.set(left);
         if batch.len() > before {
             merge(&mut batch[before..]);
             return Ok(Polled::Frames);

@@ -3,6 +3,7 @@
 use super::direction::{BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES, UNKNOWN};
 use super::{Metrics, Snapshot, tcp};
 use crate::health::ALARMS;
+use crate::intern;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
 use prometheus_client::metrics::MetricType;
@@ -27,6 +28,7 @@ impl Collector for Exporter {
         encode_tcp(&mut encoder, &directions)?;
         encode_sessions(&mut encoder, &directions, snapshot.sessions)?;
         encode_bounds(&mut encoder, &snapshot)?;
+        encode_caches(&mut encoder, &snapshot)?;
         encode_outputs(&mut encoder, &snapshot)?;
         let (sum, count, buckets) = self.0.latency.read();
         encoder
@@ -294,6 +296,41 @@ fn encode_bounds(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::R
     )
 }
 
+fn encode_caches(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::Result {
+    type Value = fn(&intern::Stats) -> u64;
+    let label = |stats: &intern::Stats| vec![("cache", stats.name.to_owned())];
+    let figures: [(&str, &str, Value); 5] = [
+        ("hits", "Values that a cache had already", |s| s.hits),
+        ("misses", "Values that a cache had not", |s| s.misses),
+        ("evictions", "Entries that made room for others", |s| {
+            s.evictions
+        }),
+        ("expired", "Entries that nobody asked for any more", |s| {
+            s.expired
+        }),
+        (
+            "uninterned",
+            "Values stored unshared because all entries were in use",
+            |s| s.uninterned_total,
+        ),
+    ];
+    for (name, help, value) in figures {
+        let name = format!("bgptap_cache_{name}");
+        let values = snapshot.caches.iter().map(|s| (label(s), value(s)));
+        counters(encoder, &name, help, values)?;
+    }
+    let mut family = encoder.encode_descriptor(
+        "bgptap_cache_entries",
+        "Values in a cache",
+        None,
+        MetricType::Gauge,
+    )?;
+    for stats in &snapshot.caches {
+        encode_gauge(&mut family, &label(stats), stats.entries)?;
+    }
+    Ok(())
+}
+
 fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::Result {
     counters(
         encoder,
@@ -434,6 +471,12 @@ mod tests {
             }],
             rendered: Some(Lookups { hits: 8, misses: 1 }),
             sessions: 1,
+            caches: vec![intern::Stats {
+                name: "as_path",
+                hits: 8,
+                entries: 2,
+                ..intern::Stats::default()
+            }],
             ..Snapshot::default()
         });
         let text = text(metrics);
@@ -451,6 +494,8 @@ mod tests {
             "bgptap_frames_held 3".into(),
             r#"bgptap_pool_frames{state="free"} 4"#.into(),
             r#"bgptap_pool_utilisation_ratio{pool="umem"} 0.5"#.into(),
+            r#"bgptap_cache_hits_total{cache="as_path"} 8"#.into(),
+            r#"bgptap_cache_entries{cache="as_path"} 2"#.into(),
             r#"bgptap_output_dropped_total{output="json",reason="queue_full"} 2"#.into(),
             r#"bgptap_output_queue_ratio{output="json"} 0.25"#.into(),
             r#"bgptap_rendered_attributes_total{result="hit"} 8"#.into(),
