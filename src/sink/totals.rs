@@ -58,6 +58,17 @@ pub struct Frames {
     pub drops: BTreeMap<&'static str, u64>,
     /// Frames that user space received and found no segment in, by reason.
     pub undissected: BTreeMap<&'static str, u64>,
+    /// Times that a ring of AF_PACKET stood still, since a block was not given back yet.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub freezes: u64,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// One direction of one session.

@@ -392,6 +392,14 @@ impl<F: Frame> Stream<F> {
         }
     }
 
+    /// Copies what is held in frames that their source wants back, as far as there is room.
+    pub fn spill(&mut self, budget: &mut Budget) {
+        for held in &mut self.held {
+            held.spill(budget);
+        }
+        self.refuse_wanted(budget);
+    }
+
     /// Goes on with a message that waited.
     pub fn resume<H: Handler>(&mut self, stamp: Stamp, budget: &mut Budget, handler: &mut H) {
         self.framer.resume(&mut Out {

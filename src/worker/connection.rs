@@ -412,6 +412,13 @@ impl<F: Frame> Connection<F> {
         }
     }
 
+    /// Copies what is held in frames that their source wants back.
+    pub(super) fn spill(&mut self, budget: &mut Budget) {
+        for stream in &mut self.streams {
+            stream.spill(budget);
+        }
+    }
+
     /// Counts payload bytes as they come in; the ledger must explain them.
     pub(super) fn count_captured(&mut self, direction: Direction, bytes: u64) {
         self.streams[direction & 1].count_captured(bytes);

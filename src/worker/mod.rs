@@ -174,9 +174,12 @@ impl<F: Frame> Worker<F> {
         while !stop.load(Ordering::Relaxed) && !self.outputs.is_broken() {
             match source.poll(&mut batch, Duration::from_millis(20)) {
                 Ok(Polled::Frames) => self.batch(&mut batch),
-                Ok(Polled::Idle) => self.idle(),
+                Ok(Polled::Idle) => self.idle(source.clock()),
                 Ok(Polled::End) => break,
                 Err(error) => interrupted.push(error),
+            }
+            if source.wants_frames_back() {
+                self.spill();
             }
             if published.elapsed() >= PUBLISH_INTERVAL {
                 published = Instant::now();
@@ -194,6 +197,9 @@ impl<F: Frame> Worker<F> {
                 Ok(Polled::Frames) => self.batch(&mut batch),
                 Ok(Polled::Idle | Polled::End) => return None,
                 Err(error) => return Some(error),
+            }
+            if source.wants_frames_back() {
+                self.spill();
             }
         }
     }
@@ -216,12 +222,21 @@ impl<F: Frame> Worker<F> {
         }
     }
 
+    /// Copies what is held in frames that their source wants back. Whoever holds frames waits for time to pass.
+    fn spill(&mut self) {
+        for index in &self.ticking {
+            if let Some(connection) = self.connections.get_mut(*index) {
+                connection.spill(&mut self.budget);
+            }
+        }
+    }
+
     /// Nothing came: whatever waits for time to pass is looked at, and output goes out.
-    fn idle(&mut self) {
+    fn idle(&mut self, clock: StampSource) {
         if self.live {
             let stamp = Stamp {
                 ns: wall_clock_ns().max(self.now_ns),
-                source: StampSource::Xdp,
+                source: clock,
             };
             self.advance(stamp);
         }
