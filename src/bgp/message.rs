@@ -66,7 +66,16 @@ impl<'a> Message<'a> {
 
     /// Reads the body of a message whose header has been checked.
     #[must_use]
+    #[inline]
     pub fn parse_body(kind: MessageType, body: &'a [u8], context: &Context) -> Self {
+        // Most messages are UPDATEs, and theirs is the largest view: it should not be moved.
+        match kind {
+            MessageType::Update => Self::Update(Update::parse(body, context)),
+            other => Self::parse_other(other, body, context),
+        }
+    }
+
+    fn parse_other(kind: MessageType, body: &'a [u8], context: &Context) -> Self {
         let read = match kind {
             MessageType::Open => Open::parse(body).map(Self::Open),
             MessageType::Update => Ok(Self::Update(Update::parse(body, context))),

@@ -68,9 +68,10 @@ impl<'a> Update<'a> {
                 }
             }
             let value = base + self.attributes.len() - reader.len() - attribute.value.len();
-            let context = self.context;
-            attribute::check(&attribute, &context, &mut |fault| {
-                self.report(fault, value, Some(code), Disposition::TreatAsWithdraw);
+            let errors = &mut self.errors;
+            attribute::check(&attribute, &self.context, &mut |fault| {
+                let default = Disposition::TreatAsWithdraw;
+                errors.push(fault.place(HEADER_LEN + value, Some(code), default));
             });
         }
         true
