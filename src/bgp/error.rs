@@ -63,6 +63,8 @@ pub enum ErrorCode {
     BadBgpIdentifier = 0x0203,
     /// A hold time of one or two seconds.
     UnacceptableHoldTime = 0x0206,
+    /// Roles that contradict each other (RFC 9234 §4.2).
+    RoleMismatch = 0x020b,
     /// Fields or attributes that do not fit, or one attribute twice.
     MalformedAttributeList = 0x0301,
     /// A well-known attribute that is not known.

@@ -144,6 +144,11 @@ impl Health {
         let [a, b] = &self.sides;
         let shift = if segment.flags.syn() {
             0
+        } else if [a, b]
+            .iter()
+            .any(|side| side.syn_seen && side.window_scale.is_none())
+        {
+            0
         } else if !a.syn_seen || !b.syn_seen {
             WINDOW_SCALE_MAX
         } else {

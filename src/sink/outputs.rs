@@ -6,7 +6,7 @@ use super::totals::{Gaps, Messages, Prefixes};
 use super::writer::Writer;
 use crate::bgp::{self, Message, MessageType};
 use crate::health::Alarm;
-use crate::session::State;
+use crate::session::{State, Transfer};
 use crate::stream::{Gap, GapReason, MalformedReason};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -155,6 +155,14 @@ impl Outputs {
             json.writer.event(|out| {
                 json::write_state(out, meta, state.number(), previous.number(), reason);
             });
+        }
+    }
+
+    /// The transfer of one side's routes has come to another point.
+    pub fn transfer(&mut self, meta: &Meta<'_>, transfer: &Transfer) {
+        if let Some(json) = &mut self.json {
+            json.writer
+                .event(|out| json::write_transfer(out, meta, transfer));
         }
     }
 

@@ -8,7 +8,7 @@ use super::{Gap, GapReason, Handler, Stream};
 use crate::capture::{Frame, Stamp};
 use std::collections::VecDeque;
 
-/// Segments that a stream may hold while frames are scarce.
+/// Segments that a stream may hold once the spill arena is full too.
 const FAIR_SHARE: usize = 32;
 
 impl<F: Frame> Stream<F> {
@@ -138,7 +138,7 @@ impl<F: Frame> Stream<F> {
         while !self.held.is_empty()
             && (self.held.len() > self.limits.held_frames as usize
                 || self.held_bytes > self.limits.held_bytes
-                || budget.frames >= budget.frames_low && self.held.len() > FAIR_SHARE)
+                || budget.frames > budget.frames_low && self.held.len() > FAIR_SHARE)
         {
             self.give_up(GapReason::Limit, stamp, budget, handler);
         }

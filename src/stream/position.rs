@@ -41,8 +41,8 @@ pub(super) struct Position {
     /// When the receiver was first seen to have acknowledged a hole, and up to where: one
     /// acknowledgement confirms all holes before it.
     pub(super) confirmed: Option<(u64, u64)>,
-    /// Since when the receiver has acknowledged bytes behind `highest`.
-    pub(super) unseen_since_ns: Option<u64>,
+    /// The receiver has acknowledged bytes behind `highest`.
+    unseen: Option<Unseen>,
     /// Bytes that the capture cut from the last frame in order, and when it came.
     pub(super) cut: Option<(u64, u64, u64)>,
     /// Where the FIN stands.
@@ -79,6 +79,16 @@ struct Stray {
     count: u8,
 }
 
+/// An acknowledgement of bytes that nobody saw.
+#[derive(Clone, Copy, Debug)]
+struct Unseen {
+    since_ns: u64,
+    /// What had been acknowledged before.
+    acked: u64,
+    /// The receiver has said so again.
+    repeated: bool,
+}
+
 /// Where a segment lies, seen from its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Region {
@@ -106,7 +116,7 @@ impl Position {
             acked: start,
             isn,
             confirmed: None,
-            unseen_since_ns: None,
+            unseen: None,
             cut: None,
             fin: None,
             last_ns: 0,
@@ -236,42 +246,66 @@ impl Position {
             && (taken && count >= 2 || unheard && count >= 3)
     }
 
-    /// The receiver has acknowledged up to `ack`; whether that is news.
-    pub(super) fn acknowledge(&mut self, ack: u32, now_ns: u64) -> bool {
+    /// Bytes up to `end` are the last of some that are too far away.
+    pub(super) fn has_strayed_to(&self, end: u32) -> bool {
+        self.stray.count > 0 && self.stray.next == end
+    }
+
+    /// The receiver has acknowledged up to `ack`; whether that changes anything.
+    pub(super) fn acknowledge(&mut self, ack: u32, now_ns: u64, grace_ns: u64) -> bool {
+        let acked = self.extend(ack);
+        if acked.abs_diff(self.next) > WINDOW || acked > self.highest.max(self.acked) + UNSEEN_MAX {
+            return false;
+        }
         self.ack_ns = now_ns;
         self.unanswered = None;
-        let acked = self.extend(ack);
-        if acked <= self.acked || acked.abs_diff(self.next) > WINDOW {
-            return false;
+        if let Some(unseen) = &mut self.unseen {
+            if acked >= self.acked {
+                unseen.repeated = true;
+            } else if acked >= unseen.acked && now_ns >= unseen.since_ns.saturating_add(grace_ns) {
+                // No receiver takes back what it has acknowledged: somebody else said that.
+                self.acked = acked;
+                self.unseen = None;
+                return false;
+            }
+        }
+        if acked <= self.acked {
+            return self.has_unseen();
         }
         // A FIN that was not seen takes one number too.
-        let unseen = acked.saturating_sub(self.highest);
-        if unseen > UNSEEN_MAX {
-            return false;
-        }
-        if unseen > 1 && self.fin.is_none() {
-            self.unseen_since_ns.get_or_insert(now_ns);
+        if acked > self.highest + 1 && self.fin.is_none() && self.unseen.is_none() {
+            self.unseen = Some(Unseen {
+                since_ns: now_ns,
+                acked: self.acked,
+                repeated: false,
+            });
         }
         self.acked = acked;
         true
     }
 
-    /// Bytes that the receiver has had for `grace_ns` although nobody saw them: from
-    /// now on they are a hole. Whether there are any.
+    /// The receiver has acknowledged bytes behind `highest`.
+    pub(super) fn has_unseen(&self) -> bool {
+        self.unseen.is_some()
+    }
+
+    /// Bytes that the receiver has had for `grace_ns` although nobody saw them, as it has said twice: from
+    /// now on they are a hole. Whether there are any. With `u64::MAX` once is enough: nothing more will come.
     pub(super) fn open_unseen(&mut self, now_ns: u64, grace_ns: u64) -> bool {
-        let Some(since) = self.unseen_since_ns else {
+        let Some(unseen) = self.unseen else {
             return false;
         };
         if self.acked <= self.highest + 1 || self.fin.is_some() {
-            self.unseen_since_ns = None;
+            self.unseen = None;
             return false;
         }
-        if now_ns < since.saturating_add(grace_ns) {
+        let sure = unseen.repeated || now_ns == u64::MAX;
+        if !sure || now_ns < unseen.since_ns.saturating_add(grace_ns) {
             return false;
         }
-        self.unseen_since_ns = None;
-        self.announce(self.acked, since);
-        self.confirmed = Some((since, self.acked));
+        self.unseen = None;
+        self.announce(self.acked, unseen.since_ns);
+        self.confirmed = Some((unseen.since_ns, self.acked));
         true
     }
 }

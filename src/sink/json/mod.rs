@@ -8,6 +8,8 @@ mod cache;
 mod fields;
 mod message;
 mod open;
+mod refresh;
+mod transfer;
 mod update;
 
 use std::net::IpAddr;
@@ -17,9 +19,11 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::bgp::{Context, Message};
 
 use crate::bgp::text::Show;
+use crate::session::Transfer;
 use cache::Cache;
 pub use cache::Lookups;
 use message::MessageLine;
+use transfer::TransferLine;
 
 /// What every line says: when, who, where.
 #[derive(Clone, Copy, Debug)]
@@ -199,6 +203,11 @@ pub fn write_alarm(out: &mut Vec<u8>, meta: &Meta<'_>, event: &str, nanoseconds:
             ],
         },
     );
+}
+
+/// Appends a TRANSFER line: how far the transfer of one side's routes has come.
+pub fn write_transfer(out: &mut Vec<u8>, meta: &Meta<'_>, transfer: &Transfer) {
+    write_line(out, &TransferLine { meta, transfer });
 }
 
 /// Appends a GAP line: `bytes` from `seq_from` up to before `seq_to` were never captured.
