@@ -68,9 +68,15 @@ impl<'a> Message<'a> {
     #[must_use]
     #[inline]
     pub fn parse_body(kind: MessageType, body: &'a [u8], context: &Context) -> Self {
-        // Most messages are UPDATEs, and theirs is the largest view: it should not be moved.
+        // Most messages are UPDATEs, and theirs is the largest view: it is not moved.
         match kind {
-            MessageType::Update => Self::Update(Update::parse(body, context)),
+            MessageType::Update => {
+                let mut message = Self::Update(Update::unchecked(body, context));
+                if let Self::Update(update) = &mut message {
+                    update.check();
+                }
+                message
+            }
             other => Self::parse_other(other, body, context),
         }
     }

@@ -43,7 +43,15 @@ impl<'a> Update<'a> {
     #[must_use]
     #[inline]
     pub fn parse(body: &'a [u8], context: &Context) -> Self {
-        let mut update = Self {
+        let mut update = Self::unchecked(body, context);
+        update.check();
+        update
+    }
+
+    /// Before [`Update::check`].
+    #[inline]
+    pub(super) fn unchecked(body: &'a [u8], context: &Context) -> Self {
+        Self {
             body,
             withdrawn: &[],
             attributes: &[],
@@ -52,10 +60,7 @@ impl<'a> Update<'a> {
             seen: [0; 4],
             offsets: [0; INDEXED],
             errors: Errors::new(),
-        };
-        let located = update.split().is_some();
-        update.check(located);
-        update
+        }
     }
 
     /// Locates the three fields.

@@ -12,10 +12,10 @@ use crate::bgp::nlri::NlriField;
 use crate::bgp::reader::Reader;
 
 impl<'a> Update<'a> {
-    /// Goes once through the message; `located` says whether its fields could be.
-    pub(super) fn check(&mut self, located: bool) {
+    /// Goes once through the message.
+    pub(in crate::bgp) fn check(&mut self) {
         self.check_length();
-        if !located {
+        if self.split().is_none() {
             // RFC 4271 §6.3: lengths that exceed the message. RFC 7606 §3 b leaves
             // this one as it was, since nothing can be located then.
             let text = "withdrawn routes or attributes exceed the message";
@@ -67,11 +67,11 @@ impl<'a> Update<'a> {
                     continue;
                 }
             }
-            let value = base + self.attributes.len() - reader.len() - attribute.value.len();
             let errors = &mut self.errors;
-            attribute::check(&attribute, &self.context, &mut |fault| {
-                let default = Disposition::TreatAsWithdraw;
-                errors.push(fault.place(HEADER_LEN + value, Some(code), default));
+            let behind = self.attributes.len() - reader.len();
+            attribute::check(&attribute, &self.context, |fault| {
+                let value = HEADER_LEN + base + behind - attribute.value.len();
+                errors.push(fault.place(value, Some(code), Disposition::TreatAsWithdraw));
             });
         }
         true
