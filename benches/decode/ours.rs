@@ -8,7 +8,7 @@ use bgptap::bgp::{Context, Family, Message};
 /// Goes through a message and everything in it.
 #[inline]
 pub(crate) fn visit(bytes: &[u8], context: &Context) -> Option<Seen> {
-    let Ok(Message::Update(update)) = Message::parse(bytes, context) else {
+    let Ok(Message::Update(update)) = &Message::parse(bytes, context) else {
         return None;
     };
     let mut seen = Seen {

@@ -250,6 +250,16 @@ impl Errors {
         }
     }
 
+    /// Those of another part of the message, found later.
+    #[cold]
+    pub(crate) fn append(&mut self, later: Self) {
+        let kept = later.as_slice();
+        kept.iter().for_each(|error| self.push(*error));
+        let dropped = usize::from(later.total).saturating_sub(kept.len());
+        let dropped = u16::try_from(dropped).unwrap_or(u16::MAX);
+        self.total = self.total.saturating_add(dropped);
+    }
+
     /// RFC 7606 §5.2: without reachable NLRI there is nothing to treat as withdrawn.
     #[cold]
     pub(crate) fn withdraw_becomes_reset(&mut self) {

@@ -68,19 +68,15 @@ impl<'a> Message<'a> {
     #[must_use]
     #[inline]
     pub fn parse_body(kind: MessageType, body: &'a [u8], context: &Context) -> Self {
-        // Most messages are UPDATEs, and theirs is the largest view: it is not moved.
-        match kind {
-            MessageType::Update => {
-                let mut message = Self::Update(Update::unchecked(body, context));
-                if let Self::Update(update) = &mut message {
-                    update.check();
-                }
-                message
-            }
-            other => Self::parse_other(other, body, context),
+        let mut message = Self::Update(Update::EMPTY);
+        match (&mut message, kind) {
+            (Self::Update(update), MessageType::Update) => update.read(body, context),
+            _ => message = Self::parse_other(kind, body, context),
         }
+        message
     }
 
+    #[cold]
     fn parse_other(kind: MessageType, body: &'a [u8], context: &Context) -> Self {
         let read = match kind {
             MessageType::Open => Open::parse(body).map(Self::Open),
