@@ -26,6 +26,7 @@ pub(crate) struct Vpn;
 impl Codec for Vpn {
     type Item<'a> = VpnPrefix<'a>;
 
+    #[inline]
     fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<VpnPrefix<'a>, Fault> {
         read(input, form).map(|(item, _)| item)
     }
@@ -38,6 +39,7 @@ impl Codec for Vpn {
 }
 
 /// One NLRI, and whether bits behind the prefix are set.
+#[inline]
 fn read<'a>(input: &mut Reader<'a>, form: Form) -> Result<(VpnPrefix<'a>, bool), Fault> {
     let path_id = take_path_id(input, form)?;
     let (bits, mut octets) = take_bits(input)?;

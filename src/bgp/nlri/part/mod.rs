@@ -71,30 +71,33 @@ pub(crate) fn addr(bytes: &[u8]) -> Option<IpAddr> {
 
 /// A prefix of `len` bits out of the octets that were sent for it, and whether bits behind it
 /// were set. `None` if `len` exceeds the address, or the octets are not those that it covers.
+#[inline]
 pub(crate) fn prefix(afi: Afi, len: u8, octets: &[u8]) -> Option<(Prefix, bool)> {
     if octets.len() != usize::from(len).div_ceil(8) {
         return None;
     }
-    let v6 = afi == Afi::IPV6;
-    let mut bits = [0; 16];
-    bits.get_mut(..octets.len())?.copy_from_slice(octets);
-    if !v6 && len > 32 || len > 128 {
-        return None;
-    }
-    let sent = u128::from_be_bytes(bits);
-    let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
-    let [a, b, c, d, ..] = (sent & !host).to_be_bytes();
-    let addr = if v6 {
-        Ipv6Addr::from_bits(sent & !host).into()
+    let (addr, host_bits) = if afi == Afi::IPV6 {
+        let mut sent = [0; 16];
+        sent.get_mut(..octets.len())?.copy_from_slice(octets);
+        let sent = u128::from_be_bytes(sent);
+        let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+        (Ipv6Addr::from_bits(sent & !host).into(), sent & host != 0)
     } else {
-        Ipv4Addr::new(a, b, c, d).into()
+        if len > 32 {
+            return None;
+        }
+        let sent = octets.iter().fold(0, |sent, o| sent << 8 | u32::from(*o));
+        let unsent = 32 - u32::from(len.next_multiple_of(8));
+        let sent = sent.checked_shl(unsent).unwrap_or(0);
+        let host = u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+        (Ipv4Addr::from_bits(sent & !host).into(), sent & host != 0)
     };
     let prefix = Prefix {
         addr,
         len,
         path_id: None,
     };
-    Some((prefix, sent & host != 0))
+    Some((prefix, host_bits))
 }
 
 #[cfg(test)]
