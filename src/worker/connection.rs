@@ -355,6 +355,22 @@ impl<F: Frame> Connection<F> {
             .any(|stream| stream.ledger().pending > 0)
     }
 
+    /// It holds more segments than is fair while frames are scarce.
+    pub(super) fn holds_much(&self) -> bool {
+        self.streams.iter().any(Stream::holds_much)
+    }
+
+    /// Gives up holes until it holds no more than is fair.
+    pub(super) fn trim(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
+        for direction in [0, 1] {
+            with_delivery!(self, direction, shared, |stream, delivery| stream.trim(
+                stamp,
+                shared.budget,
+                delivery
+            ));
+        }
+    }
+
     /// Gives up what it keeps beside frames.
     pub(super) fn shed(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
         with_delivery!(self, 0, shared, |_stream, delivery| delivery.release_all());
