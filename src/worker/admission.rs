@@ -84,6 +84,7 @@ impl<F: Frame> Worker<F> {
                 .note(key, direction, segment, options, stamp, known.is_some());
             return None;
         }
+        self.handshakes.note_answer(&key, direction, segment);
         if bare {
             if segment.flags.rst() && self.handshakes.reset(&key, direction, segment) {
                 return None;
@@ -95,7 +96,10 @@ impl<F: Frame> Worker<F> {
             }
             return known;
         }
-        if let Some(handshake) = self.handshakes.completed(&key, direction, segment) {
+        // Where both sides are seen, the answer to a SYN would be seen too.
+        let answer = !ended
+            && known.is_some_and(|index| self.connections[index].proof() == Proof::BothSides);
+        if let Some(handshake) = self.handshakes.completed(&key, direction, segment, answer) {
             return self.begin(key, direction, segment, handshake, known, stamp);
         }
         // A session that is over does not go on elsewhere: another one has begun, unseen.
