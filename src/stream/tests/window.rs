@@ -222,3 +222,22 @@ fn many_segments_may_wait_behind_one_that_is_lost() {
     assert_eq!(bench.seen.messages, sent);
     assert!(bench.seen.gaps.is_empty());
 }
+
+#[test]
+fn a_search_that_gave_up_bytes_for_want_of_memory_doubts_what_follows() {
+    // A whole message of which nobody saw the beginning, with rows of messages inside; memory runs out in its midst.
+    let inner = message(4, &[]).repeat(150);
+    let outer = update(&inner);
+    let mut bench = Bench::new(1000);
+    bench.data(0, &outer[5..2000]);
+    let stamp = bench.stamp();
+    bench.stream.shed(stamp, &mut bench.budget, &mut bench.seen);
+    bench.check();
+    bench.data(1995, &outer[2000..]);
+    bench.wait_ms(1000);
+    bench.finish();
+    assert!(
+        bench.seen.exact.is_empty(),
+        "what was in an attribute is beyond doubt"
+    );
+}
