@@ -75,7 +75,8 @@ impl<'a> Update<'a> {
             if faulty {
                 let behind = self.attributes.len() - reader.len();
                 let value = base + behind - attribute.value.len();
-                self.errors.append(faults_in(&attribute, &self.context, value));
+                self.errors
+                    .append(faults_in(&attribute, &self.context, value));
             }
         }
         true

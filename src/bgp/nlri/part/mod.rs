@@ -100,6 +100,24 @@ pub(crate) fn prefix(afi: Afi, len: u8, octets: &[u8]) -> Option<(Prefix, bool)>
     Some((prefix, host_bits))
 }
 
+/// Bits of an address of the family.
+pub(crate) const fn address_bits(afi: Afi) -> u8 {
+    match afi {
+        Afi::IPV6 => 128,
+        _ => 32,
+    }
+}
+
+/// Whether bits behind a prefix of `len` bits are set in the octets that were sent for it.
+#[inline]
+pub(crate) fn has_host_bits(len: u8, octets: &[u8]) -> bool {
+    let below = match len % 8 {
+        0 => 0,
+        used => 0xffu8 >> used,
+    };
+    octets.last().is_some_and(|last| last & below != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
