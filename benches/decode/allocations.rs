@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "a program")]
 
 mod bgpkit;
+#[allow(dead_code, reason = "how peers differ is told by the other bench")]
 mod decoders;
 mod netgauze;
 mod ours;

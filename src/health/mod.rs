@@ -142,23 +142,14 @@ impl Health {
     #[must_use]
     pub fn window_at_most(&self, direction: Direction, segment: &Segment) -> u64 {
         let [a, b] = &self.sides;
-        let shift = if segment.flags.syn() {
+        let unscaled = |side: &Side| side.syn_seen && side.window_scale.is_none();
+        let shift = if segment.flags.syn() || unscaled(a) || unscaled(b) {
             0
-        } else if [a, b]
-            .iter()
-            .any(|side| side.syn_seen && side.window_scale.is_none())
-        {
-            0
-        } else if !a.syn_seen || !b.syn_seen {
-            WINDOW_SCALE_MAX
-        } else {
-            let scaled = a.window_scale.is_some() && b.window_scale.is_some();
+        } else if a.syn_seen && b.syn_seen {
             let scale = self.sides[direction & 1].window_scale.unwrap_or(0);
-            if scaled {
-                scale.min(WINDOW_SCALE_MAX)
-            } else {
-                0
-            }
+            scale.min(WINDOW_SCALE_MAX)
+        } else {
+            WINDOW_SCALE_MAX
         };
         u64::from(segment.window) << shift
     }
