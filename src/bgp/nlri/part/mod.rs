@@ -83,12 +83,15 @@ pub(crate) fn prefix(afi: Afi, len: u8, octets: &[u8]) -> Option<(Prefix, bool)>
         let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
         (Ipv6Addr::from_bits(sent & !host).into(), sent & host != 0)
     } else {
-        if len > 32 {
-            return None;
-        }
-        let sent = octets.iter().fold(0, |sent, o| sent << 8 | u32::from(*o));
-        let unsent = 32 - u32::from(len.next_multiple_of(8));
-        let sent = sent.checked_shl(unsent).unwrap_or(0);
+        let sent = match *octets {
+            [a, b, c] => [a, b, c, 0],
+            [a, b, c, d] => [a, b, c, d],
+            [a, b] => [a, b, 0, 0],
+            [a] => [a, 0, 0, 0],
+            [] => [0; 4],
+            _ => return None,
+        };
+        let sent = u32::from_be_bytes(sent);
         let host = u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
         (Ipv4Addr::from_bits(sent & !host).into(), sent & host != 0)
     };
@@ -98,6 +101,24 @@ pub(crate) fn prefix(afi: Afi, len: u8, octets: &[u8]) -> Option<(Prefix, bool)>
         path_id: None,
     };
     Some((prefix, host_bits))
+}
+
+/// Bits of an address of the family.
+pub(crate) const fn address_bits(afi: Afi) -> u8 {
+    match afi {
+        Afi::IPV6 => 128,
+        _ => 32,
+    }
+}
+
+/// Whether bits behind a prefix of `len` bits are set in the octets that were sent for it.
+#[inline]
+pub(crate) fn has_host_bits(len: u8, octets: &[u8]) -> bool {
+    let below = match len % 8 {
+        0 => 0,
+        used => 0xffu8 >> used,
+    };
+    octets.last().is_some_and(|last| last & below != 0)
 }
 
 #[cfg(test)]
