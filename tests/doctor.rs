@@ -257,8 +257,7 @@ fn the_table_fits_what_is_going_to_run() {
     }
     let net = Net::new();
     net.add_addresses("192.0.2.2", "192.0.2.1");
-    let script =
-        "import socket; s=socket.create_server(('192.0.2.2',179)); import sys; print(1,flush=True); sys.stdin.read()";
+    let script = "import socket; s=socket.create_server(('192.0.2.2',179)); import sys; print(1,flush=True); sys.stdin.read()";
     let mut speaker = Net::python(&net.mon, script)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
