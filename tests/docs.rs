@@ -1,6 +1,11 @@
 //! The documentation names what there is: excerpts of code stand in their files, and the tables of the
 //! decoder name files, tests and vectors that exist.
-#![allow(clippy::expect_used, clippy::unwrap_used, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub
+)]
 
 #[path = "support/skip.rs"]
 mod skip;

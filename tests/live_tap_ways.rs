@@ -142,7 +142,8 @@ fn tags_beside_the_frame_are_put_into_it() {
     if !allowed() {
         return;
     }
-    for mode in ["tcx", "clsact"] {
+    // Only the program with kfuncs would see a tag that is not in the frame.
+    for (mode, program) in [("tcx", "kfuncs"), ("clsact", "plain")] {
         let (net, scratch) = (Net::new(), Scratch::new("tags"));
         net.add_veth("inside0", "inside1", 1);
         for arguments in [
@@ -161,6 +162,8 @@ fn tags_beside_the_frame_are_put_into_it() {
             "--tap",
             "--tap-mode",
             mode,
+            "--program",
+            program,
             "--key-vlan",
             "--checksums",
             "on",
