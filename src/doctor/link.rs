@@ -18,6 +18,12 @@ pub(crate) fn hardware_type(interface: &str) -> Option<u32> {
     text.trim().parse().ok()
 }
 
+/// The longest IP packet that it takes, in bytes.
+pub(crate) fn mtu(interface: &str) -> Option<u32> {
+    let text = std::fs::read_to_string(folder(interface).join("mtu")).ok()?;
+    text.trim().parse().ok()
+}
+
 /// Receive queues that are captured from.
 pub(crate) fn queue_count(interface: &str) -> u32 {
     receive_queues(interface).clamp(1, QUEUES_MAX)
