@@ -6,6 +6,7 @@ use bgptap_bpf::{Attached, Mode, Program, Release, TapMode};
 use bgptap_umem::xsk::{
     FRAME_SIZE, FramePool, PACKET_MAX, PoolOptions, Socket, SocketOptions, Wish, ZeroCopy,
 };
+use std::io;
 use std::time::Duration;
 
 /// Frames in the rings of all queues together: 256 MiB of memory at the most.
@@ -13,9 +14,6 @@ const RING_FRAMES_MAX: u32 = 65_536;
 
 /// The first kernel with `XDP_USE_SG`.
 const MULTI_BUFFER_SINCE: Release = (6, 6);
-
-/// The first kernel with `SO_PREFER_BUSY_POLL`.
-const BUSY_POLL_SINCE: Release = (5, 11);
 
 /// What the MTU does not count: Ethernet's header, two VLAN tags, and the checksum that some cards leave on.
 const LINK_HEADERS: u32 = 14 + 2 * 4 + 4;
@@ -93,23 +91,24 @@ impl Options {
             rx_ring: self.ring,
             wish: Wish {
                 zero_copy: self.zero_copy(),
-                multi_buffer: self.has(MULTI_BUFFER_SINCE),
+                multi_buffer: self.has_multi_buffer(),
                 // What the host's own stack sends and receives is up to 64 KiB long.
                 long_frames: self.tap.is_some()
                     || self.interfaces.iter().any(|name| is_long(link::mtu(name))),
             },
-            busy_poll: self.busy_poll && self.has(BUSY_POLL_SINCE),
+            busy_poll: self.busy_poll,
         }
     }
 
-    /// The kernel has what came with `since`, unless an older one is played.
-    fn has(&self, since: Release) -> bool {
-        self.pretend.is_none_or(|release| release >= since)
+    /// The kernel has it, unless an older one is played.
+    fn has_multi_buffer(&self) -> bool {
+        self.pretend
+            .is_none_or(|release| release >= MULTI_BUFFER_SINCE)
     }
 
     /// What the kernel is not even asked for.
     pub(super) fn not_asked(&self) -> Vec<String> {
-        let missing = !self.has(MULTI_BUFFER_SINCE);
+        let missing = !self.has_multi_buffer();
         let text = "frames in several buffers: the kernel has no XDP_USE_SG for it";
         missing.then(|| text.to_owned()).into_iter().collect()
     }
@@ -167,9 +166,6 @@ impl Options {
                 "{name}: no hardware timestamps, the kernel's serve: the program runs without the kfuncs that read them (Linux 6.3, native mode, and a driver that has them)"
             ));
         }
-        if self.busy_poll && !self.has(BUSY_POLL_SINCE) {
-            found.push(no_busy_poll(name, &"the kernel has no SO_PREFER_BUSY_POLL"));
-        }
         let mtu = link::mtu(name);
         if let (false, true, Some(mtu)) = (multi_buffer, is_long(mtu), mtu) {
             found.push(format!(
@@ -185,21 +181,25 @@ fn is_long(mtu: Option<u32>) -> bool {
     mtu.is_some_and(|mtu| mtu.saturating_add(LINK_HEADERS) > PACKET_MAX)
 }
 
-fn no_busy_poll(name: &str, why: &dyn std::fmt::Display) -> String {
-    format!(
-        "{name}: no busy polling ({why}), so interrupts serve: it needs Linux 5.11 and CAP_NET_ADMIN"
-    )
-}
-
 /// What a socket on the interface `name` was not given, or not at once.
 pub(super) fn warnings_of(name: &str, socket: &Socket<'_>) -> Vec<String> {
+    told(name, socket.queue(), socket.busy_poll(), socket.waited())
+}
+
+fn told(
+    name: &str,
+    queue: u32,
+    busy_poll: Result<bool, &io::Error>,
+    waited: Duration,
+) -> Vec<String> {
     let mut warnings = Vec::new();
-    let queue = socket.queue();
-    if let (0, Err(error)) = (queue, socket.busy_poll()) {
-        warnings.push(no_busy_poll(name, error));
+    if let (0, Err(error)) = (queue, busy_poll) {
+        warnings.push(format!(
+            "{name}: no busy polling ({error}), so interrupts serve: it needs Linux 5.11 and CAP_NET_ADMIN"
+        ));
     }
-    if socket.waited() > Duration::ZERO {
-        let waited = socket.waited().as_millis();
+    if waited > Duration::ZERO {
+        let waited = waited.as_millis();
         warnings.push(format!(
             "{name}: another AF_XDP socket left queue {queue} only after {waited} ms"
         ));
@@ -247,5 +247,20 @@ mod tests {
         assert!(!options.socket().wish.long_frames);
         options.tap = Some(TapMode::Tcx);
         assert!(options.socket().wish.long_frames);
+    }
+
+    #[test]
+    fn busy_polling_that_is_refused_is_told_once_an_interface() {
+        let error = io::Error::from_raw_os_error(libc::EPERM);
+        let found = told("x", 0, Err(&error), Duration::ZERO);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("x: no busy polling (Operation not permitted"));
+        assert!(told("x", 1, Err(&error), Duration::ZERO).is_empty());
+        assert!(told("x", 0, Ok(true), Duration::ZERO).is_empty());
+        let found = told("x", 3, Ok(false), Duration::from_millis(350));
+        assert_eq!(
+            found,
+            ["x: another AF_XDP socket left queue 3 only after 350 ms"]
+        );
     }
 }

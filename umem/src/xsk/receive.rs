@@ -14,6 +14,8 @@ use xsk_rs::{CompQueue, FillQueue, FrameDesc, RxQueue, TxQueue, Umem};
 const BURST: usize = 256;
 /// How long a queue that was just released may still be busy.
 const BUSY_RETRY: Duration = Duration::from_secs(2);
+/// How often it is tried.
+const BUSY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How a socket is made.
 #[derive(Clone, Copy, Debug)]
@@ -78,15 +80,19 @@ impl<'p> Socket<'p> {
         options: &SocketOptions,
     ) -> Result<Self, XskError> {
         let step = || format!("opening an AF_XDP socket on {interface}, queue {queue}");
-        let bind = |mode: Mode| bind(pool.umem(), interface, queue, options.rx_ring, mode);
+        // Whichever mode it was that found the queue taken.
+        let mut waited = Duration::ZERO;
+        let bind = |mode: Mode| {
+            let (umem, ring) = (pool.umem(), options.rx_ring);
+            bind(umem, interface, queue, ring, mode, &mut waited)
+        };
         let bound = match pool.mode() {
             Some(mode) => negotiate(std::iter::once(mode), bind),
             None => negotiate(options.wish.modes(), bind),
         };
-        let ((queues, waited), mode, refused) =
+        let ((tx, rx, fill, completion), mode, refused) =
             bound.map_err(|error| XskError::new(step(), error))?;
         pool.set_mode(mode);
-        let (tx, rx, fill, completion) = queues;
         let mut socket = Self {
             pool,
             rx,
@@ -103,6 +109,7 @@ impl<'p> Socket<'p> {
             received: 0,
             wakeups: 0,
         };
+        close_on_exec(socket.fd());
         socket.zero_copy = zero_copy_of(socket.fd());
         if options.busy_poll {
             socket.busy_poll = socket.prefer_busy_poll().map(|()| true);
@@ -115,8 +122,9 @@ impl<'p> Socket<'p> {
     pub fn refill(&mut self) {
         loop {
             self.scratch.clear();
-            self.pool.take_free(&mut self.scratch, BURST);
-            // `produce` takes all or nothing.
+            // `produce` takes all or nothing, and a ring may have room for less than a burst.
+            let room = self.fill.nb_free(BURST as u32) as usize;
+            self.pool.take_free(&mut self.scratch, room.min(BURST));
             // SAFETY: the descriptors came from the free list, so no `Frame` and no ring has them;
             // from here on they are the kernel's until they come out of the RX ring.
             let given = unsafe { self.fill.produce(&self.scratch) };
@@ -288,6 +296,13 @@ impl<'p> Socket<'p> {
     }
 }
 
+/// Has a program that this process starts not inherit the socket: it would keep the queue taken. libxdp does not
+/// see to that.
+pub(super) fn close_on_exec(socket: BorrowedFd<'_>) {
+    // SAFETY: the descriptor is open, and the command takes an int.
+    unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
+}
+
 fn zero_copy_of(socket: BorrowedFd<'_>) -> Option<bool> {
     // linux/if_xdp.h: XDP_OPTIONS gives struct xdp_options { __u32 flags; }, bit 0 is zero-copy.
     const XDP_OPTIONS: libc::c_int = 8;
@@ -314,12 +329,12 @@ fn bind(
     queue: u32,
     ring: u32,
     mode: Mode,
-) -> io::Result<(Queues, Duration)> {
+    waited: &mut Duration,
+) -> io::Result<Queues> {
     let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
     let size = QueueSize::new(ring).map_err(|error| invalid(error.to_string()))?;
     let name = CString::new(interface).map_err(|error| invalid(error.to_string()))?;
     let interface = Interface::new(name);
-    let mut since = None;
     loop {
         let config = SocketConfig::builder()
             .rx_queue_size(size)
@@ -329,18 +344,17 @@ fn bind(
         // SAFETY: program loading is inhibited, as the contract asks for shared UMEMs.
         let made = unsafe { xsk_rs::Socket::new(config, umem, &interface, queue) };
         let error = match made {
-            Ok((tx, rx, Some((fill, completion)))) => {
-                let waited = since.map_or(Duration::ZERO, |since: Instant| since.elapsed());
-                return Ok(((tx, rx, fill, completion), waited));
-            }
+            Ok((tx, rx, Some((fill, completion)))) => return Ok((tx, rx, fill, completion)),
             Ok((_, _, None)) => io::Error::from_raw_os_error(libc::EBUSY),
             Err(error) => source_of(&error),
         };
         let busy = error.raw_os_error() == Some(libc::EBUSY);
-        if !busy || since.get_or_insert_with(Instant::now).elapsed() > BUSY_RETRY {
+        if !busy || *waited > BUSY_RETRY {
             return Err(error);
         }
-        std::thread::sleep(Duration::from_millis(50));
+        let started = Instant::now();
+        std::thread::sleep(BUSY_INTERVAL);
+        *waited += started.elapsed();
     }
 }
 
