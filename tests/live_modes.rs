@@ -183,8 +183,9 @@ fn huge_pages_are_used_where_there_are_some() {
     if !allowed() {
         return;
     }
-    // 64 × 3 + 1024 + 64 frames of 4 KiB: 5 MiB.
-    const ROOM: [&str; 5] = ["--huge-pages", "--ring", "64", "--held-frames", "64"];
+    const ROOM: [&str; 5] = ["--huge-pages", "--ring", "2048", "--held-frames", "64"];
+    // The ring and twice as much to fill it, a batch, and what is held.
+    const BYTES: u64 = (3 * 2048 + 1024 + 64) * 4096;
     let page = meminfo("Hugepagesize") << 10;
     let run = || {
         let (net, scratch) = (Net::new(), Scratch::new("huge"));
@@ -200,7 +201,7 @@ fn huge_pages_are_used_where_there_are_some() {
     if meminfo("HugePages_Free") == 0 {
         assert_eq!(run(), (0, true), "none are reserved");
     }
-    let needed = (5_u64 << 20).div_ceil(page);
+    let needed = BYTES.div_ceil(page);
     if let Some(_reserved) = HugePages::reserve(needed) {
         assert_eq!(run(), (needed * page, false), "{needed} are reserved");
     }
