@@ -153,9 +153,10 @@ fn fill_ring_flags(socket: BorrowedFd<'_>) -> &'static AtomicU32 {
     };
     assert_ne!(ring, libc::MAP_FAILED);
     assert!(flags + 4 <= 4096 && flags % 4 == 0);
-    // SAFETY: the offset lies within the page and is aligned; the mapping is never removed, and what others do
-    // to the flags is atomic.
-    unsafe { &*ring.cast::<u8>().add(flags).cast::<AtomicU32>() }
+    let flags = ring.cast::<AtomicU32>().wrapping_add(flags / 4);
+    // SAFETY: it lies within the page and is aligned; the mapping is never removed, and what others do to the
+    // flags is atomic.
+    unsafe { &*flags }
 }
 
 /// A driver that found the fill ring empty stands still until it is told of the new frames, once a round.
