@@ -403,7 +403,7 @@ fn a_queue_that_another_socket_uses() {
             "on tap0",
             "queue 0",
             "Device or resource busy",
-            "ss --xdp -p",
+            "ss --xdp -ap",
         ],
     );
     assert!(!net.has_program());

@@ -312,6 +312,9 @@ fn timestamps(options: &cli::Live) -> Timestamps {
 fn announce(source: &impl Live, room: &str, confined: &Confined, warnings: &[String]) {
     for mode in source.modes() {
         eprintln!("bgptap: {mode}");
+        for fallback in &mode.fallbacks {
+            eprintln!("bgptap: {}: without {fallback}", mode.interface);
+        }
     }
     for warning in warnings {
         eprintln!("bgptap: warning: {warning}");

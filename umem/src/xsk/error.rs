@@ -29,7 +29,7 @@ impl XskError {
             }
             Some(libc::ENODEV | libc::ENXIO) => "name an interface that exists: ip link show",
             Some(libc::EBUSY) => {
-                "another AF_XDP socket uses the queue: stop its process (ss --xdp -p shows it)"
+                "another AF_XDP socket has the queue and did not leave it within two seconds: stop its program first (`ss --xdp -ap` lists them)"
             }
             Some(libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT) => {
                 "the kernel has no AF_XDP: it needs CONFIG_XDP_SOCKETS"
