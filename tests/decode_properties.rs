@@ -3,19 +3,22 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bgptap::bgp::attribute::{AsPath, MergedPath};
 use bgptap::bgp::family::KNOWN;
 use bgptap::bgp::header::HEADER_LEN;
-use bgptap::bgp::{Context, Family, FamilySet, Form, Message, Nlri, NlriField, Open, Update, View};
+use bgptap::bgp::{
+    Capability, Context, Family, FamilySet, Form, Message, Nlri, NlriField, Open, Update, View,
+};
 use bgptap::sink::json::{ContextSource, MessageWriter, Meta, write_message};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// Well-formed attributes, header included, one of each kind that is typed.
-const ATTRIBUTES: [&[u8]; 31] = [
+/// Well-formed attributes, header included, one at least of each kind that is typed.
+const ATTRIBUTES: [&[u8]; 39] = [
     &[0x40, 1, 1, 0],
     &[0x40, 2, 10, 2, 2, 0, 0, 0xfb, 0xf0, 0, 1, 0, 0],
     &[0x50, 2, 0, 12, 3, 1, 0, 0, 0xfd, 0xe9, 1, 1, 0, 0, 0, 9],
@@ -78,22 +81,88 @@ const ATTRIBUTES: [&[u8]; 31] = [
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     ],
     &[0xc0, 22, 9, 0, 6, 0, 6, 0x41, 192, 0, 2, 1],
+    // A tree by mLDP; one by PIM, with a label for the way back.
+    &[
+        0xc0, 22, 22, 0, 2, 0, 0, 0, 6, 0, 1, 4, 10, 0, 0, 1, 0, 7, 1, 0, 4, 0, 0, 0, 9,
+    ],
+    &[
+        0xc0, 22, 16, 0, 0x84, 0, 0, 0, 0, 1, 0x41, 10, 0, 0, 1, 239, 1, 1, 1,
+    ],
     &[0xc0, 128, 8, 0, 0, 0xfb, 0xf0, 0x40, 1, 1, 0],
+    // Redirection of a flow to 2001:db8::1.
+    &[
+        0xc0, 25, 20, 0, 0x0c, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0,
+    ],
+    &[0x80, 26, 11, 1, 0, 11, 0, 0, 0, 0, 0, 0, 0, 5],
+    &[0xc0, 27, 7, 192, 0, 2, 1, 0, 1, 0x41],
+    &[0xc0, 35, 4, 0, 0, 0xfb, 0xf0],
+    &[
+        0xc0, 36, 15, 2, 0, 0, 0, 10, 0, 2, 0x80, 0, 0, 0, 11, 0, 3, 0x46,
+    ],
+    &[0xc0, 38, 14, 1, 0, 0, 1, 0, 1, 4, 192, 0, 2, 1, 9, 1, 0xab],
 ];
 
-/// Well-formed capabilities.
-const CAPABILITIES: [&[u8]; 10] = [
+/// Well-formed capabilities, one at least of each kind that is typed.
+const CAPABILITIES: [&[u8]; 23] = [
     &[1, 4, 0, 2, 0, 1],
     &[2, 0],
+    &[3, 9, 0, 1, 0, 1, 2, 64, 3, 128, 1],
     &[5, 6, 0, 1, 0, 1, 0, 2],
     &[6, 0],
+    &[7, 3, 8, 0, 1],
     &[8, 4, 0, 1, 128, 2],
+    &[9, 1, 3],
     &[64, 6, 0x80, 120, 0, 1, 1, 0x80],
     &[65, 4, 0, 1, 0, 0],
+    &[67, 1, 1],
     &[69, 8, 0, 1, 1, 3, 0, 2, 1, 1],
+    &[70, 0],
+    &[71, 7, 0, 1, 1, 0x80, 0, 0x0e, 0x10],
     &[73, 4, 1, b'r', 1, b'd'],
+    &[75, 4, 3, b'1', b'.', b'0'],
+    &[76, 5, 0, 1, 1, 0, 10],
+    &[77, 0],
+    &[128, 0],
+    &[130, 7, 0, 1, 0, 1, 1, 128, 2],
+    &[131, 2, 0x80, 1],
+    &[131, 1, 0],
     &[200, 1, 9],
 ];
+
+/// The tables have every attribute and capability that has a decoder, and each is well-formed.
+#[test]
+fn every_decoder_has_its_octets() {
+    let codes: BTreeSet<u8> = ATTRIBUTES.iter().map(|attribute| attribute[1]).collect();
+    for (code, _) in View::KNOWN {
+        assert!(codes.contains(code), "attribute {code}");
+    }
+    let codes: BTreeSet<u8> = CAPABILITIES.iter().map(|c| c[0]).collect();
+    for code in Capability::KNOWN {
+        assert!(codes.contains(code), "capability {code}");
+    }
+    for octets in ATTRIBUTES {
+        let wide = octets[0] & 0x10 != 0;
+        let value = &octets[if wide { 4 } else { 3 }..];
+        // AGGREGATOR is there in both widths.
+        let widths = [true, false].map(|as4| {
+            let context = Context {
+                as4,
+                ..Context::assumed()
+            };
+            View::new(octets[1], value, &context)
+        });
+        let readable = |view: &View<'_>| !matches!(view, View::Malformed(_));
+        assert!(widths.iter().any(readable), "{octets:?}");
+    }
+    for octets in CAPABILITIES {
+        assert_eq!(usize::from(octets[1]), octets.len() - 2);
+        let parsed = Capability::parse(octets[0], &octets[2..]);
+        assert!(
+            !matches!(parsed, Capability::Malformed { .. }),
+            "{octets:?}"
+        );
+    }
+}
 
 const PREFIXES: [&[u8]; 6] = [
     &[0],
@@ -402,6 +471,40 @@ fn visit_open(open: &Open<'_>) {
         inside(value, body);
     }
     assert!(2 * open.capabilities().count() <= body.len());
+    for capability in open.capabilities() {
+        visit_capability(capability, body);
+    }
+}
+
+/// Each list ends, and has no more elements than octets.
+fn visit_capability(capability: Capability<'_>, body: &[u8]) {
+    let limit = body.len();
+    let count = match capability {
+        Capability::RouteFilters { filters, .. } => filters.map(|(_, types)| 1 + types.len()).sum(),
+        Capability::ExtendedNextHop(list) => list.iter().count(),
+        Capability::MultipleLabels(list) | Capability::AddPath(list) => list.iter().count(),
+        Capability::GracefulRestart(restart) => {
+            restart.families.iter().count() + restart.preserved().count()
+        }
+        Capability::LongLivedGracefulRestart(list) => list.iter().count(),
+        Capability::PathsLimit(list) => list.iter().count(),
+        Capability::Fqdn { host, domain } => {
+            inside(host, body);
+            inside(domain, body);
+            host.len() + domain.len()
+        }
+        Capability::SoftwareVersion(text) => {
+            inside(text, body);
+            text.len()
+        }
+        Capability::MultisessionCisco { codes, .. } => codes.len(),
+        Capability::Malformed { value, .. } | Capability::Other { value, .. } => {
+            inside(value, body);
+            value.len()
+        }
+        _ => 0,
+    };
+    assert!(count <= limit);
 }
 
 thread_local! {
