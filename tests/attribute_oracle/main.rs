@@ -2,7 +2,7 @@
 //! the same.
 #![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
 
-use bgptap::bgp::{Message, Update};
+use bgptap::bgp::{Message, Update, View};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -32,6 +32,18 @@ fn joined(path: &[(u8, Vec<u32>)]) -> Vec<(u8, Vec<u32>)> {
         }
     }
     list
+}
+
+/// Each attribute with a type has the name that IANA gives its code.
+#[test]
+fn each_attribute_that_is_decoded_is_named() {
+    for (code, _) in View::KNOWN {
+        let name = bgptap::bgp::names::attribute(*code);
+        assert!(
+            name.is_some_and(|name| !name.contains("DEPRECATED")),
+            "{code}"
+        );
+    }
 }
 
 proptest! {
