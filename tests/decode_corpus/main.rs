@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 mod bgpdump;
+mod elsewhere;
 mod exabgp;
 mod exabgp_tlvs;
 mod ext_community;
