@@ -144,7 +144,7 @@ fn their_withdrawals(withdraw: &Value) -> Value {
     routes
 }
 
-const ALLOWED_EXABGP: &[Allowed] = &[Allowed {
+pub(crate) const ALLOWED_EXABGP: &[Allowed] = &[Allowed {
     file: "qa/encoding/conf-srv6-mup.ci",
     messages: &[158..=158],
     fields: &["announced"],

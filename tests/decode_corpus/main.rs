@@ -133,6 +133,39 @@ impl Differences {
     }
 }
 
+/// A row of the page for each line of the tables.
+fn rows() -> Vec<String> {
+    let tables = [tshark::ALLOWED, projects::ALLOWED, exabgp::ALLOWED_EXABGP];
+    let row = |allowed: &Allowed| {
+        let messages: Vec<_> = allowed
+            .messages
+            .iter()
+            .map(|range| match range.end() - range.start() {
+                0 => range.start().to_string(),
+                _ => format!("{} to {}", range.start(), range.end()),
+            })
+            .collect();
+        format!(
+            "| {} | {} | {} | {} |",
+            allowed.file,
+            messages.join(", "),
+            allowed.fields.join(", "),
+            allowed.why
+        )
+    };
+    tables.into_iter().flatten().map(row).collect()
+}
+
+#[test]
+fn the_page_has_each_difference() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/decoder.md");
+    let page = fs::read_to_string(page).expect("readable");
+    let head = "| file | messages | fields | why |\n| --- | --- | --- | --- |\n";
+    let (_, table) = page.split_once(head).expect("the table");
+    let told: Vec<_> = table.lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(told, rows(), "the rows are:\n{}", rows().join("\n"));
+}
+
 fn strings<T: ToString>(items: Option<impl Iterator<Item = T>>) -> Value {
     items.map_or(Value::Null, |items| {
         items.map(|item| Value::from(item.to_string())).collect()

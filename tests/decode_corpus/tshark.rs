@@ -11,7 +11,7 @@ use crate::ext_community::tshark_text;
 use crate::nlri::{as_truth, in_truth};
 use crate::{Allowed, Differences, bytes, corpus, lines, strings, text};
 
-const ALLOWED: &[Allowed] = &[
+pub(crate) const ALLOWED: &[Allowed] = &[
     Allowed {
         file: "bgp_pcapplusplus_fuzz-1eb005b8",
         messages: &[4..=9],

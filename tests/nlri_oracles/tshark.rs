@@ -265,6 +265,17 @@ fn tshark_reads_the_vectors_the_same() {
     }
 }
 
+#[test]
+fn the_page_has_each_difference() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/decoder.md");
+    let page = std::fs::read_to_string(page).expect("readable");
+    let head = "| message | why |\n| --- | --- |\n";
+    let (_, table) = page.split_once(head).expect("the table");
+    let told: Vec<_> = table.lines().take_while(|line| !line.is_empty()).collect();
+    let rows = DIFFERENCES.map(|(key, why)| format!("| {key} | {why} |"));
+    assert_eq!(told, rows, "the rows are:\n{}", rows.join("\n"));
+}
+
 /// RFC 4271 §4.1: a marker, a length that is right, and the type.
 fn is_update(octets: &[u8]) -> bool {
     let length = u16::try_from(octets.len()).expect("short").to_be_bytes();
