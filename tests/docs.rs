@@ -1,6 +1,11 @@
 //! The documentation names what there is: excerpts of code stand in their files, and the tables of the
 //! decoder name files, tests and vectors that exist.
-#![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub
+)]
 
 #[path = "support/skip.rs"]
 #[allow(unreachable_pub, reason = "shared by several test programs")]
@@ -98,10 +103,9 @@ fn quoted_in_tables(page: &str) -> Vec<&str> {
         .collect()
 }
 
-#[test]
-fn the_tables_of_the_decoder_name_what_there_is() {
+/// Asserts that the files and tests are there that tables name; how many of each.
+fn named_by_tables(page: &str, folder: &str) -> (usize, usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("docs/decoder.md")).expect("readable");
     let sources: Vec<_> = ["src", "tests"]
         .iter()
         .flat_map(|directory| files(&root.join(directory)))
@@ -109,12 +113,12 @@ fn the_tables_of_the_decoder_name_what_there_is() {
         .map(|path| fs::read_to_string(path).expect("readable"))
         .collect();
     let (mut paths, mut tests) = (0, 0);
-    for word in quoted_in_tables(&page) {
+    for word in quoted_in_tables(page) {
         let is_path = word.ends_with(".rs") || word.ends_with('/');
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if is_path {
             paths += 1;
-            let places = [root.join(word), root.join("src/bgp").join(word)];
+            let places = [root.join(word), root.join(folder).join(word)];
             assert!(places.iter().any(|place| place.exists()), "no file {word}");
         } else if word.contains('_') && word.chars().all(is_name) && !word.starts_with("bgptap_") {
             tests += 1;
@@ -123,7 +127,26 @@ fn the_tables_of_the_decoder_name_what_there_is() {
             assert!(there, "no test {word}");
         }
     }
+    (paths, tests)
+}
+
+#[test]
+fn the_tables_of_the_decoder_name_what_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/decoder.md")).expect("readable");
+    let (paths, tests) = named_by_tables(&page, "src/bgp");
     assert!(paths > 100 && tests > 100, "the tables have been read");
+}
+
+#[test]
+fn the_table_of_what_tests_show_of_the_capture_names_what_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/operations.md")).expect("readable");
+    let (_, table) = page
+        .split_once("\n## Which test shows what\n")
+        .expect("the section");
+    let (paths, tests) = named_by_tables(table, "tests");
+    assert!(paths > 20 && tests > 30, "the table has been read");
 }
 
 #[test]

@@ -118,6 +118,7 @@ pub const fn capability(code: u8) -> Option<&'static str> {
         1 => "multiprotocol",
         2 => "route-refresh",
         3 => "outbound-route-filtering",
+        4 => "multiple-routes-deprecated",
         5 => "extended-next-hop",
         6 => "extended-message",
         7 => "bgpsec",
@@ -151,9 +152,14 @@ pub const fn capability(code: u8) -> Option<&'static str> {
 #[must_use]
 pub const fn route_filter(kind: u8) -> Option<&'static str> {
     Some(match kind {
+        2 => "communities",
+        3 => "extended-communities",
         64 => "address-prefix",
         65 => "covering-prefixes",
         128 => "address-prefix-cisco",
+        129 => "community-list-cisco",
+        130 => "extended-community-list-cisco",
+        131 => "as-path-list-cisco",
         _ => return None,
     })
 }

@@ -18,6 +18,8 @@ pub mod sender;
 pub mod skip;
 pub mod synth;
 pub mod talk;
+#[cfg(feature = "capture")]
+pub mod traces;
 pub mod wrap;
 
 use std::fs;

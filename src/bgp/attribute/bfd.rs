@@ -126,6 +126,17 @@ mod tests {
         );
     }
 
+    /// The value in bgpkit-parser's tests.
+    #[test]
+    fn a_source_alone() {
+        let value = [1, 1, 2, 3, 4, 1, 4, 192, 0, 2, 1];
+        let bfd = BfdDiscriminator::parse(&value, &Context::assumed()).expect("valid");
+        assert_eq!(
+            serde_json::to_value(bfd).expect("plain data"),
+            json!({ "mode": 1, "discriminator": 0x0102_0304, "source": "192.0.2.1" })
+        );
+    }
+
     #[test]
     fn options_must_fit_and_a_source_be_an_address() {
         let read = |value: &[u8]| {

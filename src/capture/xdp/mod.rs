@@ -9,7 +9,7 @@ mod usage;
 pub use bgptap_umem::xsk::ZeroCopy;
 pub use clock::Timestamps;
 pub use options::{Options, plan};
-pub use tap::Taps;
+pub use tap::{Taps, best_mode};
 pub use usage::Usage;
 
 use crate::capture::{

@@ -90,18 +90,24 @@ impl Options {
         }
     }
 
+    /// Whether a kernel of this age has sockets that take frames in several buffers.
+    pub(super) fn expects_multi_buffer(&self) -> bool {
+        self.pretend.unwrap_or_else(doctor::running) >= MULTI_BUFFER_SINCE
+    }
+
     /// What has to be there for a capture with a pool of this size.
     #[must_use]
     pub fn wanted(&self, pool: &PoolOptions) -> doctor::Wanted {
         doctor::Wanted {
             way: match self.tap {
-                Some(_) => doctor::Way::Tap,
+                Some(mode) => doctor::Way::Tap(mode),
                 None => doctor::Way::Steer,
             },
             interfaces: self.interfaces.clone(),
             ports: self.ports.clone(),
             pool_bytes: u64::from(pool.frames) * u64::from(FRAME_SIZE),
             huge_pages: self.huge_pages,
+            pretend: self.pretend,
         }
     }
 
