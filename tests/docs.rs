@@ -8,6 +8,7 @@
 )]
 
 #[path = "support/skip.rs"]
+#[allow(unreachable_pub, reason = "shared by several test programs")]
 mod skip;
 
 use std::fs;
@@ -50,6 +51,49 @@ fn files(directory: &Path) -> Vec<PathBuf> {
             false => vec![path],
         })
         .collect()
+}
+
+/// "the word `a` stands in `b` and `c`": `a`, and the other quoted words up to the next such place or
+/// the end of the sentence.
+fn places(page: &str) -> Vec<(&str, Vec<&str>)> {
+    let behind = page.split("the word `").skip(1);
+    behind
+        .map(|rest| {
+            let (sentence, _) = rest.split_once(". ").unwrap_or((rest, ""));
+            let (word, list) = sentence.split_once('`').expect("a word");
+            (
+                word,
+                list.split('`')
+                    .skip(1)
+                    .step_by(2)
+                    .filter(|w| w.contains('/'))
+                    .collect(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_decoder_is_where_the_page_says_and_nowhere_else() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/adding-a-decoder.md")).expect("readable");
+    let places = places(&page);
+    assert_eq!(places.len(), 2, "a family and an attribute");
+    for (word, mut told) in places {
+        let mut found: Vec<_> = files(&root.join("src"))
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+            .filter(|path| {
+                let text = fs::read_to_string(path).expect("readable");
+                text.to_lowercase().contains(&word.to_lowercase())
+            })
+            .map(|path| path.strip_prefix(root).expect("below").to_owned())
+            .collect();
+        found.sort();
+        told.sort_unstable();
+        let told: Vec<_> = told.into_iter().map(PathBuf::from).collect();
+        assert_eq!(found, told, "files with {word}");
+    }
 }
 
 /// What stands between backquotes in the rows of tables.
