@@ -2,12 +2,13 @@
 //! yields more than its message holds.
 #![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
 
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bgptap::bgp::attribute::{AsPath, MergedPath};
 use bgptap::bgp::header::HEADER_LEN;
 use bgptap::bgp::{Context, Family, FamilySet, Message, Nlri, NlriField, Open, Update, View};
-use bgptap::sink::json::{ContextSource, Meta, write_message};
+use bgptap::sink::json::{ContextSource, MessageWriter, Meta, write_message};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -207,6 +208,11 @@ fn visit_open(open: &Open<'_>) {
     assert!(2 * open.capabilities().count() <= body.len());
 }
 
+thread_local! {
+    /// It sees the messages of many cases, so that what it keeps is used.
+    static WRITER: RefCell<MessageWriter> = RefCell::default();
+}
+
 /// Reads, visits and renders.
 fn visit(bytes: &[u8], context: &Context) {
     let Ok(message) = Message::parse(bytes, context) else {
@@ -241,6 +247,11 @@ fn visit(bytes: &[u8], context: &Context) {
     let source = Some((context, ContextSource::Inferred));
     write_message(&mut out, &meta, &message, source, Some(bytes));
     assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
+    WRITER.with_borrow_mut(|writer| {
+        let mut again = Vec::new();
+        writer.write(&mut again, &meta, &message, source, Some(bytes));
+        assert_eq!(again, out, "what was written before has the same form");
+    });
     let line: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
     assert_eq!(
         line["errors"].as_array().map_or(0, Vec::len),

@@ -1,15 +1,17 @@
 //! Outputs as the command line asks for them, and what is said at the end.
 
 use super::Ended;
+use crate::bgp::Disposition;
 use crate::cli;
 use crate::config::Limits;
 use crate::error::SetupError;
-use crate::sink::metrics::{ERROR_KINDS, Metrics};
+use crate::sink::metrics::{ERROR_KINDS, Metrics, attribute_label};
 use crate::sink::outputs::{JsonLines, Outputs};
 use crate::sink::totals::{Frames, Summary};
 use crate::sink::writer::{WhenFull, Writer};
 use crate::worker::Memory;
 use crate::worker::Outcome;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -91,6 +93,8 @@ pub(super) fn summarise(outcome: &Outcome, frames: Frames) -> Summary {
             .zip(totals.errors)
             .filter(|(_, count)| *count > 0)
             .collect(),
+        rendered_attributes: totals.rendered,
+        attribute_errors: by_attribute(&totals.attribute_errors),
         evicted: outcome
             .evicted
             .by_reason()
@@ -103,6 +107,17 @@ pub(super) fn summarise(outcome: &Outcome, frames: Frames) -> Summary {
     };
     summary.balance();
     summary
+}
+
+fn by_attribute(
+    errors: &BTreeMap<(u8, Disposition), u64>,
+) -> BTreeMap<String, BTreeMap<&'static str, u64>> {
+    let mut table: BTreeMap<String, BTreeMap<_, _>> = BTreeMap::new();
+    for ((attribute, disposition), count) in errors {
+        let row = table.entry(attribute_label(*attribute)).or_default();
+        row.insert(disposition.name(), *count);
+    }
+    table
 }
 
 /// Closes the outputs, prints the ledger and tells how it ended.

@@ -125,6 +125,17 @@ impl OpenFacts {
     }
 }
 
+/// Whether the two ends are in one AS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peering {
+    /// An OPEN was not seen.
+    Unknown,
+    /// The same AS number on both ends.
+    Internal,
+    /// Two AS numbers; members of a confederation are not told apart from strangers.
+    External,
+}
+
 /// How the messages of one direction are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Context {
@@ -140,6 +151,10 @@ pub struct Context {
     pub extended_next_hop: FamilySet,
     /// Families whose NLRI may have several labels.
     pub multiple_labels: FamilySet,
+    /// Whether the two ends are in one AS (RFC 7606 §7.5, §7.9, §7.10).
+    pub peering: Peering,
+    /// How many ATTR_SET the attributes lie in.
+    pub nesting: u8,
 }
 
 impl Context {
@@ -164,6 +179,12 @@ impl Context {
             multiple_labels: sender
                 .multiple_labels
                 .intersection(receiver.multiple_labels),
+            peering: if sender.asn == receiver.asn {
+                Peering::Internal
+            } else {
+                Peering::External
+            },
+            nesting: 0,
         }
     }
 
@@ -178,6 +199,8 @@ impl Context {
             add_path: FamilySet::EMPTY,
             extended_next_hop: FamilySet::EMPTY,
             multiple_labels: FamilySet::EMPTY,
+            peering: Peering::Unknown,
+            nesting: 0,
         }
     }
 }

@@ -38,6 +38,12 @@ impl Safi {
     pub const VPN: Self = Self(128);
     /// VPN multicast (RFC 6514 §10).
     pub const VPN_MULTICAST: Self = Self(129);
+    /// FlowSpec (RFC 8955).
+    pub const FLOWSPEC: Self = Self(133);
+    /// FlowSpec in a VPN (RFC 8955 §8).
+    pub const FLOWSPEC_VPN: Self = Self(134);
+    /// BGP-LS in a VPN (RFC 9552 §5.2).
+    pub const LINK_STATE_VPN: Self = Self(72);
 
     /// IANA's name in short form.
     #[must_use]
@@ -64,6 +70,50 @@ impl Family {
     pub const IPV6_UNICAST: Self = Self::new(2, 1);
     /// IPv6 multicast.
     pub const IPV6_MULTICAST: Self = Self::new(2, 2);
+    /// IPv4 with labels (RFC 8277).
+    pub const IPV4_LABELED: Self = Self::new(1, 4);
+    /// IPv6 with labels (RFC 8277).
+    pub const IPV6_LABELED: Self = Self::new(2, 4);
+    /// VPN-IPv4 (RFC 4364).
+    pub const IPV4_VPN: Self = Self::new(1, 128);
+    /// VPN-IPv6 (RFC 4659).
+    pub const IPV6_VPN: Self = Self::new(2, 128);
+    /// VPN-IPv4 for the upstream multicast hop (RFC 6514 §10).
+    pub const IPV4_VPN_MULTICAST: Self = Self::new(1, 129);
+    /// VPN-IPv6 for the upstream multicast hop (RFC 6514 §10).
+    pub const IPV6_VPN_MULTICAST: Self = Self::new(2, 129);
+    /// EVPN (RFC 7432).
+    pub const EVPN: Self = Self::new(25, 70);
+    /// VPLS (RFC 4761, RFC 6074).
+    pub const VPLS: Self = Self::new(25, 65);
+    /// Route target membership (RFC 4684).
+    pub const ROUTE_TARGET: Self = Self::new(1, 132);
+    /// Multicast VPN, IPv4 (RFC 6514).
+    pub const IPV4_MVPN: Self = Self::new(1, 5);
+    /// Multicast VPN, IPv6 (RFC 6514).
+    pub const IPV6_MVPN: Self = Self::new(2, 5);
+    /// Multicast distribution trees (RFC 6037).
+    pub const MDT: Self = Self::new(1, 66);
+    /// Mobile user plane, IPv4 (draft-ietf-bess-mup-safi).
+    pub const IPV4_MUP: Self = Self::new(1, 85);
+    /// Mobile user plane, IPv6 (draft-ietf-bess-mup-safi).
+    pub const IPV6_MUP: Self = Self::new(2, 85);
+    /// FlowSpec, IPv4 (RFC 8955).
+    pub const IPV4_FLOWSPEC: Self = Self::new(1, 133);
+    /// FlowSpec, IPv6 (RFC 8956).
+    pub const IPV6_FLOWSPEC: Self = Self::new(2, 133);
+    /// FlowSpec in a VPN, IPv4 (RFC 8955 §8).
+    pub const IPV4_FLOWSPEC_VPN: Self = Self::new(1, 134);
+    /// FlowSpec in a VPN, IPv6 (RFC 8956 §4).
+    pub const IPV6_FLOWSPEC_VPN: Self = Self::new(2, 134);
+    /// BGP-LS (RFC 9552).
+    pub const LINK_STATE: Self = Self::new(16388, 71);
+    /// BGP-LS in a VPN (RFC 9552).
+    pub const LINK_STATE_VPN: Self = Self::new(16388, 72);
+    /// Segment routing policies, IPv4 (RFC 9830).
+    pub const IPV4_SR_POLICY: Self = Self::new(1, 73);
+    /// Segment routing policies, IPv6 (RFC 9830).
+    pub const IPV6_SR_POLICY: Self = Self::new(2, 73);
 
     /// The family of two numbers.
     #[must_use]
@@ -74,10 +124,17 @@ impl Family {
         }
     }
 
-    /// Whether next hops carry a route distinguisher (RFC 4364 §4.3.2, RFC 6514).
+    /// Whether next hops carry a route distinguisher (RFC 4364 §4.3.2, RFC 6514, RFC 9552 §5.5).
     #[must_use]
     pub const fn is_vpn(self) -> bool {
-        matches!(self.safi.0, 128 | 129 | 134)
+        matches!(self.safi.0, 72 | 128 | 129 | 134)
+    }
+
+    /// Whether the next hop means nothing, so that it may have any length: routes that lead
+    /// nowhere (RFC 8955 §4).
+    #[must_use]
+    pub const fn ignores_next_hop(self) -> bool {
+        matches!(self.safi, Safi::FLOWSPEC | Safi::FLOWSPEC_VPN)
     }
 
     /// Position in [`KNOWN`].

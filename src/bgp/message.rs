@@ -70,7 +70,7 @@ impl<'a> Message<'a> {
         let read = match kind {
             MessageType::Open => Open::parse(body).map(Self::Open),
             MessageType::Update => Ok(Self::Update(Update::parse(body, context))),
-            MessageType::Notification => Notification::parse(body).map(Self::Notification),
+            MessageType::Notification => Notification::parse(body, context).map(Self::Notification),
             MessageType::Keepalive => Ok(Self::Keepalive),
             MessageType::RouteRefresh => RouteRefresh::parse(body).map(Self::RouteRefresh),
             MessageType::Unknown(code) => Ok(Self::Unknown { code, body }),

@@ -1,5 +1,9 @@
 //! Names that IANA's registries give to numbers, in the short form that tools use.
 
+mod ext_community;
+
+pub use ext_community::{ext_community, ipv6_ext_community};
+
 /// "Address Family Numbers", those that BGP carries.
 #[must_use]
 pub const fn afi(code: u16) -> Option<&'static str> {
@@ -53,18 +57,26 @@ pub const fn attribute(code: u8) -> Option<&'static str> {
         8 => "COMMUNITIES",
         9 => "ORIGINATOR_ID",
         10 => "CLUSTER_LIST",
+        11 => "DPA_DEPRECATED",
+        12 => "ADVERTISER_DEPRECATED",
+        13 => "RCID_PATH_DEPRECATED",
         14 => "MP_REACH_NLRI",
         15 => "MP_UNREACH_NLRI",
         16 => "EXTENDED_COMMUNITIES",
         17 => "AS4_PATH",
         18 => "AS4_AGGREGATOR",
+        19 => "SSA_DEPRECATED",
+        20 => "CONNECTOR_DEPRECATED",
+        21 => "AS_PATHLIMIT_DEPRECATED",
         22 => "PMSI_TUNNEL",
         23 => "TUNNEL_ENCAPSULATION",
         24 => "TRAFFIC_ENGINEERING",
         25 => "IPV6_EXTENDED_COMMUNITIES",
         26 => "AIGP",
         27 => "PE_DISTINGUISHER_LABELS",
+        28 => "ENTROPY_LABEL_DEPRECATED",
         29 => "BGP_LS",
+        30 | 31 | 129 | 241..=243 => "DEPRECATED",
         32 => "LARGE_COMMUNITIES",
         33 => "BGPSEC_PATH",
         34 => "OTC_DEPRECATED",
@@ -75,6 +87,7 @@ pub const fn attribute(code: u8) -> Option<&'static str> {
         40 => "PREFIX_SID",
         41 => "BIER",
         128 => "ATTR_SET",
+        255 => "DEVELOPMENT",
         _ => return None,
     })
 }
@@ -93,17 +106,24 @@ pub const fn capability(code: u8) -> Option<&'static str> {
         9 => "role",
         64 => "graceful-restart",
         65 => "four-octet-as",
+        66 => "dynamic-capability-deprecated",
         67 => "dynamic-capability",
         68 => "multisession",
         69 => "add-path",
         70 => "enhanced-route-refresh",
         71 => "long-lived-graceful-restart",
+        72 => "routing-policy-distribution",
         73 => "fqdn",
+        74 => "bfd-strict-mode",
         75 => "software-version",
         76 => "paths-limit",
         77 => "link-local-next-hop",
         128 => "route-refresh-cisco",
+        129 => "routing-policy-distribution-prestandard",
         130 => "outbound-route-filtering-cisco",
+        131 => "multisession-cisco",
+        184 => "fqdn-prestandard",
+        185 => "operational-message-prestandard",
         _ => return None,
     })
 }
@@ -114,14 +134,39 @@ pub const fn community(value: u32) -> Option<&'static str> {
     Some(match value {
         0xffff_0000 => "graceful-shutdown",
         0xffff_0001 => "accept-own",
+        0xffff_0002 => "route-filter-translated-v4",
+        0xffff_0003 => "route-filter-v4",
+        0xffff_0004 => "route-filter-translated-v6",
+        0xffff_0005 => "route-filter-v6",
         0xffff_0006 => "llgr-stale",
         0xffff_0007 => "no-llgr",
         0xffff_0008 => "accept-own-nexthop",
+        0xffff_0009 => "standby-pe",
         0xffff_029a => "blackhole",
         0xffff_ff01 => "no-export",
         0xffff_ff02 => "no-advertise",
         0xffff_ff03 => "no-export-subconfed",
         0xffff_ff04 => "no-peer",
+        _ => return None,
+    })
+}
+
+/// "P-Multicast Service Interface (PMSI) Tunnel Types".
+#[must_use]
+pub const fn pmsi_tunnel(kind: u8) -> Option<&'static str> {
+    Some(match kind {
+        0 => "none",
+        1 => "rsvp-te-p2mp",
+        2 => "mldp-p2mp",
+        3 => "pim-ssm",
+        4 => "pim-sm",
+        5 => "bidir-pim",
+        6 => "ingress-replication",
+        7 => "mldp-mp2mp",
+        8 => "transport-tunnel",
+        10 => "assisted-replication",
+        11 => "bier",
+        12 => "sr-mpls-p2mp",
         _ => return None,
     })
 }
@@ -144,7 +189,7 @@ pub const fn error(code: u8) -> Option<&'static str> {
 }
 
 /// The subcodes of each error code (RFC 4271 §4.5, RFC 4486, 5492, 6608, 7313,
-/// 8538, 9003, 9234, 9384).
+/// 8538, 9003, 9234, 9384, 9687).
 #[must_use]
 pub const fn error_subcode(code: u8, subcode: u8) -> Option<&'static str> {
     Some(match (code, subcode) {
@@ -184,6 +229,7 @@ pub const fn error_subcode(code: u8, subcode: u8) -> Option<&'static str> {
         (6, 9) => "Hard Reset",
         (6, 10) => "BFD Down",
         (7, 1) => "Invalid Message Length",
+        (5, 0) => "Unspecified Error",
         (_, 0) => "Unspecific",
         _ => return None,
     })

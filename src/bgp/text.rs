@@ -1,7 +1,7 @@
 //! Small serde wrappers that write text without building a `String`: what the JSON forms of
 //! attributes and NLRI, each beside its decoder, are made of.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write};
 use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
@@ -72,6 +72,23 @@ impl Display for Lossy<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Text that a router sent, fit for a terminal: control characters and those that turn the
+/// direction of writing appear as `\u{…}`.
+pub struct Escaped<'a>(pub &'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| match char {
+            // Unicode's separators of lines and its marks, embeddings, overrides and isolates.
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                write!(f, "{}", char.escape_unicode())
+            }
+            _ if char.is_control() => write!(f, "{}", char.escape_unicode()),
+            _ => f.write_char(char),
+        })
     }
 }
 

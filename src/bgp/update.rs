@@ -1,22 +1,23 @@
 //! UPDATE (RFC 4271 §4.3), checked as RFC 7606 asks and read as far as it can be.
 
+mod check;
+
 use core::net::Ipv4Addr;
 
 use super::attribute::{
-    self, Aggregator, As4Aggregator, As4Path, AsPath, AtomicAggregate, Attribute, Attributes,
+    Aggregator, As4Aggregator, As4Path, AsPath, AtomicAggregate, Attribute, Attributes,
     ClusterList, Communities, ExtCommunities, LargeCommunities, LocalPref, Med, MergedPath,
     MpReach, MpUnreach, NextHop, Origin, OriginatorId, PathAttribute,
 };
 use super::context::Context;
-use super::error::{Disposition, ErrorCode, Errors, Fault};
+use super::error::Errors;
 use super::family::Family;
-use super::header::HEADER_LEN;
-use super::nlri::NlriField;
+use super::nlri::{Form, NlriField};
 use super::open::AS_TRANS;
 use super::reader::Reader;
 
 /// Attribute codes below this have a place in the offset table; others are searched for.
-const INDEXED: usize = 40;
+const INDEXED: usize = 42;
 
 /// A borrowed UPDATE.
 ///
@@ -52,15 +53,8 @@ impl<'a> Update<'a> {
             offsets: [0; INDEXED],
             errors: Errors::new(),
         };
-        if update.split().is_some() {
-            update.check();
-        } else {
-            // RFC 4271 §6.3: lengths that exceed the message. RFC 7606 §3 leaves
-            // this one as it was, since nothing can be located then.
-            let text = "withdrawn routes or attributes exceed the message";
-            let fault = Fault::new(0, ErrorCode::MalformedAttributeList, text);
-            update.report(fault, 0, None, Disposition::SessionReset);
-        }
+        let located = update.split().is_some();
+        update.check(located);
         update
     }
 
@@ -75,98 +69,9 @@ impl<'a> Update<'a> {
         Some(())
     }
 
-    fn check(&mut self) {
-        self.check_nlri(self.withdrawn(), 2);
-        self.check_attributes();
-        self.check_nlri(self.announced(), self.body.len() - self.announced.len());
-        self.check_mandatory();
-    }
-
-    fn check_nlri(&mut self, field: NlriField<'a>, base: usize) {
-        // RFC 7606 §3 j: routes that cannot be read cannot be treated as withdrawn.
-        field.check(|fault| self.report(fault, base, None, Disposition::SessionReset));
-    }
-
-    /// The pass over the attributes that fills the offset table.
-    fn check_attributes(&mut self) {
-        let base = self.attributes_base();
-        let mut reader = Reader::new(self.attributes);
-        while !reader.is_empty() {
-            let start = self.attributes.len() - reader.len();
-            let Some(attribute) = Attribute::take(&mut reader) else {
-                // RFC 7606 §4: the rest is lost, the NLRI are not.
-                let text = "attribute exceeds the path attributes";
-                let fault = Fault::new(start, ErrorCode::AttributeLength, text);
-                let code = self.attributes.get(start + 1).copied();
-                return self.report(fault, base, code, Disposition::TreatAsWithdraw);
-            };
-            let code = attribute.code;
-            let first = self.note(code, start);
-            if !first && !is_mp(code) {
-                // RFC 7606 §3 g.
-                let text = "attribute given before";
-                let fault = Fault::new(start, ErrorCode::MalformedAttributeList, text);
-                self.report(fault, base, Some(code), Disposition::AttributeDiscard);
-                continue;
-            }
-            if !first {
-                let text = "MP_REACH_NLRI or MP_UNREACH_NLRI given twice";
-                let fault = Fault::new(start, ErrorCode::MalformedAttributeList, text);
-                self.report(fault, base, Some(code), Disposition::SessionReset);
-            }
-            let value = base + self.attributes.len() - reader.len() - attribute.value.len();
-            let context = self.context;
-            attribute::check(&attribute, &context, &mut |fault| {
-                self.report(fault, value, Some(code), Disposition::TreatAsWithdraw);
-            });
-        }
-    }
-
-    /// Sets the bit of `code`; false if it was set.
-    #[inline]
-    fn note(&mut self, code: u8, start: usize) -> bool {
-        // The index is two bits wide, the array has four elements.
-        let word = &mut self.seen[usize::from(code >> 6)];
-        let bit = 1u64 << (code & 63);
-        let first = *word & bit == 0;
-        *word |= bit;
-        if first && let Some(slot) = self.offsets.get_mut(usize::from(code)) {
-            // Attributes lie in a message of at most 65535 octets.
-            *slot = u16::try_from(start).unwrap_or(u16::MAX);
-        }
-        first
-    }
-
-    /// RFC 7606 §3 d and §5.2.
-    fn check_mandatory(&mut self) {
-        let plain = !self.announced.is_empty();
-        if !plain && !self.has(MpReach::CODE) {
-            let only_unreach = Attributes::new(self.attributes).all(|a| a.code == MpUnreach::CODE);
-            if self.errors.total() > 0 && !only_unreach {
-                self.errors.withdraw_becomes_reset();
-            }
-            return;
-        }
-        let wanted = [Origin::CODE, AsPath::CODE, NextHop::CODE];
-        for code in &wanted[..if plain { 3 } else { 2 }] {
-            if !self.has(*code) {
-                let text = "well-known attribute is missing";
-                let fault = Fault::new(0, ErrorCode::MissingWellKnown, text);
-                let base = self.attributes_base();
-                self.report(fault, base, Some(*code), Disposition::TreatAsWithdraw);
-            }
-        }
-    }
-
     /// Octets of the body before the attributes.
     fn attributes_base(&self) -> usize {
         self.body.len() - self.announced.len() - self.attributes.len()
-    }
-
-    #[cold]
-    fn report(&mut self, fault: Fault, base: usize, code: Option<u8>, default: Disposition) {
-        let error = fault.place(HEADER_LEN + base, code, default);
-        self.errors.push(error);
     }
 
     /// The bytes behind the header.
@@ -190,18 +95,15 @@ impl<'a> Update<'a> {
     /// The withdrawn routes field (IPv4 unicast).
     #[must_use]
     pub const fn withdrawn(&self) -> NlriField<'a> {
-        self.ipv4(self.withdrawn)
+        let form = Form::withdrawn(Family::IPV4_UNICAST, &self.context);
+        NlriField::new(form, self.withdrawn)
     }
 
     /// The NLRI field (IPv4 unicast).
     #[must_use]
     pub const fn announced(&self) -> NlriField<'a> {
-        self.ipv4(self.announced)
-    }
-
-    const fn ipv4(&self, bytes: &'a [u8]) -> NlriField<'a> {
-        let family = Family::IPV4_UNICAST;
-        NlriField::new(family, bytes, self.context.add_path.contains(family))
+        let form = Form::announced(Family::IPV4_UNICAST, &self.context);
+        NlriField::new(form, self.announced)
     }
 
     /// Everything withdrawn: the withdrawn routes field and MP_UNREACH_NLRI, unless empty.
@@ -390,13 +292,11 @@ impl<'a> Update<'a> {
     }
 }
 
-const fn is_mp(code: u8) -> bool {
-    matches!(code, MpReach::CODE | MpUnreach::CODE)
-}
-
 fn non_empty<'a>(fields: [Option<NlriField<'a>>; 2]) -> impl Iterator<Item = NlriField<'a>> {
     fields.into_iter().flatten().filter(|f| !f.is_empty())
 }
 
+#[cfg(test)]
+mod dispositions;
 #[cfg(test)]
 mod tests;

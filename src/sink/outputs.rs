@@ -8,10 +8,11 @@ use crate::bgp::{self, Message, MessageType};
 use crate::health::Alarm;
 use crate::session::State;
 use crate::stream::{Gap, GapReason, MalformedReason};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Figures over the whole run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Totals {
     /// Messages by type.
     pub messages: Messages,
@@ -19,8 +20,12 @@ pub struct Totals {
     pub prefixes: Prefixes,
     /// Holes given up.
     pub gaps: Gaps,
+    /// Attributes that the JSON output knew from before, and those that it did not.
+    pub rendered: json::Lookups,
     /// Errors in the order of [`super::metrics::ERROR_KINDS`].
     pub errors: [u64; super::metrics::ERROR_KINDS.len()],
+    /// Those of them that concern a path attribute, by its type code.
+    pub attribute_errors: BTreeMap<(u8, bgp::Disposition), u64>,
 }
 
 /// JSON lines and what belongs to them.
@@ -41,6 +46,8 @@ pub struct Outputs {
     pub totals: Totals,
     /// Name of this monitor.
     pub host: String,
+    /// Made with the first message that is written.
+    messages: Option<json::MessageWriter>,
 }
 
 impl Outputs {
@@ -52,6 +59,7 @@ impl Outputs {
             json,
             totals: Totals::default(),
             host,
+            messages: None,
         }
     }
 
@@ -67,8 +75,10 @@ impl Outputs {
         self.count(counters, message);
         if let Some(json) = &mut self.json {
             let raw = json.raw.then_some(bytes);
+            let messages = self.messages.get_or_insert_default();
             json.writer
-                .event(|out| json::write_message(out, meta, message, Some(context), raw));
+                .event(|out| messages.write(out, meta, message, Some(context), raw));
+            self.totals.rendered = messages.lookups();
         }
     }
 
@@ -86,6 +96,11 @@ impl Outputs {
         counters.messages[index].add(1);
         for error in message.errors() {
             self.error(counters, disposition_index(error.disposition));
+            if let Some(attribute) = error.attribute {
+                counters.attribute_errors.add(attribute, error.disposition);
+                let key = (attribute, error.disposition);
+                *self.totals.attribute_errors.entry(key).or_default() += 1;
+            }
         }
         if let Message::Update(update) = message {
             self.count_prefixes(counters, update);

@@ -2,6 +2,7 @@
 
 use crate::capture::CaptureMode;
 use crate::health::Figures;
+use crate::sink::json::Lookups;
 use crate::stream::Ledger;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -130,11 +131,20 @@ pub struct Summary {
     /// Segments of connections that there was no room for.
     pub refused: u64,
     pub errors: BTreeMap<&'static str, u64>,
+    /// Those of them that concern a path attribute, by its name and then by kind.
+    pub attribute_errors: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    /// Attributes that the JSON output knew from before, and those that it did not.
+    #[serde(skip_serializing_if = "is_unused")]
+    pub rendered_attributes: Lookups,
     /// Connections that went before they ended, by reason.
     pub evicted: BTreeMap<&'static str, u64>,
     pub gaps: Gaps,
     pub duration_s: f64,
     pub unaccounted: Unaccounted,
+}
+
+fn is_unused(lookups: &Lookups) -> bool {
+    *lookups == Lookups::default()
 }
 
 impl Direction {
@@ -317,6 +327,11 @@ impl fmt::Display for Summary {
         }
         for (kind, count) in self.errors.iter().filter(|(_, count)| **count > 0) {
             writeln!(f, "  errors      {kind} {count}")?;
+        }
+        for (attribute, kinds) in &self.attribute_errors {
+            for (kind, count) in kinds {
+                writeln!(f, "  attribute   {attribute}: {kind} {count}")?;
+            }
         }
         write!(
             f,

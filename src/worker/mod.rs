@@ -337,6 +337,7 @@ impl<F: Frame> Worker<F> {
                 ],
                 queue: json.writer.queue_ratio(),
             });
+            snapshot.rendered = Some(self.outputs.totals.rendered);
         }
         gather(&mut snapshot);
         self.outputs.metrics.publish(&snapshot);
@@ -362,7 +363,7 @@ impl<F: Frame> Worker<F> {
                 handshakes: self.handshakes.ends.evicted,
                 ..self.evicted
             },
-            totals: self.outputs.totals,
+            totals: self.outputs.totals.clone(),
             interrupted,
             duration: started.elapsed(),
             latency: self.latency,

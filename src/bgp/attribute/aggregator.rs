@@ -5,6 +5,7 @@ use core::net::Ipv4Addr;
 use super::{Flags, PathAttribute, octets};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, ErrorCode, Fault};
+use serde::{Serialize, Serializer};
 
 /// Who formed the aggregate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,12 @@ impl core::fmt::Display for Aggregator {
     /// `64496:192.0.2.1`, as RIS Live writes it.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{}:{}", self.asn, self.addr)
+    }
+}
+
+impl Serialize for Aggregator {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -68,6 +75,12 @@ impl PathAttribute<'_> for Aggregator {
 /// The aggregator whose AS does not fit AGGREGATOR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct As4Aggregator(pub Aggregator);
+
+impl Serialize for As4Aggregator {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
 
 impl PathAttribute<'_> for As4Aggregator {
     const CODE: u8 = 18;

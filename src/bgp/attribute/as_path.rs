@@ -6,6 +6,8 @@ use super::{Flags, PathAttribute};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, ErrorCode, Fault};
 use crate::bgp::reader::Reader;
+use crate::bgp::text::List;
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 /// What the AS numbers of a segment are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -158,6 +160,13 @@ impl<'a> AsPath<'a> {
         self.value.is_empty()
     }
 
+    /// Whether a segment is an AS_SET or AS_CONFED_SET, which RFC 9774 deprecates.
+    #[must_use]
+    pub fn has_sets(&self) -> bool {
+        let is_set = |kind| matches!(kind, SegmentKind::Set | SegmentKind::ConfedSet);
+        self.segments().any(|segment| is_set(segment.kind))
+    }
+
     fn hops(&self) -> usize {
         self.segments().map(|segment| segment.hops()).sum()
     }
@@ -169,12 +178,15 @@ impl<'a> AsPath<'a> {
             let at = value.len() - segments.reader.len();
             let fault = |text| Fault::new(at, ErrorCode::MalformedAsPath, text);
             // RFC 7606 §7.2: type, overrun and underrun, emptiness.
-            let Some(segment) = segments.take_segment() else {
+            let Some(mut segment) = segments.take_segment() else {
                 return Err(fault("AS path segment of unknown type or size"));
             };
+            if segment.asns.len() == 0 {
+                return Err(fault("AS path segment without AS numbers"));
+            }
             // RFC 7607 §2.
-            if segment.asns.len() == 0 || { segment.asns }.any(|asn| asn == 0) {
-                return Err(fault("AS path segment that is empty or holds AS 0"));
+            if segment.asns.any(|asn| asn == 0) {
+                return Err(fault("AS 0 in the path"));
             }
         }
         Ok(path)
@@ -185,6 +197,56 @@ impl fmt::Display for AsPath<'_> {
     /// Segments with a space between them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_segments(f, self.segments())
+    }
+}
+
+/// As RIS Live writes a path: numbers, and an array for each set; a confederation segment is an
+/// object that names its kind.
+fn serialize_segments<'a, S: Serializer>(
+    serializer: S,
+    segments: impl Iterator<Item = Segment<'a>>,
+) -> Result<S::Ok, S::Error> {
+    let mut seq = serializer.serialize_seq(None)?;
+    for Segment { kind, mut asns } in segments {
+        match kind {
+            SegmentKind::Sequence => asns.try_for_each(|asn| seq.serialize_element(&asn))?,
+            SegmentKind::Set => seq.serialize_element(&List(|| asns))?,
+            SegmentKind::ConfedSequence => {
+                seq.serialize_element(&Confederation("confed_sequence", asns))?;
+            }
+            SegmentKind::ConfedSet => {
+                seq.serialize_element(&Confederation("confed_set", asns))?;
+            }
+        }
+    }
+    seq.end()
+}
+
+struct Confederation<'a>(&'static str, Asns<'a>);
+
+impl Serialize for Confederation<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(self.0, &List(|| self.1))?;
+        map.end()
+    }
+}
+
+impl Serialize for AsPath<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_segments(serializer, self.segments())
+    }
+}
+
+impl Serialize for As4Path<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl Serialize for MergedPath<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_segments(serializer, self.segments())
     }
 }
 
@@ -210,6 +272,14 @@ impl<'a> PathAttribute<'a> for AsPath<'a> {
     fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault> {
         Self::read(value, context.as4)
     }
+
+    fn check(&self, report: &mut dyn FnMut(Fault)) {
+        // RFC 9774 §3. The path can be read, and is.
+        if self.has_sets() {
+            let text = "AS_PATH with AS_SET or AS_CONFED_SET, which are deprecated";
+            report(Fault::new(0, ErrorCode::MalformedAsPath, text));
+        }
+    }
 }
 
 /// AS4_PATH: the path with four-octet AS numbers, carried through routers that know only two.
@@ -231,10 +301,11 @@ impl<'a> PathAttribute<'a> for As4Path<'a> {
     }
 
     fn check(&self, report: &mut dyn FnMut(Fault)) {
-        // RFC 6793 §6: such segments must be discarded, not the attribute.
+        // RFC 6793 §6: such segments are left out, the attribute stays.
         if self.0.segments().any(|s| s.kind.is_confederation()) {
-            let text = "AS4_PATH with confederation segments";
-            report(Fault::new(0, ErrorCode::OptionalAttribute, text));
+            let text = "AS4_PATH with confederation segments, which are left out";
+            let fault = Fault::new(0, ErrorCode::OptionalAttribute, text);
+            report(fault.with(Disposition::Ignore));
         }
     }
 }

@@ -3,12 +3,13 @@
 //! Lists are kept as sent: order and duplicates mean something to operators.
 
 use core::fmt;
-use core::net::Ipv4Addr;
 
+use super::ext_community::{ExtCommunity, Ipv6ExtCommunity};
 use super::{Flags, PathAttribute, elements};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, Fault};
 use crate::bgp::names;
+use serde::ser::{Serialize, Serializer};
 
 /// A community.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,58 +35,19 @@ impl Community {
     }
 }
 
+impl Serialize for Community {
+    /// `[asn, value]`, as RIS Live has it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.asn(), self.value()).serialize(serializer)
+    }
+}
+
 impl fmt::Display for Community {
     /// `64496:100`, or the well-known name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
             Some(name) => f.write_str(name),
             None => write!(f, "{}:{}", self.asn(), self.value()),
-        }
-    }
-}
-
-/// An extended community, as sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ExtCommunity(pub [u8; 8]);
-
-impl ExtCommunity {
-    /// The eight octets as one number.
-    #[must_use]
-    pub const fn to_bits(self) -> u64 {
-        u64::from_be_bytes(self.0)
-    }
-
-    /// Whether [`fmt::Display`] has a name for it.
-    #[must_use]
-    pub const fn has_name(self) -> bool {
-        self.label().is_some()
-    }
-
-    /// RFC 4360 §4, §5 and RFC 5668 §2: route targets and origins of the three types of AS and address.
-    const fn label(self) -> Option<&'static str> {
-        match self.0 {
-            [0..=2, 2, ..] => Some("RT"),
-            [0..=2, 3, ..] => Some("SoO"),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for ExtCommunity {
-    /// `RT:64496:100` as FRR writes it, or sixteen hexadecimal digits.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(label) = self.label() else {
-            return write!(f, "{:016x}", self.to_bits());
-        };
-        let [kind, _, a, b, c, d, e, g] = self.0;
-        let low = u16::from_be_bytes([e, g]);
-        match kind {
-            0 => {
-                let asn = u16::from_be_bytes([a, b]);
-                write!(f, "{label}:{asn}:{}", u32::from_be_bytes([c, d, e, g]))
-            }
-            1 => write!(f, "{label}:{}:{low}", Ipv4Addr::new(a, b, c, d)),
-            _ => write!(f, "{label}:{}:{low}", u32::from_be_bytes([a, b, c, d])),
         }
     }
 }
@@ -99,6 +61,13 @@ pub struct LargeCommunity {
     pub local1: u32,
     /// Local data part 2.
     pub local2: u32,
+}
+
+impl Serialize for LargeCommunity {
+    /// `[global, local1, local2]`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.global, self.local1, self.local2).serialize(serializer)
+    }
 }
 
 impl fmt::Display for LargeCommunity {
@@ -134,6 +103,12 @@ macro_rules! lists {
                     elements(value, $text).map(Self)
                 }
             }
+
+            impl Serialize for $name<'_> {
+                fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                    serializer.collect_seq(self.iter())
+                }
+            }
         )*
     };
 }
@@ -146,8 +121,8 @@ lists! {
     ExtCommunities[8] -> ExtCommunity = 16, "EXTENDED COMMUNITIES is not a multiple of eight octets",
         ExtCommunity;
     /// IPv6 address specific extended communities.
-    Ipv6ExtCommunities[20] -> [u8; 20] = 25, "IPv6 EXTENDED COMMUNITIES is not a multiple of twenty octets",
-        core::convert::identity;
+    Ipv6ExtCommunities[20] -> Ipv6ExtCommunity = 25, "IPv6 EXTENDED COMMUNITIES is not a multiple of twenty octets",
+        Ipv6ExtCommunity;
     /// LARGE_COMMUNITIES.
     LargeCommunities[12] -> LargeCommunity = 32, "LARGE_COMMUNITIES is not a multiple of twelve octets",
         large;
@@ -184,15 +159,6 @@ mod tests {
             assert!(ExtCommunities::parse(&vec![0; length], &context).is_err());
             assert!(LargeCommunities::parse(&vec![0; length], &context).is_err());
         }
-    }
-
-    #[test]
-    fn extended_communities_with_a_name() {
-        let ext = |octets| ExtCommunity(octets).to_string();
-        assert_eq!(ext([0, 2, 0xfb, 0xf0, 0, 0, 0, 100]), "RT:64496:100");
-        assert_eq!(ext([1, 3, 192, 0, 2, 1, 0, 7]), "SoO:192.0.2.1:7");
-        assert_eq!(ext([2, 2, 0, 1, 0, 0, 0, 7]), "RT:65536:7");
-        assert_eq!(ext([0x43, 0, 0, 0, 0, 0, 0, 1]), "4300000000000001");
     }
 
     #[test]

@@ -2,13 +2,20 @@
 //!
 //! An attribute is one type with [`PathAttribute`] and one line in the table
 //! below; one that is not in it keeps its bytes, [`View::Unknown`]. A line that ends in
-//! `= "key"` gives the value, by its `Serialize`, that place in the JSON form of an UPDATE; the
-//! others are written together with what belongs to them by the JSON sink.
+//! `= "key"` gives the value, by its `Serialize`, that place in the JSON form of an UPDATE or of an
+//! ATTR_SET. A few the JSON sink writes together with what belongs to them.
 
 pub mod aggregator;
+pub mod aigp;
 pub mod as_path;
+pub mod attr_set;
+pub mod bfd;
 pub mod community;
+pub mod domain_path;
+pub mod ext_community;
+mod json;
 pub mod mp;
+pub mod pmsi;
 pub mod simple;
 
 use super::context::Context;
@@ -18,12 +25,18 @@ use super::reader::Reader;
 use serde::ser::SerializeMap;
 
 pub use aggregator::{Aggregator, As4Aggregator};
+pub use aigp::Aigp;
 pub use as_path::{As4Path, AsPath, Asns, MergedPath, Segment, SegmentKind};
+pub use attr_set::AttrSet;
+pub use bfd::BfdDiscriminator;
 pub use community::{
-    Communities, Community, ExtCommunities, ExtCommunity, Ipv6ExtCommunities, LargeCommunities,
-    LargeCommunity,
+    Communities, Community, ExtCommunities, Ipv6ExtCommunities, LargeCommunities, LargeCommunity,
 };
+pub use domain_path::DomainPath;
+pub use ext_community::{ExtCommunity, Ipv6ExtCommunity};
+pub use json::serialize_entries;
 pub use mp::{MpReach, MpUnreach, NextHops};
+pub use pmsi::{PeLabels, Pmsi};
 pub use simple::{
     AtomicAggregate, ClusterList, LocalPref, Med, NextHop, OnlyToCustomer, Origin, OriginatorId,
 };
@@ -75,6 +88,14 @@ pub trait PathAttribute<'a>: Sized {
     const FLAGS: Flags;
     /// What to do with a malformed one (RFC 7606 §7 and the defining RFCs).
     const DISPOSITION: Disposition;
+    /// What to do with wrong Optional and Transitive bits (RFC 7606 §3 c, where nothing else is said).
+    const FLAGS_DISPOSITION: Disposition = Disposition::TreatAsWithdraw;
+
+    /// What to do with a malformed one from this neighbor.
+    #[must_use]
+    fn disposition(_context: &Context) -> Disposition {
+        Self::DISPOSITION
+    }
 
     /// Reads the value.
     ///
@@ -143,39 +164,51 @@ macro_rules! attributes {
 attributes! {
     'a:
     /// ORIGIN.
-    Origin(Origin),
+    Origin(Origin) = "origin",
     /// AS_PATH.
-    AsPath(AsPath<'a>),
+    AsPath(AsPath<'a>) = "path",
     /// NEXT_HOP.
-    NextHop(NextHop),
+    NextHop(NextHop) = "next_hop",
     /// MULTI_EXIT_DISC.
-    Med(Med),
+    Med(Med) = "med",
     /// LOCAL_PREF.
-    LocalPref(LocalPref),
+    LocalPref(LocalPref) = "local_pref",
     /// ATOMIC_AGGREGATE.
-    AtomicAggregate(AtomicAggregate),
+    AtomicAggregate(AtomicAggregate) = "atomic_aggregate",
     /// AGGREGATOR.
-    Aggregator(Aggregator),
+    Aggregator(Aggregator) = "aggregator",
     /// COMMUNITIES.
-    Communities(Communities<'a>),
+    Communities(Communities<'a>) = "community",
     /// ORIGINATOR_ID.
-    OriginatorId(OriginatorId),
+    OriginatorId(OriginatorId) = "originator_id",
     /// CLUSTER_LIST.
-    ClusterList(ClusterList<'a>),
+    ClusterList(ClusterList<'a>) = "cluster_list",
     /// MP_REACH_NLRI.
     MpReach(MpReach<'a>),
     /// MP_UNREACH_NLRI.
     MpUnreach(MpUnreach<'a>),
     /// EXTENDED COMMUNITIES.
-    ExtCommunities(ExtCommunities<'a>),
+    ExtCommunities(ExtCommunities<'a>) = "ext_community",
     /// AS4_PATH.
-    As4Path(As4Path<'a>),
+    As4Path(As4Path<'a>) = "as4_path",
     /// AS4_AGGREGATOR.
-    As4Aggregator(As4Aggregator),
+    As4Aggregator(As4Aggregator) = "as4_aggregator",
     /// IPv6 address specific extended communities.
-    Ipv6ExtCommunities(Ipv6ExtCommunities<'a>),
+    Ipv6ExtCommunities(Ipv6ExtCommunities<'a>) = "ipv6_ext_community",
     /// LARGE_COMMUNITIES.
-    LargeCommunities(LargeCommunities<'a>),
+    LargeCommunities(LargeCommunities<'a>) = "large_community",
+    /// PMSI_TUNNEL.
+    Pmsi(Pmsi<'a>) = "pmsi_tunnel",
+    /// AIGP.
+    Aigp(Aigp<'a>) = "aigp",
+    /// PE Distinguisher Labels.
+    PeLabels(PeLabels<'a>) = "pe_distinguisher_labels",
+    /// D-PATH.
+    DomainPath(DomainPath<'a>) = "d_path",
+    /// BFD Discriminator.
+    BfdDiscriminator(BfdDiscriminator<'a>) = "bfd_discriminator",
+    /// ATTR_SET.
+    AttrSet(AttrSet<'a>) = "attr_set",
     /// ONLY_TO_CUSTOMER.
     OnlyToCustomer(OnlyToCustomer) = "otc",
 }
@@ -188,10 +221,10 @@ fn check_as<'a, T: PathAttribute<'a>>(
 ) {
     if attribute.flags.conflicts_with(T::FLAGS) {
         let text = "Optional or Transitive bit not as the attribute wants it";
-        report(Fault::new(0, ErrorCode::AttributeFlags, text).with(Disposition::TreatAsWithdraw));
+        report(Fault::new(0, ErrorCode::AttributeFlags, text).with(T::FLAGS_DISPOSITION));
     }
     let mut report = |fault: Fault| {
-        report(fault.with(fault.disposition.unwrap_or(T::DISPOSITION)));
+        report(fault.with(fault.disposition.unwrap_or(T::disposition(context))));
     };
     match T::parse(attribute.value, context) {
         Ok(value) => value.check(&mut report),

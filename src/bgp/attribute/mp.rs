@@ -4,10 +4,10 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Flags, PathAttribute};
-use crate::bgp::context::Context;
+use crate::bgp::context::{Context, Peering};
 use crate::bgp::error::{Disposition, ErrorCode, Fault};
-use crate::bgp::family::Family;
-use crate::bgp::nlri::NlriField;
+use crate::bgp::family::{Afi, Family, Safi};
+use crate::bgp::nlri::{Form, NlriField};
 use crate::bgp::reader::Reader;
 
 /// The next hop field of MP_REACH_NLRI; its length says what is in it.
@@ -66,6 +66,27 @@ fn after_rd<'a>(
     read(reader)
 }
 
+/// Whether a next hop of the family has that length: RFC 2545 §3, RFC 4659 §3.2.1, RFC 8950 §3.
+fn fits(family: Family, length: usize, context: &Context) -> bool {
+    // Without the OPENs nobody knows.
+    let extended =
+        context.peering == Peering::Unknown || context.extended_next_hop.contains(family);
+    match (family.afi, family.safi) {
+        (Afi::IPV4, Safi::UNICAST | Safi::MULTICAST | Safi::LABELED) => {
+            length == 4 || extended && matches!(length, 16 | 32)
+        }
+        (Afi::IPV6, Safi::UNICAST | Safi::MULTICAST | Safi::LABELED) => matches!(length, 16 | 32),
+        (Afi::IPV4, Safi::VPN | Safi::VPN_MULTICAST) => {
+            length == 12 || extended && matches!(length, 24 | 48)
+        }
+        (Afi::IPV6, Safi::VPN | Safi::VPN_MULTICAST) => matches!(length, 24 | 48),
+        // RFC 8955 §4: flow specifications have none, and whatever is there is ignored.
+        _ if family.ignores_next_hop() => true,
+        // Addresses of routers, in the rest of the families that are decoded.
+        _ => matches!(length, 4 | 16 | 32) || family.is_vpn() && matches!(length, 12 | 24 | 48),
+    }
+}
+
 /// MP_REACH_NLRI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MpReach<'a> {
@@ -75,6 +96,8 @@ pub struct MpReach<'a> {
     pub nlri: NlriField<'a>,
     /// Octets of the value before the NLRI.
     head: usize,
+    /// The next hop has a length that the family may have.
+    fits: bool,
 }
 
 impl MpReach<'_> {
@@ -90,6 +113,8 @@ impl<'a> PathAttribute<'a> for MpReach<'a> {
     const FLAGS: Flags = Flags::OPTIONAL;
     /// RFC 7606 §5.3, §7.11. AFI/SAFI disable is allowed, too, but routers reset.
     const DISPOSITION: Disposition = Disposition::SessionReset;
+    /// RFC 7606 §5.3: flags inconsistent with RFC 4760.
+    const FLAGS_DISPOSITION: Disposition = Disposition::SessionReset;
 
     fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault> {
         let read = || {
@@ -104,22 +129,22 @@ impl<'a> PathAttribute<'a> for MpReach<'a> {
                     bytes,
                     vpn: family.is_vpn(),
                 },
-                nlri: field(family, reader, context),
+                nlri: NlriField::new(Form::announced(family, context), reader.rest()),
                 head: value.len() - reader.len(),
+                fits: fits(family, length, context),
             })
         };
         let text = "MP_REACH_NLRI does not hold its next hop";
-        read().ok_or(Fault::new(0, ErrorCode::AttributeLength, text))
+        read().ok_or(Fault::new(0, ErrorCode::OptionalAttribute, text))
     }
 
     fn check(&self, report: &mut dyn FnMut(Fault)) {
-        // A family that is not decoded may have next hops of its own kind.
-        let usable = self.next_hops.iter().next().is_some();
-        if !usable && !self.nlri.is_opaque() {
-            let text = "next hop of a length that no next hop has";
-            report(Fault::new(3, ErrorCode::InvalidNextHop, text));
+        // RFC 7606 §7.11. A family that is not decoded may have next hops of its own kind.
+        if !self.fits && !self.nlri.is_opaque() {
+            let text = "next hop of a length that the family does not have";
+            report(Fault::new(3, ErrorCode::OptionalAttribute, text));
         }
-        self.nlri.check(|fault| report(fault.shifted(self.head)));
+        self.nlri.check(|fault| report(incorrect(fault, self.head)));
     }
 }
 
@@ -143,28 +168,35 @@ impl<'a> PathAttribute<'a> for MpUnreach<'a> {
     const FLAGS: Flags = Flags::OPTIONAL;
     /// RFC 7606 §5.3, §7.12.
     const DISPOSITION: Disposition = Disposition::SessionReset;
+    /// RFC 7606 §5.3: flags inconsistent with RFC 4760.
+    const FLAGS_DISPOSITION: Disposition = Disposition::SessionReset;
 
     fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault> {
         let mut reader = Reader::new(value);
         let text = "MP_UNREACH_NLRI is shorter than its family";
         let family =
-            take_family(&mut reader).ok_or(Fault::new(0, ErrorCode::AttributeLength, text))?;
+            take_family(&mut reader).ok_or(Fault::new(0, ErrorCode::OptionalAttribute, text))?;
         Ok(Self {
-            nlri: field(family, reader, context),
+            nlri: NlriField::new(Form::withdrawn(family, context), reader.rest()),
         })
     }
 
     fn check(&self, report: &mut dyn FnMut(Fault)) {
-        self.nlri.check(|fault| report(fault.shifted(3)));
+        self.nlri.check(|fault| report(incorrect(fault, 3)));
+    }
+}
+
+/// A fault in the NLRI, `base` octets into the value. RFC 4760 §7: whatever is incorrect in these
+/// attributes is an Optional Attribute Error.
+fn incorrect(fault: Fault, base: usize) -> Fault {
+    Fault {
+        code: ErrorCode::OptionalAttribute,
+        ..fault.shifted(base)
     }
 }
 
 fn take_family(reader: &mut Reader<'_>) -> Option<Family> {
     Some(Family::new(reader.u16()?, reader.u8()?))
-}
-
-fn field<'a>(family: Family, reader: Reader<'a>, context: &Context) -> NlriField<'a> {
-    NlriField::new(family, reader.rest(), context.add_path.contains(family))
 }
 
 #[cfg(test)]

@@ -3,15 +3,38 @@
 //! A family is one file with a `Codec`, whose items know their JSON form, and one line in the
 //! table below; a family that is not in it keeps its bytes, [`Nlri::Opaque`].
 
+mod evpn;
+mod flowspec;
+mod labeled;
+mod mdt;
+mod mup;
+mod mvpn;
+pub mod part;
 mod prefix;
+mod route_target;
+mod vpls;
+mod vpn;
 
-use super::error::Fault;
+use super::context::Context;
+use super::error::{Disposition, Fault};
 use super::family::Family;
 use super::reader::Reader;
 use super::text::Hex;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+pub use evpn::{Evpn, EvpnLabels, EvpnRoute, Multicast, RouteKey};
+pub use flowspec::{
+    Bitmask, Component, ComponentType, Components, FlowSpec, Numeric, Operation, Operations,
+    Pattern, Test,
+};
+pub use labeled::LabeledPrefix;
+pub use mdt::Mdt;
+pub use mup::{Mup, MupRoute, MupTlvs, Teid};
+pub use mvpn::{Mvpn, MvpnFlow, MvpnRoute, MvpnRouteKey};
 pub use prefix::{Prefix, Prefixes};
+pub use route_target::RouteTarget;
+pub use vpls::{Vpls, VplsRoute};
+pub use vpn::VpnPrefix;
 
 /// How the NLRI of a family are delimited and read.
 pub(crate) trait Codec {
@@ -23,17 +46,45 @@ pub(crate) trait Codec {
     /// # Errors
     /// It cannot be read; then nothing behind it can (RFC 7606 §5.3). The
     /// position in the fault counts from the start of the NLRI.
-    fn take<'a>(input: &mut Reader<'a>, add_path: bool) -> Result<Self::Item<'a>, Fault>;
+    fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<Self::Item<'a>, Fault>;
 
     /// Reads the whole field and reports what is wrong with it, at most one
     /// fault of each kind. Implementations may know a faster way.
-    fn check(field: &[u8], add_path: bool, report: &mut dyn FnMut(Fault)) {
+    fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
         let mut input = Reader::new(field);
         while !input.is_empty() {
             let at = field.len() - input.len();
-            if let Err(fault) = Self::take(&mut input, add_path) {
+            if let Err(fault) = Self::take(&mut input, form) {
                 return report(fault.shifted(at));
             }
+        }
+    }
+}
+
+/// Reads a field NLRI by NLRI; `step` takes one and says what is wrong inside it, if anything.
+///
+/// A fault inside an NLRI ends nothing; it is reported if it is graver than those before it,
+/// so that a long field of like faults makes one report.
+pub(crate) fn check_each(
+    field: &[u8],
+    report: &mut dyn FnMut(Fault),
+    mut step: impl FnMut(&mut Reader<'_>) -> Result<Option<Fault>, Fault>,
+) {
+    let mut input = Reader::new(field);
+    let mut gravest = None;
+    while !input.is_empty() {
+        let at = field.len() - input.len();
+        match step(&mut input) {
+            Ok(None) => {}
+            Ok(Some(fault)) => {
+                // Without a disposition of its own it has that of the attribute, a reset.
+                let disposition = fault.disposition.unwrap_or(Disposition::SessionReset);
+                if gravest < Some(disposition) {
+                    gravest = Some(disposition);
+                    report(fault.shifted(at));
+                }
+            }
+            Err(fault) => return report(fault.shifted(at)),
         }
     }
 }
@@ -75,9 +126,9 @@ macro_rules! families {
             }
 
             #[inline]
-            fn take<'a>(self, input: &mut Reader<'a>, add_path: bool) -> Result<Nlri<'a>, Fault> {
+            fn take<'a>(self, input: &mut Reader<'a>, form: Form) -> Result<Nlri<'a>, Fault> {
                 match self {
-                    $(Self::$codec => $module::$codec::take(input, add_path).map(Nlri::$codec),)*
+                    $(Self::$codec => $module::$codec::take(input, form).map(Nlri::$codec),)*
                     Self::Opaque => {
                         let whole = input.rest();
                         input.clear();
@@ -86,9 +137,9 @@ macro_rules! families {
                 }
             }
 
-            fn check(self, field: &[u8], add_path: bool, report: &mut dyn FnMut(Fault)) {
+            fn check(self, field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
                 match self {
-                    $(Self::$codec => $module::$codec::check(field, add_path, report),)*
+                    $(Self::$codec => $module::$codec::check(field, form, report),)*
                     Self::Opaque => {}
                 }
             }
@@ -102,6 +153,24 @@ families! {
     prefix::Ipv4(Prefix): IPV4_UNICAST | IPV4_MULTICAST;
     /// An IPv6 prefix.
     prefix::Ipv6(Prefix): IPV6_UNICAST | IPV6_MULTICAST;
+    /// A prefix with labels.
+    labeled::Labeled(LabeledPrefix<'a>): IPV4_LABELED | IPV6_LABELED;
+    /// A prefix of a VPN.
+    vpn::Vpn(VpnPrefix<'a>): IPV4_VPN | IPV6_VPN | IPV4_VPN_MULTICAST | IPV6_VPN_MULTICAST;
+    /// An EVPN route.
+    evpn::EvpnRoutes(Evpn<'a>): EVPN;
+    /// A route target that is wanted.
+    route_target::RouteTargets(RouteTarget): ROUTE_TARGET;
+    /// A site or a router of a VPLS.
+    vpls::VplsRoutes(Vpls<'a>): VPLS;
+    /// A multicast VPN route.
+    mvpn::MvpnRoutes(Mvpn<'a>): IPV4_MVPN | IPV6_MVPN;
+    /// A router's multicast distribution tree.
+    mdt::MdtRoutes(Mdt): MDT;
+    /// A mobile user plane route.
+    mup::MupRoutes(Mup<'a>): IPV4_MUP | IPV6_MUP;
+    /// A filter for traffic.
+    flowspec::FlowSpecs(FlowSpec<'a>): IPV4_FLOWSPEC | IPV6_FLOWSPEC | IPV4_FLOWSPEC_VPN | IPV6_FLOWSPEC_VPN;
 }
 
 fn opaque<S: Serializer>(serializer: S, bytes: &[u8]) -> Result<S::Ok, S::Error> {
@@ -111,29 +180,78 @@ fn opaque<S: Serializer>(serializer: S, bytes: &[u8]) -> Result<S::Ok, S::Error>
     map.end()
 }
 
+/// What decides how a field of NLRI is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// The family of all its NLRI.
+    pub family: Family,
+    /// Each NLRI begins with a path identifier (RFC 7911 §3).
+    pub add_path: bool,
+    /// A prefix may have several labels (RFC 8277 §2.1).
+    pub multiple_labels: bool,
+    /// The NLRI are withdrawn: a label means nothing (RFC 8277 §2.4).
+    pub withdrawn: bool,
+}
+
+impl Form {
+    /// Announced, without path identifiers, one label at most.
+    #[must_use]
+    pub const fn new(family: Family) -> Self {
+        Self {
+            family,
+            add_path: false,
+            multiple_labels: false,
+            withdrawn: false,
+        }
+    }
+
+    /// As the context says about announcements of the family.
+    #[must_use]
+    #[inline]
+    pub const fn announced(family: Family, context: &Context) -> Self {
+        Self {
+            family,
+            add_path: context.add_path.contains(family),
+            multiple_labels: context.multiple_labels.contains(family),
+            withdrawn: false,
+        }
+    }
+
+    /// As the context says about withdrawals of the family.
+    #[must_use]
+    #[inline]
+    pub const fn withdrawn(family: Family, context: &Context) -> Self {
+        Self {
+            withdrawn: true,
+            ..Self::announced(family, context)
+        }
+    }
+}
+
 /// A field of NLRI of one family: announced or withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NlriField<'a> {
-    family: Family,
+    form: Form,
     bytes: &'a [u8],
-    add_path: bool,
 }
 
 impl<'a> NlriField<'a> {
-    /// A field whose NLRI have path identifiers if `add_path`.
+    /// A field to be read as `form` says.
     #[must_use]
-    pub const fn new(family: Family, bytes: &'a [u8], add_path: bool) -> Self {
-        Self {
-            family,
-            bytes,
-            add_path,
-        }
+    pub const fn new(form: Form, bytes: &'a [u8]) -> Self {
+        Self { form, bytes }
     }
 
     /// The family of all its NLRI.
     #[must_use]
     pub const fn family(&self) -> Family {
-        self.family
+        self.form.family
+    }
+
+    /// How it is read.
+    #[must_use]
+    pub const fn form(&self) -> Form {
+        self.form
     }
 
     /// The field as sent.
@@ -145,7 +263,7 @@ impl<'a> NlriField<'a> {
     /// Whether each NLRI begins with a path identifier (RFC 7911 §3).
     #[must_use]
     pub const fn has_path_ids(&self) -> bool {
-        self.add_path
+        self.form.add_path
     }
 
     /// No NLRI at all.
@@ -157,7 +275,7 @@ impl<'a> NlriField<'a> {
     /// Whether the family is not decoded, so that the field is one [`Nlri::Opaque`].
     #[must_use]
     pub const fn is_opaque(&self) -> bool {
-        matches!(Kind::of(self.family), Kind::Opaque)
+        matches!(Kind::of(self.form.family), Kind::Opaque)
     }
 
     /// The NLRI in wire order, up to one that cannot be read.
@@ -165,8 +283,9 @@ impl<'a> NlriField<'a> {
     pub const fn iter(&self) -> NlriIter<'a> {
         NlriIter {
             input: Reader::new(self.bytes),
-            kind: Kind::of(self.family),
-            add_path: self.add_path,
+            kind: Kind::of(self.form.family),
+            form: self.form,
+            ended: false,
         }
     }
 
@@ -175,17 +294,16 @@ impl<'a> NlriField<'a> {
     #[must_use]
     #[inline]
     pub const fn prefixes(&self) -> Prefixes<'a> {
-        let (bytes, v6): (&[u8], bool) = match Kind::of(self.family) {
-            Kind::Ipv4 => (self.bytes, false),
-            Kind::Ipv6 => (self.bytes, true),
-            Kind::Opaque => (&[], false),
+        let bytes: &[u8] = match Kind::of(self.form.family) {
+            Kind::Ipv4 | Kind::Ipv6 => self.bytes,
+            _ => &[],
         };
-        Prefixes::new(bytes, v6, self.add_path)
+        Prefixes::new(bytes, self.form)
     }
 
     pub(crate) fn check(&self, mut report: impl FnMut(Fault)) {
         if !self.bytes.is_empty() {
-            Kind::of(self.family).check(self.bytes, self.add_path, &mut report);
+            Kind::of(self.form.family).check(self.bytes, self.form, &mut report);
         }
     }
 }
@@ -204,20 +322,31 @@ impl<'a> IntoIterator for NlriField<'a> {
 pub struct NlriIter<'a> {
     input: Reader<'a>,
     kind: Kind,
-    add_path: bool,
+    form: Form,
+    ended: bool,
+}
+
+impl<'a> NlriIter<'a> {
+    /// The octets not read yet; after the end, those that cannot be read.
+    #[must_use]
+    pub const fn unread(&self) -> &'a [u8] {
+        self.input.rest()
+    }
 }
 
 impl<'a> Iterator for NlriIter<'a> {
     type Item = Nlri<'a>;
 
     fn next(&mut self) -> Option<Nlri<'a>> {
-        if self.input.is_empty() {
+        if self.ended || self.input.is_empty() {
             return None;
         }
-        let taken = self.kind.take(&mut self.input, self.add_path);
-        if taken.is_err() {
-            self.input.clear();
+        let mut input = self.input;
+        let taken = self.kind.take(&mut input, self.form);
+        if taken.is_ok() {
+            self.input = input;
         }
+        self.ended = taken.is_err();
         taken.ok()
     }
 }
@@ -225,28 +354,33 @@ impl<'a> Iterator for NlriIter<'a> {
 impl core::iter::FusedIterator for NlriIter<'_> {}
 
 #[cfg(test)]
+mod vectors;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_family_without_decoder_is_one_opaque_item() {
-        let evpn = NlriField::new(Family::new(25, 70), &[2, 1, 0], false);
-        assert!(evpn.is_opaque());
-        assert_eq!(evpn.iter().collect::<Vec<_>>(), [Nlri::Opaque(&[2, 1, 0])]);
-        assert_eq!(evpn.prefixes().count(), 0);
-        let none = NlriField::new(Family::new(25, 70), &[], false);
+        let unknown = Family::new(4711, 70);
+        let field = NlriField::new(Form::new(unknown), &[2, 1, 0]);
+        assert!(field.is_opaque());
+        assert_eq!(field.iter().collect::<Vec<_>>(), [Nlri::Opaque(&[2, 1, 0])]);
+        assert_eq!(field.prefixes().count(), 0);
+        let none = NlriField::new(Form::new(unknown), &[]);
         assert_eq!(none.iter().count(), 0);
     }
 
     #[test]
     fn typed_items_and_prefixes_agree() {
         let field = NlriField::new(
-            Family::IPV4_MULTICAST,
+            Form::new(Family::IPV4_MULTICAST),
             &[8, 10, 24, 192, 0, 2, 33, 1],
-            false,
         );
         let prefixes: Vec<_> = field.prefixes().map(Nlri::Ipv4).collect();
-        assert_eq!(field.iter().collect::<Vec<_>>(), prefixes);
+        let mut items = field.iter();
+        assert_eq!(items.by_ref().collect::<Vec<_>>(), prefixes);
+        assert_eq!(items.unread(), [33, 1]);
         assert_eq!(prefixes.len(), 2, "a length of 33 ends the field");
     }
 }

@@ -2,8 +2,10 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Codec, Reader};
-use crate::bgp::error::{Disposition, ErrorCode, Fault};
+use super::part::HOST_BITS;
+use super::{Codec, Form, Reader};
+use crate::bgp::error::{ErrorCode, Fault};
+use crate::bgp::family::Afi;
 use crate::bgp::text::Show;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -31,13 +33,6 @@ pub(crate) struct Ipv4;
 /// Decoder of IPv6 prefixes.
 pub(crate) struct Ipv6;
 
-const HOST_BITS: Fault = Fault::new(
-    0,
-    ErrorCode::InvalidNetworkField,
-    "bits set beyond the prefix length",
-)
-.with(Disposition::Ignore);
-
 // RFC 7606 §5.3: a prefix that is too long, or that does not fit the field,
 // makes the rest of the field unreadable.
 const TOO_LONG: Fault = Fault::new(
@@ -55,10 +50,10 @@ impl Codec for Ipv4 {
     type Item<'a> = Prefix;
 
     #[inline]
-    fn take<'a>(input: &mut Reader<'a>, add_path: bool) -> Result<Prefix, Fault> {
+    fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<Prefix, Fault> {
         // /17 to /24 are most of the Internet's prefixes. They take four octets
         // with their length, so that one load reads length and address.
-        if !add_path
+        if !form.add_path
             && let Some(word) = input.rest().first_chunk().map(|b| u32::from_be_bytes(*b))
             && (17..=24).contains(&(word >> 24))
         {
@@ -72,7 +67,7 @@ impl Codec for Ipv4 {
                 path_id: None,
             });
         }
-        let (path_id, len, bits) = take_bits::<4>(input, add_path)?;
+        let (path_id, len, bits) = take_bits::<4>(input, form)?;
         let mask = !u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
         Ok(Prefix {
             addr: IpAddr::V4(Ipv4Addr::from_bits(u32::from_be_bytes(bits) & mask)),
@@ -81,16 +76,16 @@ impl Codec for Ipv4 {
         })
     }
 
-    fn check(field: &[u8], add_path: bool, report: &mut dyn FnMut(Fault)) {
+    fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
         check_all(field, report, |input| {
-            if !add_path
+            if !form.add_path
                 && let Some(word) = input.rest().first_chunk().map(|b| u32::from_be_bytes(*b))
                 && (17..=24).contains(&(word >> 24))
             {
                 input.take(4);
                 return Ok((word << 8) & (u32::MAX >> (word >> 24)) != 0);
             }
-            let (_, len, bits) = take_bits::<4>(input, add_path)?;
+            let (_, len, bits) = take_bits::<4>(input, form)?;
             let below = |bits: u32| u32::MAX.checked_shr(bits).unwrap_or(0);
             let len = u32::from(len);
             let host = below(len) & !below(len.next_multiple_of(8));
@@ -103,8 +98,8 @@ impl Codec for Ipv6 {
     type Item<'a> = Prefix;
 
     #[inline]
-    fn take<'a>(input: &mut Reader<'a>, add_path: bool) -> Result<Prefix, Fault> {
-        let (path_id, len, bits) = take_bits::<16>(input, add_path)?;
+    fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<Prefix, Fault> {
+        let (path_id, len, bits) = take_bits::<16>(input, form)?;
         let mask = !u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
         Ok(Prefix {
             addr: IpAddr::V6(Ipv6Addr::from_bits(u128::from_be_bytes(bits) & mask)),
@@ -113,9 +108,9 @@ impl Codec for Ipv6 {
         })
     }
 
-    fn check(field: &[u8], add_path: bool, report: &mut dyn FnMut(Fault)) {
+    fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
         check_all(field, report, |input| {
-            let (_, len, bits) = take_bits::<16>(input, add_path)?;
+            let (_, len, bits) = take_bits::<16>(input, form)?;
             let below = |bits: u32| u128::MAX.checked_shr(bits).unwrap_or(0);
             let len = u32::from(len);
             let host = below(len) & !below(len.next_multiple_of(8));
@@ -153,9 +148,9 @@ fn check_all(
 #[inline]
 fn take_bits<const N: usize>(
     input: &mut Reader<'_>,
-    add_path: bool,
+    form: Form,
 ) -> Result<(Option<u32>, u8, [u8; N]), Fault> {
-    let path_id = if add_path {
+    let path_id = if form.add_path {
         Some(input.u32().ok_or(CUT)?)
     } else {
         None
@@ -182,16 +177,14 @@ fn take_bits<const N: usize>(
 #[derive(Clone, Copy, Debug)]
 pub struct Prefixes<'a> {
     input: Reader<'a>,
-    v6: bool,
-    add_path: bool,
+    form: Form,
 }
 
 impl<'a> Prefixes<'a> {
-    pub(crate) const fn new(bytes: &'a [u8], v6: bool, add_path: bool) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8], form: Form) -> Self {
         Self {
             input: Reader::new(bytes),
-            v6,
-            add_path,
+            form,
         }
     }
 }
@@ -204,10 +197,10 @@ impl Iterator for Prefixes<'_> {
         if self.input.is_empty() {
             return None;
         }
-        let taken = if self.v6 {
-            Ipv6::take(&mut self.input, self.add_path)
+        let taken = if matches!(self.form.family.afi, Afi::IPV6) {
+            Ipv6::take(&mut self.input, self.form)
         } else {
-            Ipv4::take(&mut self.input, self.add_path)
+            Ipv4::take(&mut self.input, self.form)
         };
         if taken.is_err() {
             self.input.clear();
@@ -234,9 +227,22 @@ impl Serialize for Prefix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bgp::Family;
+
+    fn form(v6: bool, add_path: bool) -> Form {
+        let family = if v6 {
+            Family::IPV6_UNICAST
+        } else {
+            Family::IPV4_UNICAST
+        };
+        Form {
+            add_path,
+            ..Form::new(family)
+        }
+    }
 
     fn read(bytes: &[u8], v6: bool, add_path: bool) -> Vec<String> {
-        Prefixes::new(bytes, v6, add_path)
+        Prefixes::new(bytes, form(v6, add_path))
             .map(|p| match p.path_id {
                 Some(id) => format!("{id}:{p}"),
                 None => p.to_string(),
@@ -247,7 +253,7 @@ mod tests {
     fn faults(bytes: &[u8], v6: bool) -> Vec<Fault> {
         let mut list = Vec::new();
         let check = if v6 { Ipv6::check } else { Ipv4::check };
-        check(bytes, false, &mut |fault| list.push(fault));
+        check(bytes, form(v6, false), &mut |fault| list.push(fault));
         list
     }
 

@@ -64,6 +64,15 @@ fn mandatory() -> Vec<u8> {
     attributes
 }
 
+/// What RFC 9774 says of the path of [`mandatory`].
+fn sets_are_deprecated() -> Value {
+    json!({
+        "code": 3, "subcode": 11, "attribute": 2, "offset": 30,
+        "disposition": "treat-as-withdraw",
+        "text": "AS_PATH with AS_SET or AS_CONFED_SET, which are deprecated",
+    })
+}
+
 #[test]
 fn every_line_says_when_who_and_where() {
     let value = line(&whole(4, &[]), &Context::assumed());
@@ -130,13 +139,17 @@ fn an_update_with_the_names_of_ris_live() {
         &Context::assumed(),
     );
     assert_eq!(value["path"], json!([64496, [65536]]));
+    assert_eq!(value["path_text"], "64496 {65536}");
     assert_eq!(value["origin"], "igp");
     assert_eq!(value["med"], 5);
     assert_eq!(value["aggregator"], "65536:192.0.2.3");
     assert_eq!(value["community"], json!([[2, 1], [2, 1]]));
     assert_eq!(
         value["ext_community"],
-        json!([{ "raw": "0002fbf000000001", "text": "RT:64496:1" }])
+        json!([{
+            "raw": "0002fbf000000001", "type": "route-target", "asn": 64496, "value": 1,
+            "text": "RT:64496:1",
+        }])
     );
     assert_eq!(
         value["announcements"],
@@ -149,16 +162,27 @@ fn an_update_with_the_names_of_ris_live() {
         value["unknown_attributes"],
         json!([{ "code": 99, "flags": 0xc0, "value": "abcd" }])
     );
-    for absent in [
-        "withdrawals",
-        "eor",
-        "errors",
-        "raw",
-        "context",
-        "local_pref",
-    ] {
+    assert_eq!(
+        value["errors"],
+        json!([sets_are_deprecated()]),
+        "AS sets stay readable"
+    );
+    for absent in ["withdrawals", "eor", "raw", "context", "local_pref"] {
         assert!(value.get(absent).is_none(), "{absent}");
     }
+}
+
+#[test]
+fn well_known_communities_are_named() {
+    let attributes = [
+        0xc0, 8, 12, 0xff, 0xff, 0xff, 1, 0, 2, 0, 1, 0xff, 0xff, 2, 0x9a,
+    ];
+    let value = line(&update(&attributes, &[]), &Context::assumed());
+    assert_eq!(
+        value["community"],
+        json!([[65535, 65281], [2, 1], [65535, 666]])
+    );
+    assert_eq!(value["community_names"], json!(["no-export", "blackhole"]));
 }
 
 #[test]
@@ -174,7 +198,7 @@ fn both_next_hops_and_path_identifiers() {
     let mut attributes = mandatory();
     attributes.extend_from_slice(&[0x80, 14, u8::try_from(reach.len()).expect("short")]);
     attributes.extend_from_slice(&reach);
-    attributes.extend_from_slice(&[0x80, 15, 5, 0, 25, 70, 1, 2]);
+    attributes.extend_from_slice(&[0x80, 15, 5, 0, 25, 200, 1, 2]);
     let bytes = update(&attributes, &[]);
     let message = Message::parse(&bytes, &context).expect("a header");
     let mut out = Vec::new();
@@ -190,7 +214,7 @@ fn both_next_hops_and_path_identifiers() {
     );
     assert_eq!(
         value["withdrawals"],
-        json!([{ "afi": 25, "safi": 70, "prefixes": [{ "nlri_type": "opaque", "raw": "0102" }] }])
+        json!([{ "afi": 25, "safi": 200, "prefixes": [{ "nlri_type": "opaque", "raw": "0102" }] }])
     );
     assert_eq!(
         value["context"],
@@ -223,6 +247,7 @@ fn a_malformed_update_keeps_its_type_and_its_bytes() {
     assert_eq!(
         value["errors"],
         json!([
+            sets_are_deprecated(),
             {
                 "code": 3, "subcode": 5, "attribute": 8, "offset": 52,
                 "disposition": "treat-as-withdraw",
@@ -302,7 +327,7 @@ fn notification_and_refresh() {
         value["notification"],
         json!({
             "code": 6, "subcode": 2, "name": "Cease",
-            "subcode_name": "Administrative Shutdown", "data": "026101", "text": "a\u{1}",
+            "subcode_name": "Administrative Shutdown", "data": "026101", "text": "a\\u{1}",
         })
     );
     let value = line(&whole(5, &[0, 2, 1, 1]), &Context::assumed());

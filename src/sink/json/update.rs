@@ -1,98 +1,104 @@
 //! The fields of an UPDATE.
 
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::cache::{Cache, Key};
+use super::fields::Fields;
 use super::message::pair;
 use crate::bgp::attribute::{
-    As4Aggregator, Asns, ExtCommunity, Ipv6ExtCommunities, NextHops, Segment, SegmentKind,
+    Aggregator, AsPath, Attribute, Communities, Community, MpReach, MpUnreach, NextHops,
+    PathAttribute, serialize_entries,
 };
 use crate::bgp::text::{Hex, Joined, List, Show};
-use crate::bgp::{Attribute, NlriField, Update, View};
+use crate::bgp::{NlriField, Update};
 
-pub(super) fn write<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result<(), M::Error> {
-    write_path(map, update)?;
-    write_decision(map, update)?;
-    write_communities(map, update)?;
-    write_reflection(map, update)?;
-    write_routes(map, update)?;
-    for attribute in update
-        .attributes()
-        .filter(|attribute| is_first(update, attribute))
-    {
-        attribute.view(update.context()).serialize_entry(map)?;
-    }
-    let others = || other_attributes(update);
-    if others().next().is_some() {
-        map.serialize_entry("unknown_attributes", &List(others))?;
-    }
-    Ok(())
+pub(super) fn write(
+    fields: &mut Fields<'_>,
+    update: &Update<'_>,
+    mut cache: Option<&mut Cache>,
+) -> serde_json::Result<()> {
+    let list = update.attributes();
+    serialize_entries(fields, list, update.context(), |fields, attribute| {
+        write_attribute(fields, update, attribute, cache.as_deref_mut())
+    })?;
+    write_routes(fields, update)
 }
 
-fn write_path<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result<(), M::Error> {
-    if let Some(path) = update.path() {
-        map.serialize_entry("path", &Path(|| path.segments()))?;
+/// Writes an attribute as it was written before, if it was; `false` if it is not decoded or malformed.
+fn write_attribute(
+    fields: &mut Fields<'_>,
+    update: &Update<'_>,
+    attribute: Attribute<'_>,
+    cache: Option<&mut Cache>,
+) -> serde_json::Result<bool> {
+    let key = Key {
+        code: attribute.code,
+        as4: update.context().as4,
+        value: attribute.value,
+    };
+    let known = cache
+        .filter(|_| stands_alone(update, attribute.code))
+        .and_then(|cache| {
+            cache.fields(key, |out| {
+                render(&mut Fields::bare(out), update, attribute).map(|_| ())
+            })
+        });
+    match known {
+        Some(known) if !known.is_empty() => {
+            fields.splice(known);
+            Ok(true)
+        }
+        // What has no fields is not decoded or malformed.
+        Some(_) => Ok(false),
+        None => render(fields, update, attribute),
     }
-    if let Some(path) = update.as4_path() {
-        map.serialize_entry("as4_path", &Path(|| path.segments()))?;
-    }
-    if let Some(origin) = update.origin() {
-        map.serialize_entry("origin", origin.name())?;
-    }
-    if let Some(next_hop) = update.next_hop() {
-        map.serialize_entry("next_hop", &Show(next_hop))?;
-    }
-    Ok(())
 }
 
-fn write_decision<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result<(), M::Error> {
-    if let Some(med) = update.med() {
-        map.serialize_entry("med", &med)?;
+/// Whether nothing but the width of AS numbers decides what the attribute says.
+const fn stands_alone(update: &Update<'_>, code: u8) -> bool {
+    match code {
+        MpReach::CODE | MpUnreach::CODE => false,
+        // AS4_PATH and AS4_AGGREGATOR may complete them.
+        AsPath::CODE | Aggregator::CODE => update.context().as4,
+        _ => true,
     }
-    if let Some(preference) = update.local_pref() {
-        map.serialize_entry("local_pref", &preference)?;
-    }
-    if update.atomic_aggregate() {
-        map.serialize_entry("atomic_aggregate", &true)?;
-    }
-    if let Some(aggregator) = update.aggregator() {
-        map.serialize_entry("aggregator", &Show(aggregator))?;
-    }
-    if let Some(As4Aggregator(aggregator)) = update.get() {
-        map.serialize_entry("as4_aggregator", &Show(aggregator))?;
-    }
-    Ok(())
 }
 
-fn write_communities<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result<(), M::Error> {
-    if let Some(list) = update.communities() {
-        let pairs = || list.iter().map(|c| (c.asn(), c.value()));
-        map.serialize_entry("community", &List(pairs))?;
+fn render(
+    fields: &mut Fields<'_>,
+    update: &Update<'_>,
+    attribute: Attribute<'_>,
+) -> serde_json::Result<bool> {
+    match attribute.code {
+        AsPath::CODE => {
+            let Some(path) = update.path() else {
+                return Ok(false);
+            };
+            fields.serialize_entry("path", &path)?;
+            fields.serialize_entry("path_text", &Show(path))?;
+        }
+        Aggregator::CODE => {
+            let Some(aggregator) = update.aggregator() else {
+                return Ok(false);
+            };
+            fields.serialize_entry("aggregator", &aggregator)?;
+        }
+        Communities::CODE => {
+            let Some(list) = update.communities() else {
+                return Ok(false);
+            };
+            fields.serialize_entry("community", &list)?;
+            let names = || list.iter().filter_map(Community::name);
+            if names().next().is_some() {
+                fields.serialize_entry("community_names", &List(names))?;
+            }
+        }
+        _ => return attribute.serialize_entry(fields, update.context()),
     }
-    if let Some(list) = update.large_communities() {
-        let triples = || list.iter().map(|c| (c.global, c.local1, c.local2));
-        map.serialize_entry("large_community", &List(triples))?;
-    }
-    if let Some(list) = update.ext_communities() {
-        map.serialize_entry("ext_community", &List(|| list.iter().map(ExtView)))?;
-    }
-    if let Some(list) = update.get::<Ipv6ExtCommunities<'_>>() {
-        let values = || list.iter().map(|octets| Show(HexOctets(octets)));
-        map.serialize_entry("ipv6_ext_community", &List(values))?;
-    }
-    Ok(())
+    Ok(true)
 }
 
-fn write_reflection<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result<(), M::Error> {
-    if let Some(id) = update.originator_id() {
-        map.serialize_entry("originator_id", &Show(id))?;
-    }
-    if let Some(list) = update.cluster_list() {
-        map.serialize_entry("cluster_list", &List(|| list.iter().map(Show)))?;
-    }
-    Ok(())
-}
-
-fn write_routes<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result<(), M::Error> {
+fn write_routes(map: &mut Fields<'_>, update: &Update<'_>) -> serde_json::Result<()> {
     let announced = || announcements(update);
     if announced().next().is_some() {
         map.serialize_entry("announcements", &List(announced))?;
@@ -156,115 +162,6 @@ impl Serialize for Group<'_> {
         map.serialize_entry("afi", &afi)?;
         map.serialize_entry("safi", &safi)?;
         map.serialize_entry("prefixes", &List(|| self.field.iter()))?;
-        map.end()
-    }
-}
-
-/// A path as RIS Live writes it: numbers, and an array for each set; a
-/// confederation segment is an object that names its kind.
-struct Path<F>(F);
-
-impl<'a, F, I> Serialize for Path<F>
-where
-    F: Fn() -> I,
-    I: Iterator<Item = Segment<'a>>,
-{
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut seq = serializer.serialize_seq(None)?;
-        for Segment { kind, mut asns } in (self.0)() {
-            match kind {
-                SegmentKind::Sequence => asns.try_for_each(|asn| seq.serialize_element(&asn))?,
-                SegmentKind::Set => seq.serialize_element(&List(|| asns))?,
-                SegmentKind::ConfedSequence => {
-                    seq.serialize_element(&Confederation("confed_sequence", asns))?;
-                }
-                SegmentKind::ConfedSet => {
-                    seq.serialize_element(&Confederation("confed_set", asns))?;
-                }
-            }
-        }
-        seq.end()
-    }
-}
-
-struct Confederation<'a>(&'static str, Asns<'a>);
-
-impl Serialize for Confederation<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(self.0, &List(|| self.1))?;
-        map.end()
-    }
-}
-
-struct ExtView(ExtCommunity);
-
-impl Serialize for ExtView {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("raw", &Show(format_args!("{:016x}", self.0.to_bits())))?;
-        if self.0.has_name() {
-            map.serialize_entry("text", &Show(self.0))?;
-        }
-        map.end()
-    }
-}
-
-struct HexOctets([u8; 20]);
-
-impl std::fmt::Display for HexOctets {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Hex(&self.0).fmt(f)
-    }
-}
-
-/// Only the first attribute of a type counts (RFC 7606 §3 g).
-fn is_first(update: &Update<'_>, attribute: &Attribute<'_>) -> bool {
-    let first = update.attribute(attribute.code);
-    first.is_some_and(|first| std::ptr::eq(first.value, attribute.value))
-}
-
-/// Attributes that no field of the line stands for: not decoded, malformed or
-/// given before.
-fn other_attributes<'a>(update: &Update<'a>) -> impl Iterator<Item = AttributeView<'a>> {
-    update.attributes().filter_map(|attribute| {
-        let status = match attribute.view(update.context()) {
-            View::Unknown(_) => Status::Unknown,
-            View::Malformed(_) => Status::Malformed,
-            _ if !is_first(update, &attribute) => Status::Repeated,
-            _ => return None,
-        };
-        Some(AttributeView { attribute, status })
-    })
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Status {
-    Unknown,
-    Malformed,
-    Repeated,
-}
-
-struct AttributeView<'a> {
-    attribute: Attribute<'a>,
-    status: Status,
-}
-
-impl Serialize for AttributeView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { attribute, status } = self;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("code", &attribute.code)?;
-        if let Some(name) = attribute.name() {
-            map.serialize_entry("name", name)?;
-        }
-        map.serialize_entry("flags", &attribute.flags.0)?;
-        map.serialize_entry("value", &Hex(attribute.value))?;
-        match status {
-            Status::Unknown => {}
-            Status::Malformed => map.serialize_entry("malformed", &true)?,
-            Status::Repeated => map.serialize_entry("repeated", &true)?,
-        }
         map.end()
     }
 }

@@ -1,5 +1,6 @@
 //! What is counted for each direction of a session: one series of labels.
 
+use super::attribute_errors::AttributeErrors;
 use super::count::Count;
 use crate::health::Figures;
 use std::net::IpAddr;
@@ -85,6 +86,8 @@ pub struct Direction {
     pub messages: [Count; MESSAGE_TYPES.len()],
     /// Errors by kind, see [`ERROR_KINDS`].
     pub errors: [Count; ERROR_KINDS.len()],
+    /// Those of them that concern an attribute.
+    pub attribute_errors: AttributeErrors,
     /// Payload bytes by state, see [`BYTE_STATES`].
     pub bytes: [Count; BYTE_STATES.len()],
     /// Holes given up.
@@ -113,6 +116,7 @@ impl Direction {
             local_as: AtomicU32::new(0),
             messages: Default::default(),
             errors: Default::default(),
+            attribute_errors: AttributeErrors::default(),
             bytes: Default::default(),
             gaps: Count::default(),
             tcp_counters: Default::default(),

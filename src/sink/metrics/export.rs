@@ -141,6 +141,20 @@ fn encode_messages(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>
                 direction.errors[i].get()
             })
         }),
+    )?;
+    counters(
+        encoder,
+        "bgptap_attribute_errors",
+        "Malformed path attributes by RFC 7606 disposition",
+        directions.iter().flat_map(|direction| {
+            let errors = direction.attribute_errors.iter();
+            errors.map(move |(attribute, kind, count)| {
+                let mut labels = session_labels(direction);
+                labels.push(("attribute", attribute));
+                labels.push(("kind", kind.to_owned()));
+                (labels, count)
+            })
+        }),
     )
 }
 
@@ -296,7 +310,15 @@ fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::
         let labels = vec![("output", output.name.to_owned())];
         family.encode_family(&labels)?.encode_gauge(&output.queue)?;
     }
-    Ok(())
+    counters(
+        encoder,
+        "bgptap_rendered_attributes",
+        "Attributes that the JSON output wrote as it had written them before (hit) or anew (miss)",
+        snapshot.rendered.iter().flat_map(|rendered| {
+            [("hit", rendered.hits), ("miss", rendered.misses)]
+                .map(|(result, count)| (vec![("result", result.to_owned())], count))
+        }),
+    )
 }
 
 /// `peer`, `peer_as`, `local`, `local_as`: the sender first. An unknown AS is 0.
@@ -352,6 +374,7 @@ fn encode_gauge(family: &mut MetricEncoder, labels: &Labels, value: u64) -> fmt:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::json::Lookups;
     use crate::sink::metrics::{Output, Pool};
     use prometheus_client::registry::Registry;
     use std::net::Ipv4Addr;
@@ -374,6 +397,9 @@ mod tests {
         direction.peer_as.store(65001, Relaxed);
         direction.messages[1].add(5);
         direction.prefixes(1, 1).announced.add(7);
+        direction
+            .attribute_errors
+            .add(2, crate::bgp::Disposition::TreatAsWithdraw);
         direction.state.set(6);
         metrics.publish(&Snapshot {
             frames: vec![("mon0".into(), vec![("seen", 9)])],
@@ -389,6 +415,7 @@ mod tests {
                 dropped: vec![("queue_full", 2)],
                 queue: 0.25,
             }],
+            rendered: Some(Lookups { hits: 8, misses: 1 }),
             sessions: 1,
             ..Snapshot::default()
         });
@@ -397,6 +424,9 @@ mod tests {
         for line in [
             format!(r#"bgptap_messages_total{{{session},type="UPDATE"}} 5"#),
             format!(r#"bgptap_prefixes_total{{{session},afi="1",safi="1",action="announced"}} 7"#),
+            format!(
+                r#"bgptap_attribute_errors_total{{{session},attribute="AS_PATH",kind="treat-as-withdraw"}} 1"#
+            ),
             format!(r#"bgptap_session_state{{{session}}} 6"#),
             format!(r#"bgptap_gaps_total{{{session}}} 0"#),
             r#"bgptap_frames_total{interface="mon0",outcome="seen"} 9"#.into(),
@@ -405,6 +435,7 @@ mod tests {
             r#"bgptap_pool_utilisation_ratio{pool="umem"} 0.5"#.into(),
             r#"bgptap_output_dropped_total{output="json",reason="queue_full"} 2"#.into(),
             r#"bgptap_output_queue_ratio{output="json"} 0.25"#.into(),
+            r#"bgptap_rendered_attributes_total{result="hit"} 8"#.into(),
             r#"bgptap_decode_latency_seconds_bucket{le="+Inf"} 0"#.into(),
             format!(
                 r#"bgptap_build_info{{version="{}"}} 1"#,

@@ -4,6 +4,7 @@
 //! publishes a [`Snapshot`] of slower figures about once a second; the exporter
 //! reads both when it is scraped. Nothing here is locked per frame.
 
+mod attribute_errors;
 mod count;
 mod direction;
 
@@ -12,6 +13,7 @@ mod latency;
 mod server;
 mod tcp;
 
+pub use attribute_errors::{AttributeErrors, label as attribute_label};
 pub use count::Count;
 pub use direction::{
     BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES, Prefixes as FamilyCounters,
@@ -19,6 +21,7 @@ pub use direction::{
 pub use latency::{Recorder, Shared as SharedLatency};
 pub use server::Server;
 
+use super::json::Lookups;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,6 +39,8 @@ pub struct Snapshot {
     pub pools: Vec<Pool>,
     /// Outputs that can lose events.
     pub outputs: Vec<Output>,
+    /// Attributes that the JSON output knew from before and those that it did not, if it is on.
+    pub rendered: Option<Lookups>,
     /// Sessions known now.
     pub sessions: u64,
     /// Connections of which only SYNs were seen.

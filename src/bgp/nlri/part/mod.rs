@@ -1,0 +1,151 @@
+//! What the NLRI of several families are made of.
+
+mod esi;
+mod label;
+mod mac;
+mod rd;
+mod typed;
+
+pub use esi::Esi;
+pub use label::{Label, Labels};
+pub use mac::MacAddr;
+pub use rd::RouteDistinguisher;
+pub(crate) use typed::{Routed, hex, raw, show, take_typed};
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Form, Prefix};
+use crate::bgp::error::{Disposition, ErrorCode, Fault};
+use crate::bgp::family::Afi;
+use crate::bgp::reader::Reader;
+
+/// Bits of an address behind the prefix length, which mean nothing (RFC 4271 §4.3) and are
+/// masked: the route is kept.
+pub(crate) const HOST_BITS: Fault = Fault::new(
+    0,
+    ErrorCode::InvalidNetworkField,
+    "bits set beyond the prefix length",
+)
+.with(Disposition::Ignore);
+
+/// A fault of the NLRI `text` is about, with the disposition of the field that it is in.
+pub(crate) const fn fault(text: &'static str) -> Fault {
+    Fault::new(0, ErrorCode::InvalidNetworkField, text)
+}
+
+/// The path identifier, if the field has them (RFC 7911 §3).
+#[inline]
+pub(crate) fn take_path_id(input: &mut Reader<'_>, form: Form) -> Result<Option<u32>, Fault> {
+    if !form.add_path {
+        return Ok(None);
+    }
+    let id = input
+        .u32()
+        .ok_or(fault("path identifier does not fit the field"))?;
+    Ok(Some(id))
+}
+
+/// An address behind its length in bits: 32 or 128, no other. The inner `None` is a
+/// length of zero, which stands for "any" in multicast (RFC 6625) and "unknown" in EVPN.
+pub(crate) fn take_addr(input: &mut Reader<'_>) -> Option<Option<IpAddr>> {
+    match input.u8()? {
+        0 => Some(None),
+        32 => input
+            .array()
+            .map(|b: [u8; 4]| Some(Ipv4Addr::from(b).into())),
+        128 => input
+            .array()
+            .map(|b: [u8; 16]| Some(Ipv6Addr::from(b).into())),
+        _ => None,
+    }
+}
+
+/// An address whose own length says what it is: four or sixteen octets, no others.
+pub(crate) fn addr(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(octets) = <[u8; 4]>::try_from(bytes) {
+        return Some(Ipv4Addr::from(octets).into());
+    }
+    let octets = <[u8; 16]>::try_from(bytes).ok()?;
+    Some(Ipv6Addr::from(octets).into())
+}
+
+/// A prefix of `len` bits out of the octets that were sent for it, and whether bits behind it
+/// were set. `None` if `len` exceeds the address, or the octets are not those that it covers.
+pub(crate) fn prefix(afi: Afi, len: u8, octets: &[u8]) -> Option<(Prefix, bool)> {
+    if octets.len() != usize::from(len).div_ceil(8) {
+        return None;
+    }
+    let v6 = afi == Afi::IPV6;
+    let mut bits = [0; 16];
+    bits.get_mut(..octets.len())?.copy_from_slice(octets);
+    if !v6 && len > 32 || len > 128 {
+        return None;
+    }
+    let sent = u128::from_be_bytes(bits);
+    let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+    let [a, b, c, d, ..] = (sent & !host).to_be_bytes();
+    let addr = if v6 {
+        Ipv6Addr::from_bits(sent & !host).into()
+    } else {
+        Ipv4Addr::new(a, b, c, d).into()
+    };
+    let prefix = Prefix {
+        addr,
+        len,
+        path_id: None,
+    };
+    Some((prefix, sent & host != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_masked_and_say_so() {
+        let text = |afi, len, octets: &[u8]| {
+            prefix(afi, len, octets).map(|(prefix, host)| (prefix.to_string(), host))
+        };
+        let some = |text: &str, host| Some((text.to_owned(), host));
+        assert_eq!(
+            text(Afi::IPV4, 20, &[10, 1, 0xff]),
+            some("10.1.240.0/20", true)
+        );
+        assert_eq!(text(Afi::IPV4, 0, &[]), some("0.0.0.0/0", false));
+        assert_eq!(
+            text(Afi::IPV4, 32, &[10, 1, 2, 3]),
+            some("10.1.2.3/32", false)
+        );
+        assert_eq!(
+            text(Afi::IPV6, 32, &[0x20, 1, 0xd, 0xb8]),
+            some("2001:db8::/32", false)
+        );
+        assert_eq!(text(Afi::IPV6, 128, &[0xff; 16]).map(|t| t.1), Some(false));
+        assert_eq!(text(Afi::IPV4, 33, &[0; 5]), None);
+        assert_eq!(text(Afi::IPV6, 129, &[0; 17]), None);
+        assert_eq!(text(Afi::IPV4, 24, &[10, 1]), None);
+    }
+
+    #[test]
+    fn addresses_behind_their_length() {
+        let take = |bytes: &[u8]| take_addr(&mut Reader::new(bytes));
+        assert_eq!(take(&[0]), Some(None));
+        assert_eq!(
+            take(&[32, 10, 0, 0, 1]),
+            Some(Some(Ipv4Addr::new(10, 0, 0, 1).into()))
+        );
+        assert_eq!(take(&[128, 0, 0]), None);
+        assert_eq!(take(&[24, 10, 0, 0]), None);
+    }
+
+    #[test]
+    fn the_length_of_an_address_says_what_it_is() {
+        assert_eq!(
+            addr(&[10, 0, 0, 1]),
+            Some(Ipv4Addr::new(10, 0, 0, 1).into())
+        );
+        assert_eq!(addr(&[0; 16]), Some(Ipv6Addr::UNSPECIFIED.into()));
+        assert_eq!(addr(&[]), None);
+        assert_eq!(addr(&[0; 5]), None);
+    }
+}

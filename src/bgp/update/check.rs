@@ -1,0 +1,238 @@
+//! The validating pass: what RFC 7606 has a receiver do with the message, as data.
+
+use super::Update;
+use crate::bgp::attribute::{
+    self, As4Aggregator, As4Path, AsPath, Attribute, ClusterList, LocalPref, MpReach, MpUnreach,
+    NextHop, Origin, OriginatorId, PathAttribute,
+};
+use crate::bgp::context::Peering;
+use crate::bgp::error::{Disposition, ErrorCode, Fault};
+use crate::bgp::header::{HEADER_LEN, MAX_LEN};
+use crate::bgp::nlri::NlriField;
+use crate::bgp::reader::Reader;
+
+impl<'a> Update<'a> {
+    /// Goes once through the message; `located` says whether its fields could be.
+    pub(super) fn check(&mut self, located: bool) {
+        self.check_length();
+        if !located {
+            // RFC 4271 §6.3: lengths that exceed the message. RFC 7606 §3 b leaves
+            // this one as it was, since nothing can be located then.
+            let text = "withdrawn routes or attributes exceed the message";
+            let fault = Fault::new(0, ErrorCode::MalformedAttributeList, text);
+            return self.report(fault, 0, None, Disposition::SessionReset);
+        }
+        self.check_nlri(self.withdrawn(), 2);
+        let complete = self.check_attributes();
+        self.check_nlri(self.announced(), self.body.len() - self.announced.len());
+        self.check_as4_path();
+        self.check_neighbor();
+        self.check_mandatory(complete);
+    }
+
+    /// RFC 8654 §4: only a receiver that announced the capability takes extended messages.
+    fn check_length(&mut self) {
+        let negotiated = self.context.peering != Peering::Unknown;
+        let long = HEADER_LEN + self.body.len() > usize::from(MAX_LEN);
+        if long && negotiated && !self.context.extended {
+            let text = "extended message that its receiver did not ask for";
+            let error = Fault::new(16, ErrorCode::BadMessageLength, text);
+            self.errors
+                .push(error.place(0, None, Disposition::SessionReset));
+        }
+    }
+
+    fn check_nlri(&mut self, field: NlriField<'a>, base: usize) {
+        // RFC 7606 §3 i, j: routes that cannot be read cannot be treated as withdrawn.
+        field.check(|fault| self.report(fault, base, None, Disposition::SessionReset));
+    }
+
+    /// The pass over the attributes that fills the offset table; false if it ended early.
+    fn check_attributes(&mut self) -> bool {
+        let base = self.attributes_base();
+        let mut reader = Reader::new(self.attributes);
+        while !reader.is_empty() {
+            let start = self.attributes.len() - reader.len();
+            let Some(attribute) = Attribute::take(&mut reader) else {
+                self.report_cut(start, base);
+                return false;
+            };
+            let code = attribute.code;
+            let first = self.note(code, start);
+            if !first {
+                self.report_repeated(code, start, base);
+                // RFC 7606 §3 g: all but the first are discarded unread.
+                if !is_mp(code) {
+                    continue;
+                }
+            }
+            let value = base + self.attributes.len() - reader.len() - attribute.value.len();
+            let context = self.context;
+            attribute::check(&attribute, &context, &mut |fault| {
+                self.report(fault, value, Some(code), Disposition::TreatAsWithdraw);
+            });
+        }
+        true
+    }
+
+    /// RFC 7606 §4: the rest of the attributes is lost, the NLRI field is not. If the routes are
+    /// in what is lost, they cannot be treated as withdrawn (§3 j).
+    #[cold]
+    fn report_cut(&mut self, start: usize, base: usize) {
+        let text = "attribute exceeds the path attributes";
+        let fault = Fault::new(start, ErrorCode::AttributeLength, text);
+        let code = self.attributes.get(start + 1).copied();
+        let disposition = if code.is_some_and(is_mp) {
+            Disposition::SessionReset
+        } else {
+            Disposition::TreatAsWithdraw
+        };
+        self.report(fault, base, code, disposition);
+    }
+
+    /// RFC 7606 §3 g.
+    #[cold]
+    fn report_repeated(&mut self, code: u8, start: usize, base: usize) {
+        let (text, disposition) = if is_mp(code) {
+            let text = "MP_REACH_NLRI or MP_UNREACH_NLRI given twice";
+            (text, Disposition::SessionReset)
+        } else {
+            ("attribute given before", Disposition::AttributeDiscard)
+        };
+        let fault = Fault::new(start, ErrorCode::MalformedAttributeList, text);
+        self.report(fault, base, Some(code), disposition);
+    }
+
+    /// Sets the bit of `code`; false if it was set.
+    #[inline]
+    fn note(&mut self, code: u8, start: usize) -> bool {
+        // The index is two bits wide, the array has four elements.
+        let word = &mut self.seen[usize::from(code >> 6)];
+        let bit = 1u64 << (code & 63);
+        let first = *word & bit == 0;
+        *word |= bit;
+        if first && let Some(slot) = self.offsets.get_mut(usize::from(code)) {
+            // Attributes lie in a message of at most 65535 octets.
+            *slot = u16::try_from(start).unwrap_or(u16::MAX);
+        }
+        first
+    }
+
+    /// RFC 6793 §6: among NEW speakers the two attributes are discarded. Between OLD ones AS4_PATH is
+    /// part of the path, and must not hold sets (RFC 9774 §3).
+    fn check_as4_path(&mut self) {
+        if !self.has(As4Path::CODE) && !self.has(As4Aggregator::CODE) {
+            return;
+        }
+        if !self.context.as4 {
+            if self
+                .get::<As4Path<'_>>()
+                .is_some_and(|path| path.0.has_sets())
+            {
+                let text = "AS4_PATH with AS_SET or AS_CONFED_SET, which are deprecated";
+                let disposition = Disposition::TreatAsWithdraw;
+                self.report_at(As4Path::CODE, ErrorCode::MalformedAsPath, text, disposition);
+            }
+        } else if self.context.peering != Peering::Unknown {
+            for code in [As4Path::CODE, As4Aggregator::CODE] {
+                let text = "sent to a neighbor with four-octet AS numbers";
+                self.report_discard(code, text);
+            }
+        }
+    }
+
+    /// What belongs to one kind of neighbor only.
+    fn check_neighbor(&mut self) {
+        if !self.announced.is_empty()
+            && let Some(next_hop) = self.next_hop()
+            && !is_host(next_hop)
+        {
+            // RFC 4271 §6.3, RFC 7606 §3 e. Without an NLRI field NEXT_HOP is ignored (RFC 4760 §3).
+            let text = "NEXT_HOP is not the address of a host";
+            let disposition = Disposition::TreatAsWithdraw;
+            self.report_at(NextHop::CODE, ErrorCode::InvalidNextHop, text, disposition);
+        }
+        if self.context.peering == Peering::External && !self.within_confederation() {
+            // RFC 7606 §7.5, §7.9, §7.10. One that is malformed has been reported with this disposition.
+            let readable = [
+                (LocalPref::CODE, self.get::<LocalPref>().is_some()),
+                (OriginatorId::CODE, self.get::<OriginatorId>().is_some()),
+                (ClusterList::CODE, self.get::<ClusterList<'_>>().is_some()),
+            ];
+            for (code, _) in readable.into_iter().filter(|(_, readable)| *readable) {
+                self.report_discard(code, "from an external neighbor");
+            }
+        }
+    }
+
+    /// RFC 5065 §4: a member AS of the confederation puts itself in front of the path.
+    fn within_confederation(&self) -> bool {
+        let first = self.as_path().and_then(|path| path.segments().next());
+        first.is_some_and(|segment| segment.kind.is_confederation())
+    }
+
+    /// RFC 7606 §3 d and §5.2; `complete`: all attributes could be located.
+    fn check_mandatory(&mut self, complete: bool) {
+        let plain = !self.announced.is_empty();
+        if !plain && !self.has(MpReach::CODE) {
+            let only_unreach = complete && self.attributes().all(|a| a.code == MpUnreach::CODE);
+            if self.errors.total() > 0 && !only_unreach {
+                self.errors.withdraw_becomes_reset();
+            }
+            return;
+        }
+        let wanted = [
+            (Origin::CODE, true),
+            (AsPath::CODE, true),
+            (NextHop::CODE, plain),
+            // RFC 4271 §5, §5.1.5: mandatory among internal neighbors.
+            (LocalPref::CODE, self.context.peering == Peering::Internal),
+        ];
+        for (code, wanted) in wanted {
+            if wanted && !self.has(code) {
+                let text = "well-known attribute is missing";
+                let fault = Fault::new(0, ErrorCode::MissingWellKnown, text);
+                let base = self.attributes_base();
+                self.report(fault, base, Some(code), Disposition::TreatAsWithdraw);
+            }
+        }
+    }
+
+    #[cold]
+    fn report_discard(&mut self, code: u8, text: &'static str) {
+        let disposition = Disposition::AttributeDiscard;
+        self.report_at(code, ErrorCode::MalformedAttributeList, text, disposition);
+    }
+
+    /// Reports the attribute of that code, if it is there.
+    #[cold]
+    fn report_at(&mut self, code: u8, error: ErrorCode, text: &'static str, default: Disposition) {
+        if self.has(code) {
+            let start = self.offsets.get(usize::from(code)).copied();
+            let fault = Fault::new(usize::from(start.unwrap_or(0)), error, text);
+            self.report(fault, self.attributes_base(), Some(code), default);
+        }
+    }
+
+    #[cold]
+    pub(super) fn report(
+        &mut self,
+        fault: Fault,
+        base: usize,
+        code: Option<u8>,
+        default: Disposition,
+    ) {
+        let error = fault.place(HEADER_LEN + base, code, default);
+        self.errors.push(error);
+    }
+}
+
+const fn is_mp(code: u8) -> bool {
+    matches!(code, MpReach::CODE | MpUnreach::CODE)
+}
+
+/// RFC 4271 §6.3: "a valid IP host address"; not those of RFC 6890 §2.2.2 that no host can have.
+const fn is_host(addr: core::net::Ipv4Addr) -> bool {
+    let [first, ..] = addr.octets();
+    !(first == 0 || first == 127 || addr.is_multicast() || addr.is_broadcast())
+}

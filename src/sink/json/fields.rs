@@ -1,0 +1,84 @@
+//! The fields of one JSON object, written one after the other.
+
+use serde::ser::{Serialize, SerializeMap};
+
+/// An object that is being written. Beside values it takes fields that were written before.
+pub(super) struct Fields<'a> {
+    out: &'a mut Vec<u8>,
+    /// A field comes before the next one.
+    comma: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// Fields without braces, to be kept.
+    pub(super) fn bare(out: &'a mut Vec<u8>) -> Self {
+        Self { out, comma: false }
+    }
+
+    /// Begins an object.
+    pub(super) fn open(out: &'a mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self::bare(out)
+    }
+
+    /// Ends the object.
+    pub(super) fn close(self) {
+        self.out.push(b'}');
+    }
+
+    /// Fields that [`Fields::bare`] wrote.
+    pub(super) fn splice(&mut self, fields: &[u8]) {
+        if !fields.is_empty() {
+            self.separate();
+            self.out.extend_from_slice(fields);
+        }
+    }
+
+    fn separate(&mut self) {
+        if self.comma {
+            self.out.push(b',');
+        }
+        self.comma = true;
+    }
+}
+
+impl SerializeMap for Fields<'_> {
+    type Ok = ();
+    type Error = serde_json::Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Self::Error> {
+        self.separate();
+        serde_json::to_writer(&mut *self.out, key)?;
+        self.out.push(b':');
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Self::Error> {
+        serde_json::to_writer(&mut *self.out, value)
+    }
+
+    fn end(self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_both_kinds_are_one_object() {
+        let mut kept = Vec::new();
+        let mut bare = Fields::bare(&mut kept);
+        bare.serialize_entry("b", &[1, 2]).expect("memory");
+        bare.serialize_entry("c", "\"").expect("memory");
+        let mut out = Vec::new();
+        let mut fields = Fields::open(&mut out);
+        fields.splice(&kept);
+        fields.splice(&[]);
+        fields.serialize_entry("a", &1).expect("memory");
+        fields.splice(&kept);
+        fields.close();
+        assert_eq!(out, br#"{"b":[1,2],"c":"\"","a":1,"b":[1,2],"c":"\""}"#);
+    }
+}
