@@ -1,5 +1,6 @@
 //! The command line: parsed here, judged in `main`.
 
+use crate::bgp::MessageType;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -42,6 +43,12 @@ pub struct Outputs {
     /// Keep sessions between the same addresses and ports apart by their VLAN.
     #[arg(long)]
     pub key_vlan: bool,
+    /// Read only messages of these types (`update,open,…`); others are counted by their headers.
+    #[arg(long, value_name = "TYPE,…", value_delimiter = ',')]
+    pub messages: Vec<MessageType>,
+    /// Wipe the buffers of messages and held payload when they are given back.
+    #[arg(long)]
+    pub zero_buffers: bool,
     /// Exit with status 1 if anything was lost.
     #[arg(long)]
     pub strict: bool,
@@ -120,6 +127,9 @@ pub struct Live {
     /// Entries of each receive ring; the fill ring has twice as many. A power of two.
     #[arg(long, value_name = "N", default_value = "8192")]
     pub ring: u32,
+    /// Frames that all streams together may hold out of order.
+    #[arg(long, value_name = "N", default_value = "2048")]
+    pub held_frames: u32,
     /// Ask for huge pages (they must be reserved); falls back to ordinary ones.
     #[arg(long)]
     pub huge_pages: bool,
@@ -183,6 +193,7 @@ mod tests {
         for line in [
             "bgptap live -i a -i b --json - --raw --port 179 --port 1179",
             "bgptap read x.pcap y.pcap.gz - --summary - --strict",
+            "bgptap read x.pcap --messages update,route-refresh --zero-buffers",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
         ] {
             Cli::try_parse_from(line.split(' ')).expect(line);

@@ -3,6 +3,7 @@
 //! The command line is parsed in `cli`; what reaches the rest of the program is
 //! one immutable [`Limits`].
 
+use crate::bgp::MessageSet;
 use crate::wire::FragmentLimits;
 use std::time::Duration;
 
@@ -42,6 +43,10 @@ pub struct Limits {
     pub fragments: FragmentLimits,
     /// The VLAN tells sessions between the same addresses and ports apart.
     pub key_vlan: bool,
+    /// Messages that are read; of others the header is counted and the body skipped.
+    pub messages: MessageSet,
+    /// Buffers are wiped when they are given back.
+    pub zero_buffers: bool,
 }
 
 impl Default for Limits {
@@ -62,6 +67,8 @@ impl Default for Limits {
             carry_heap_max: 64 << 20,
             fragments: FragmentLimits::default(),
             key_vlan: false,
+            messages: MessageSet::ALL,
+            zero_buffers: false,
         }
     }
 }

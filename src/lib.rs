@@ -24,6 +24,7 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod health;
+pub mod intern;
 pub mod replay;
 pub mod session;
 pub mod sink;

@@ -6,8 +6,9 @@ use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bgptap::bgp::attribute::{AsPath, MergedPath};
+use bgptap::bgp::family::KNOWN;
 use bgptap::bgp::header::HEADER_LEN;
-use bgptap::bgp::{Context, Family, FamilySet, Message, Nlri, NlriField, Open, Update, View};
+use bgptap::bgp::{Context, Family, FamilySet, Form, Message, Nlri, NlriField, Open, Update, View};
 use bgptap::sink::json::{ContextSource, MessageWriter, Meta, write_message};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -106,21 +107,165 @@ fn mutated(base: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8
     })
 }
 
+/// Each family of the table has path identifiers and several labels, or has not.
 fn context() -> impl Strategy<Value = Context> {
-    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(as4, v4, v6)| {
-        let mut add_path = FamilySet::EMPTY;
-        if v4 {
-            add_path = add_path.with(Family::IPV4_UNICAST);
-        }
-        if v6 {
-            add_path = add_path.with(Family::IPV6_UNICAST);
-        }
-        Context {
-            as4,
-            add_path,
-            ..Context::assumed()
-        }
+    let some = || {
+        any::<u64>().prop_map(|bits| {
+            let numbered = KNOWN.into_iter().enumerate();
+            numbered
+                .filter(|(n, _)| bits >> n & 1 == 1)
+                .map(|(_, family)| family)
+                .collect()
+        })
+    };
+    (any::<bool>(), some(), some()).prop_map(|(as4, add_path, multiple_labels)| Context {
+        as4,
+        add_path,
+        multiple_labels,
+        ..Context::assumed()
     })
+}
+
+/// A valid NLRI of each family whose NLRI have a shape of their own.
+const ROUTES: [(Family, &[u8]); 18] = [
+    (Family::IPV4_LABELED, &[0x30, 0, 1, 0x41, 123, 1, 1]),
+    (
+        Family::IPV6_LABELED,
+        &[0x38, 0, 0, 0x31, 0x20, 1, 0xd, 0xb8],
+    ),
+    (
+        Family::IPV4_VPN,
+        &[0x68, 0, 1, 2, 0, 0, 0, 2, 0, 0xff, 3, 4, 10, 1],
+    ),
+    (
+        Family::IPV6_VPN,
+        &[
+            0x78, 0, 0x13, 0x61, 0, 0, 0, 2, 0, 0xff, 3, 4, 0x20, 1, 0xd, 0xb8,
+        ],
+    ),
+    (
+        Family::IPV4_VPN_MULTICAST,
+        &[0x50, 0, 0, 0, 2, 0, 0xff, 3, 4, 10, 1],
+    ),
+    (
+        Family::EVPN,
+        &[3, 17, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 32, 10, 0, 0, 1],
+    ),
+    (
+        Family::EVPN,
+        &[
+            1, 25, 0, 0, 0, 2, 0, 0, 0, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 4, 0, 0, 16,
+        ],
+    ),
+    (
+        Family::EVPN,
+        &[
+            10, 23, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 32, 239, 1, 1, 1, 32, 10, 0, 0, 1,
+        ],
+    ),
+    (
+        Family::EVPN,
+        &[
+            11, 24, 3, 17, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 32, 10, 0, 0, 1, 32, 10, 0, 0, 2,
+        ],
+    ),
+    (
+        Family::ROUTE_TARGET,
+        &[0x60, 0, 0, 0xfd, 0xe9, 0, 2, 0xfd, 0xe8, 0, 0, 0, 200],
+    ),
+    (
+        Family::VPLS,
+        &[
+            0, 17, 0, 0, 0, 2, 0, 0, 0, 3, 0, 5, 0, 1, 0, 8, 2, 0x9c, 0xe1,
+        ],
+    ),
+    (
+        Family::IPV4_MVPN,
+        &[
+            5, 18, 0, 0, 0, 2, 0, 0, 0, 3, 32, 10, 0, 0, 1, 32, 239, 1, 1, 1,
+        ],
+    ),
+    (
+        Family::IPV4_MVPN,
+        &[
+            4, 18, 2, 12, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 1, 10, 0, 0, 1,
+        ],
+    ),
+    (
+        Family::MDT,
+        &[128, 0, 0, 0, 2, 0, 0, 0, 3, 10, 0, 0, 1, 239, 1, 1, 1],
+    ),
+    (
+        Family::IPV4_MUP,
+        &[1, 0, 1, 12, 0, 0, 0, 100, 0, 0, 0, 100, 24, 10, 0, 1],
+    ),
+    (
+        Family::IPV4_MUP,
+        &[
+            1, 0, 4, 17, 0, 0, 0, 100, 0, 0, 0, 100, 64, 10, 0, 0, 1, 0, 0, 0x30, 0x39,
+        ],
+    ),
+    (
+        Family::IPV4_SR_POLICY,
+        &[96, 0, 0, 0, 1, 0, 0, 0, 200, 10, 0, 0, 2],
+    ),
+    (
+        Family::SFC,
+        &[0, 2, 0, 11, 0, 1, 192, 0, 2, 1, 0, 1, 0, 0, 15],
+    ),
+];
+
+fn form(family: Family) -> impl Strategy<Value = Form> {
+    any::<[bool; 3]>().prop_map(move |[add_path, multiple_labels, withdrawn]| Form {
+        family,
+        add_path,
+        multiple_labels,
+        withdrawn,
+    })
+}
+
+/// Routes of one family with a few octets replaced, and how they are to be read.
+fn mutated_routes() -> impl Strategy<Value = (Form, Vec<u8>)> {
+    select(&ROUTES[..]).prop_flat_map(|(family, route)| {
+        let bytes = vec(Just(route), 1..4).prop_map(|list| list.concat());
+        let changes = vec((any::<Index>(), any::<u8>()), 0..5);
+        let bytes = (bytes, changes).prop_map(|(mut bytes, changes)| {
+            for (index, value) in changes {
+                let at = index.index(bytes.len());
+                bytes[at] = value;
+            }
+            bytes
+        });
+        (form(family), bytes)
+    })
+}
+
+/// Reads a field alone, and as an attribute of an UPDATE, which reports its errors.
+fn visit_routes(form: Form, bytes: &[u8]) {
+    visit_field(NlriField::new(form, bytes), bytes, false);
+    let set = |yes: bool| {
+        if yes {
+            FamilySet::EMPTY.with(form.family)
+        } else {
+            FamilySet::EMPTY
+        }
+    };
+    let context = Context {
+        add_path: set(form.add_path),
+        multiple_labels: set(form.multiple_labels),
+        ..Context::assumed()
+    };
+    let (afi, safi) = (form.family.afi.0.to_be_bytes(), form.family.safi.0);
+    let value = [&afi[..], &[safi], bytes].concat();
+    let length = |length: usize| u16::try_from(length).expect("short").to_be_bytes();
+    let attribute = [&[0x90, 15][..], &length(value.len()), &value].concat();
+    visit(
+        &whole(
+            2,
+            &[&[0, 0][..], &length(attribute.len()), &attribute].concat(),
+        ),
+        &context,
+    );
 }
 
 /// Asserts that `part` lies inside `whole`.
@@ -132,8 +277,15 @@ fn inside(part: &[u8], whole: &[u8]) {
 /// `valid`: no error was reported, so the field must be readable to its end.
 fn visit_field(field: NlriField<'_>, body: &[u8], valid: bool) {
     inside(field.as_bytes(), body);
-    let mut octets = 0;
+    inside(field.unread(), field.as_bytes());
+    assert!(
+        !valid || field.unread().is_empty(),
+        "an error that was not reported"
+    );
+    let mut octets = field.unread().len();
+    let mut items = 0;
     for nlri in field.iter() {
+        items += 1;
         octets += match nlri {
             Nlri::Ipv4(prefix) | Nlri::Ipv6(prefix) => {
                 let width = if prefix.addr.is_ipv4() { 32 } else { 128 };
@@ -143,13 +295,19 @@ fn visit_field(field: NlriField<'_>, body: &[u8], valid: bool) {
                 id + 1 + usize::from(prefix.len).div_ceil(8)
             }
             Nlri::Opaque(bytes) => bytes.len(),
-            _ => 0,
+            // Each takes an octet at least: a length.
+            _ => 1,
         };
+        let json = serde_json::to_value(nlri).expect("JSON");
+        assert!(!valid || json["nlri_type"] != "malformed");
     }
     assert!(octets <= field.as_bytes().len());
-    assert!(!valid || octets == field.as_bytes().len());
+    if field.prefixes().next().is_some() {
+        assert_eq!(octets, field.as_bytes().len());
+        assert_eq!(field.prefixes().count(), items);
+    }
     if !field.is_opaque() {
-        assert_eq!(field.prefixes().count(), field.iter().count());
+        assert_eq!(field.count(), items);
     }
 }
 
@@ -275,6 +433,23 @@ proptest! {
     #[test]
     fn mutated_updates(bytes in mutated(update()), context in context()) {
         visit(&bytes, &context);
+    }
+
+    /// Of every family in the table, and of one that is not in it.
+    #[test]
+    fn arbitrary_nlri(
+        (form, bytes) in (0..=KNOWN.len()).prop_flat_map(|index| {
+            let unknown = Family::new(4711, 70);
+            let family = KNOWN.get(index).copied().unwrap_or(unknown);
+            (form(family), vec(any::<u8>(), 0..80))
+        })
+    ) {
+        visit_routes(form, &bytes);
+    }
+
+    #[test]
+    fn mutated_nlri((form, bytes) in mutated_routes()) {
+        visit_routes(form, &bytes);
     }
 
     #[test]

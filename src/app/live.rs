@@ -1,8 +1,10 @@
 //! `bgptap live`
 
+use super::watch::{FRAMES, Watch};
 use super::{Ended, outputs};
 use crate::capture::xdp::{InterfaceCounts, Options, Timestamps, XdpSource, ZeroCopy, plan};
 use crate::cli;
+use crate::config::Limits;
 use crate::error::SetupError;
 use crate::sink::metrics::{Metrics, Pool, Server, Snapshot};
 use crate::sink::totals::Frames;
@@ -20,7 +22,11 @@ use std::time::{Duration, Instant};
 const BATCH_FRAMES: u32 = 1024;
 
 pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
-    let limits = outputs::limits(&options.outputs);
+    let limits = Limits {
+        held_frames_max: options.held_frames,
+        ..outputs::limits(&options.outputs)
+    };
+    let held_frames_max = limits.held_frames_max;
     let mut capture = capture_options(options);
     let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
     let metrics = Arc::new(Metrics::default());
@@ -45,8 +51,19 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
     );
     let mut worker = Worker::new(limits, ports, closing, memory);
     let started = Instant::now();
+    let mut watch = Watch::default();
     let gather = |source: &mut XdpSource<'_>, snapshot: &mut Snapshot| {
-        fill_snapshot(source, &pool.gauges(), snapshot);
+        let buffers = snapshot.pools.len();
+        fill_snapshot(
+            source,
+            &pool.gauges(),
+            held_frames_max,
+            snapshot,
+            &mut watch,
+        );
+        for pool in &snapshot.pools[..buffers] {
+            warn(watch.buffers(pool));
+        }
     };
     let mut interrupted = worker.run(&mut source, stop, gather);
     // Off first: then what was steered is in the rings, and the last round finds it all.
@@ -126,7 +143,19 @@ fn stop_after(duration: Duration, stop: &Arc<AtomicBool>) {
     });
 }
 
-fn fill_snapshot(source: &mut XdpSource<'_>, gauges: &Gauges, snapshot: &mut Snapshot) {
+fn warn(warning: Option<String>) {
+    if let Some(warning) = warning {
+        eprintln!("bgptap: warning: {warning}");
+    }
+}
+
+fn fill_snapshot(
+    source: &mut XdpSource<'_>,
+    gauges: &Gauges,
+    held_frames_max: u32,
+    snapshot: &mut Snapshot,
+    watch: &mut Watch,
+) {
     snapshot.frames.clear();
     for (name, counts) in source.counts() {
         let mut outcomes = vec![
@@ -145,11 +174,21 @@ fn fill_snapshot(source: &mut XdpSource<'_>, gauges: &Gauges, snapshot: &mut Sna
         ("held", gauges.held.into()),
         ("rx_ring", source.pending()),
     ];
+    let waiting = u32::try_from(source.pending()).unwrap_or(u32::MAX);
+    let in_use = gauges.batch + gauges.held + waiting;
     snapshot.pools.push(Pool {
         name: "umem".into(),
-        utilisation: f64::from(gauges.batch + gauges.held) / f64::from(gauges.total),
+        utilisation: f64::from(in_use) / f64::from(gauges.total),
         fallbacks: 0,
     });
+    for (which, usage) in FRAMES.iter().zip(source.usage(held_frames_max)) {
+        snapshot.pools.push(Pool {
+            name: which.0.into(),
+            utilisation: usage.utilisation(),
+            fallbacks: 0,
+        });
+        warn(watch.frames(*which, &usage));
+    }
 }
 
 fn add_up(interfaces: &[InterfaceCounts], outcome: &Outcome) -> Frames {

@@ -6,6 +6,8 @@ mod outputs;
 mod read;
 #[cfg(feature = "capture")]
 mod replay;
+#[cfg(feature = "capture")]
+mod watch;
 
 use crate::cli::{Cli, Command};
 use crate::error::SetupError;

@@ -1,7 +1,7 @@
 //! Outputs as the command line asks for them, and what is said at the end.
 
 use super::Ended;
-use crate::bgp::Disposition;
+use crate::bgp::{Disposition, MessageType};
 use crate::cli;
 use crate::config::Limits;
 use crate::error::SetupError;
@@ -16,6 +16,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Opens what `options` name.
 pub(super) fn open(
@@ -41,10 +42,26 @@ pub(super) fn open(
 
 /// What the worker keeps to.
 pub(super) fn limits(options: &cli::Outputs) -> Limits {
-    Limits {
+    let mut limits = Limits {
         key_vlan: options.key_vlan,
+        zero_buffers: options.zero_buffers,
         ..Limits::default()
+    };
+    if !options.messages.is_empty() {
+        limits.messages = options.messages.iter().copied().collect();
     }
+    let wanted = |kind| limits.messages.contains(kind);
+    if !wanted(MessageType::Open) {
+        // What nobody reads cannot be waited for.
+        limits.open_wait = Duration::ZERO;
+        if wanted(MessageType::Update) {
+            eprintln!(
+                "bgptap: warning: without `open` among --messages nothing tells how UPDATEs are encoded: \
+                 four-octet AS numbers and no path identifiers are assumed"
+            );
+        }
+    }
+    limits
 }
 
 /// Memory for payload beside the frames.

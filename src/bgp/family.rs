@@ -114,6 +114,8 @@ impl Family {
     pub const IPV4_SR_POLICY: Self = Self::new(1, 73);
     /// Segment routing policies, IPv6 (RFC 9830).
     pub const IPV6_SR_POLICY: Self = Self::new(2, 73);
+    /// Service function chains (RFC 9015).
+    pub const SFC: Self = Self::new(31, 9);
 
     /// The family of two numbers.
     #[must_use]
@@ -173,7 +175,7 @@ impl core::fmt::Display for Family {
 
 /// The families that [`FamilySet`] can hold: those with a specification of how
 /// their NLRI are delimited.
-pub const KNOWN: [Family; 34] = [
+pub const KNOWN: [Family; 35] = [
     Family::new(1, 1),
     Family::new(2, 1),
     Family::new(1, 2),
@@ -204,8 +206,9 @@ pub const KNOWN: [Family; 34] = [
     Family::new(1, 85),
     Family::new(2, 85),
     Family::new(25, 128),
-    Family::new(1, 9),
-    Family::new(2, 9),
+    Family::new(31, 9),
+    Family::new(1, 76),
+    Family::new(2, 76),
     Family::new(1, 83),
     Family::new(2, 83),
 ];

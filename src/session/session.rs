@@ -88,7 +88,7 @@ impl Session {
     /// Whether a message that needs both OPENs has to wait at `now_ns`: the other side's
     /// must have been sent before it, but may lie in a ring that has not been drained yet.
     pub fn must_wait(&mut self, direction: Direction, now_ns: u64, wait_ns: u64) -> bool {
-        if !self.from_start || self.opens[(direction & 1) ^ 1].is_some() {
+        if wait_ns == 0 || !self.from_start || self.opens[(direction & 1) ^ 1].is_some() {
             return false;
         }
         match self.open_wait {

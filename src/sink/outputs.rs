@@ -82,9 +82,14 @@ impl Outputs {
         }
     }
 
-    fn count(&mut self, counters: &Direction, message: &Message<'_>) {
+    /// A message that nobody asked for: all that is known of it is its type.
+    pub fn skipped(&mut self, counters: &Direction, kind: MessageType) {
+        self.count_kind(counters, kind);
+    }
+
+    fn count_kind(&mut self, counters: &Direction, kind: MessageType) {
         let totals = &mut self.totals.messages;
-        let (index, total) = match message.kind() {
+        let (index, total) = match kind {
             MessageType::Open => (0, &mut totals.open),
             MessageType::Update => (1, &mut totals.update),
             MessageType::Notification => (2, &mut totals.notification),
@@ -94,6 +99,10 @@ impl Outputs {
         };
         *total += 1;
         counters.messages[index].add(1);
+    }
+
+    fn count(&mut self, counters: &Direction, message: &Message<'_>) {
+        self.count_kind(counters, message.kind());
         for error in message.errors() {
             self.error(counters, disposition_index(error.disposition));
             if let Some(attribute) = error.attribute {
@@ -109,14 +118,25 @@ impl Outputs {
 
     fn count_prefixes(&mut self, counters: &Direction, update: &bgp::Update<'_>) {
         for field in update.all_announced() {
-            let count = field.prefixes().count() as u64;
+            let count = field.count() as u64;
             self.totals.prefixes.announced += count;
             family(counters, &field).announced.add(count);
+            self.count_undecoded(counters, &field);
         }
         for field in update.all_withdrawn() {
-            let count = field.prefixes().count() as u64;
+            let count = field.count() as u64;
             self.totals.prefixes.withdrawn += count;
             family(counters, &field).withdrawn.add(count);
+            self.count_undecoded(counters, &field);
+        }
+    }
+
+    /// Where one NLRI of an unknown family ends, nothing says: its octets are what can be counted.
+    fn count_undecoded(&mut self, counters: &Direction, field: &bgp::NlriField<'_>) {
+        if field.is_opaque() {
+            let bytes = field.as_bytes().len() as u64;
+            self.totals.prefixes.undecoded_bytes += bytes;
+            family(counters, field).undecoded_bytes.add(bytes);
         }
     }
 

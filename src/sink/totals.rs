@@ -28,6 +28,8 @@ pub struct Messages {
 pub struct Prefixes {
     pub announced: u64,
     pub withdrawn: u64,
+    /// Octets of NLRI of families that are not decoded.
+    pub undecoded_bytes: u64,
 }
 
 /// Gaps.

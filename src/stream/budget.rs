@@ -6,6 +6,20 @@ use bgptap_umem::buffer::{BufferPool, Class};
 /// messages, segments of an ordinary MTU, jumbo frames, super-frames.
 const SPILL_SIZES: [usize; 4] = [256, 2048, 9216, 65_536];
 
+/// An arena for held payload: a quarter of `bytes` goes to each size, and the heap lends nothing.
+/// `zero`: what was held is wiped when it is given back.
+///
+/// # Errors
+/// The memory cannot be mapped.
+pub fn spill_arena(bytes: u64, zero: bool) -> std::io::Result<BufferPool> {
+    let share = usize::try_from(bytes).unwrap_or(usize::MAX) / SPILL_SIZES.len();
+    let classes = SPILL_SIZES.map(|size| Class {
+        size,
+        count: share / size,
+    });
+    BufferPool::with_heap_max(&classes, zero, 0)
+}
+
 /// Shared by all streams of a worker.
 pub struct Budget {
     /// Frames held out of order now.
@@ -27,17 +41,12 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// A budget of which nothing is used. A quarter of `spill_bytes` goes to each size.
+    /// A budget of which nothing is used, with a spill arena of its own.
     ///
     /// # Errors
     /// The memory cannot be mapped.
     pub fn new(frames_max: u32, bytes_max: u64, spill_bytes: u64) -> std::io::Result<Self> {
-        let share = usize::try_from(spill_bytes).unwrap_or(usize::MAX) / SPILL_SIZES.len();
-        let classes = SPILL_SIZES.map(|size| Class {
-            size,
-            count: share / size,
-        });
-        let spill = BufferPool::with_heap_max(&classes, false, 0)?;
+        let spill = spill_arena(spill_bytes, false)?;
         Ok(Self::with_spill(frames_max, bytes_max, spill))
     }
 

@@ -4,6 +4,7 @@ use super::carry::{Carry, Collected};
 use super::kept::Kept;
 use super::search::{Search, When};
 use super::{Framing, Gap, Handler, Ledger, MalformedReason, Verdict};
+use crate::bgp::MessageSet;
 use crate::bgp::header::{HEADER_LEN, Header, MARKER, MAX_LEN};
 use crate::capture::Stamp;
 use bgptap_umem::buffer::BufferPool;
@@ -20,14 +21,18 @@ enum Mode {
     Synced,
     /// So many bytes still belong to a message that a gap has cut; then comes a header.
     Skipping(u64),
+    /// So many bytes of a message that nobody asked for are still to come; then comes a header.
+    Unwanted(u64),
     /// A header must be found first.
     Seeking(Box<Search>),
 }
 
 /// Frames messages in a stream without holes. Every byte that is fed ends in
-/// `decoded`, `quarantined` or stays pending.
+/// `decoded`, `skipped`, `quarantined` or stays pending.
 pub(super) struct Framer {
     mode: Mode,
+    /// Messages that are delivered; of others only the header is looked at.
+    wanted: MessageSet,
     carry: Carry,
     /// Contiguous bytes behind a message that waits, that message first.
     backlog: Kept,
@@ -66,10 +71,11 @@ pub(super) struct Out<'a, H> {
 }
 
 impl Framer {
-    pub(super) fn new(pool: BufferPool) -> Self {
+    pub(super) fn new(pool: BufferPool, wanted: MessageSet) -> Self {
         Self {
             mode: Mode::Synced,
-            carry: Carry::new(pool),
+            wanted,
+            carry: Carry::new(pool, wanted),
             backlog: Kept::default(),
             waiting: false,
             extended: None,
@@ -169,15 +175,15 @@ impl Framer {
     }
 
     fn take<H: Handler>(&mut self, mut bytes: &[u8], out: &mut Out<'_, H>) {
-        if let Mode::Skipping(left) = self.mode {
+        if let Mode::Skipping(left) | Mode::Unwanted(left) = self.mode {
             let count = left.min(bytes.len() as u64);
-            self.teller
-                .pass_over(count, MalformedReason::CutMessage, out);
-            self.mode = if left == count {
-                Mode::Synced
+            if matches!(self.mode, Mode::Unwanted(_)) {
+                self.teller.skip_body(count, out);
             } else {
-                Mode::Skipping(left - count)
-            };
+                self.teller
+                    .pass_over(count, MalformedReason::CutMessage, out);
+            }
+            self.leave_out(left - count);
             // At most `bytes.len()`, so it fits.
             bytes = &bytes[count as usize..];
         }
@@ -191,6 +197,15 @@ impl Framer {
             }
             _ => self.frame(bytes, out),
         }
+    }
+
+    /// So many bytes are still to be passed over, for the reason for which some were already.
+    fn leave_out(&mut self, left: u64) {
+        self.mode = match self.mode {
+            _ if left == 0 => Mode::Synced,
+            Mode::Unwanted(_) => Mode::Unwanted(left),
+            _ => Mode::Skipping(left),
+        };
     }
 
     /// Frames bytes that go on where the last message ended.
@@ -210,6 +225,10 @@ impl Framer {
                             return;
                         }
                     }
+                    Collected::Unwanted(header) => {
+                        self.carry.clear();
+                        bytes = self.skip(header, bytes, out);
+                    }
                     Collected::NoHeader => return self.lose_sync(bytes, out),
                     Collected::NoRoom(length) => return self.pass_message(length, bytes, out),
                 }
@@ -218,6 +237,10 @@ impl Framer {
             let Ok(header) = Header::parse(bytes) else {
                 return self.lose_sync(bytes, out);
             };
+            if !self.wanted.contains(header.kind) {
+                bytes = self.skip(header, &bytes[HEADER_LEN..], out);
+                continue;
+            }
             let Some((message, rest)) = bytes.split_at_checked(header.length.into()) else {
                 // It goes on in the next segment.
                 if let Collected::NoRoom(length) = self.carry.add(&mut bytes) {
@@ -232,6 +255,24 @@ impl Framer {
             }
             bytes = rest;
         }
+    }
+
+    /// Counts a message that nobody asked for and passes over its body, as much as `rest` has of
+    /// it. Returns what follows.
+    fn skip<'b, H: Handler>(
+        &mut self,
+        header: Header,
+        rest: &'b [u8],
+        out: &mut Out<'_, H>,
+    ) -> &'b [u8] {
+        self.teller.skip_header(&header, out);
+        let body = usize::from(header.length).saturating_sub(HEADER_LEN);
+        let (here, behind) = rest.split_at(body.min(rest.len()));
+        self.teller.skip_body(here.len() as u64, out);
+        if here.len() < body {
+            self.mode = Mode::Unwanted((body - here.len()) as u64);
+        }
+        behind
     }
 
     /// There is no memory for a message: it is passed over. Where the next one begins is known.
@@ -256,6 +297,11 @@ impl Framer {
             self.teller
                 .pass_over(count as u64, MalformedReason::Limit, out);
         }
+    }
+
+    /// Bytes of messages that were put together, ever.
+    pub(super) fn copied(&self) -> u64 {
+        self.carry.copied()
     }
 
     /// Memory that is taken outside frames, but for a message that is being put together.
@@ -335,7 +381,7 @@ impl Framer {
             // A length that is itself in doubt leads nowhere.
             _ if self.teller.doubtful > 0 => None,
             Mode::Synced => self.carry.missing().map(|missing| missing as u64),
-            Mode::Skipping(left) => Some(left),
+            Mode::Skipping(left) | Mode::Unwanted(left) => Some(left),
             Mode::Seeking(_) => None,
         };
         let carried = self.carry.len() as u64;
@@ -344,10 +390,7 @@ impl Framer {
             .pass_over(carried, MalformedReason::CutMessage, out);
         self.teller.gap(gap, out);
         match missing {
-            Some(missing) if missing > gap.bytes => {
-                self.mode = Mode::Skipping(missing - gap.bytes);
-            }
-            Some(missing) if missing == gap.bytes => self.mode = Mode::Synced,
+            Some(missing) if missing >= gap.bytes => self.leave_out(missing - gap.bytes),
             _ => self.seek(MalformedReason::AfterGap),
         }
     }
@@ -405,6 +448,21 @@ impl Teller {
         self.doubtful = self.doubtful.saturating_sub(message.len() as u64);
         out.ledger.decoded += message.len() as u64;
         true
+    }
+
+    /// Tells of a message of which only the header is looked at.
+    fn skip_header<H: Handler>(&mut self, header: &Header, out: &mut Out<'_, H>) {
+        self.tell_run(out);
+        let stamp = self.in_order(out.stamp);
+        out.handler.skipped(header, stamp);
+        self.told_ns = stamp.ns;
+        self.doubtful = self.doubtful.saturating_sub(HEADER_LEN as u64);
+        out.ledger.decoded += HEADER_LEN as u64;
+    }
+
+    fn skip_body<H>(&mut self, bytes: u64, out: &mut Out<'_, H>) {
+        self.doubtful = self.doubtful.saturating_sub(bytes);
+        out.ledger.skipped += bytes;
     }
 
     fn gap<H: Handler>(&mut self, gap: Gap, out: &mut Out<'_, H>) {

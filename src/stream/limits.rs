@@ -1,5 +1,6 @@
 //! What a stream may hold, and what it counts.
 
+use crate::bgp::MessageSet;
 use crate::config::Limits;
 
 /// What one direction may hold and wait for.
@@ -13,6 +14,8 @@ pub struct StreamLimits {
     pub gap_grace_ns: u64,
     /// See [`Limits::one_sided_wait`].
     pub one_sided_ns: u64,
+    /// Messages that are asked for.
+    pub messages: MessageSet,
 }
 
 impl From<&Limits> for StreamLimits {
@@ -24,6 +27,7 @@ impl From<&Limits> for StreamLimits {
             held_bytes: limits.held_bytes_per_stream_max.into(),
             gap_grace_ns: ns(limits.gap_grace),
             one_sided_ns: ns(limits.one_sided_wait),
+            messages: limits.messages,
         }
     }
 }

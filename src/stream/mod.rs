@@ -21,11 +21,12 @@ mod stream;
 mod tests;
 mod unproven;
 
-pub use budget::Budget;
-pub use classes::CLASSES;
+pub use budget::{Budget, spill_arena};
+pub use classes::{CLASSES, class_count, classes_for, derive};
 pub use limits::{Counters, StreamLimits};
 pub use stream::Stream;
 
+use crate::bgp::Header;
 use crate::capture::Stamp;
 
 /// Bytes of sequence space that were never captured.
@@ -105,6 +106,8 @@ pub trait Handler {
     /// One whole message, header included: marker and length have been checked.
     /// `stamp` is that of the frame that completed it; it never goes back.
     fn message(&mut self, message: &[u8], stamp: Stamp, framing: Framing) -> Verdict;
+    /// A message that nobody asked for: counted from its header, its body is passed over.
+    fn skipped(&mut self, _header: &Header, _stamp: Stamp) {}
     /// A hole was given up. Framing starts anew behind it.
     fn gap(&mut self, gap: Gap, stamp: Stamp);
     /// `bytes` contiguous bytes were passed over, since no message could be framed from them.
@@ -125,7 +128,7 @@ pub struct Ledger {
     pub captured: u64,
     /// Sequence space from the first byte taken to the highest seen.
     pub span: u64,
-    /// Bytes of whole messages delivered.
+    /// Bytes of whole messages delivered, and headers of those that nobody asked for.
     pub decoded: u64,
     /// Bodies that nobody asked for.
     pub skipped: u64,

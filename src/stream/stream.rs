@@ -45,7 +45,7 @@ impl<F: Frame> Stream<F> {
     pub fn new(limits: StreamLimits, pool: BufferPool) -> Self {
         Self {
             limits,
-            framer: Framer::new(pool),
+            framer: Framer::new(pool, limits.messages),
             held: VecDeque::new(),
             held_bytes: 0,
             unproven: Vec::new(),
@@ -65,6 +65,12 @@ impl<F: Frame> Stream<F> {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Bytes that were copied to put straddling messages together, each once.
+    #[must_use]
+    pub fn copied(&self) -> u64 {
+        self.framer.copied()
     }
 
     /// What happened to segments.

@@ -1,7 +1,7 @@
 //! Takes what a stream yields through the session to the outputs.
 
 use crate::bgp::header::HEADER_LEN;
-use crate::bgp::{Message, MessageType, OpenFacts};
+use crate::bgp::{Header, Message, MessageType, OpenFacts};
 use crate::capture::Stamp;
 use crate::health::{Alarm, Health};
 use crate::session::{Direction, Session, Sight, State};
@@ -73,16 +73,24 @@ impl Delivery<'_> {
     }
 
     fn see_message(&mut self, message: &Message<'_>, stamp: Stamp) {
-        match message {
-            Message::Open(_) => self.see(self.session.sight_of_open(), "open", stamp),
-            Message::Keepalive => {
+        // What cannot be read tells nothing about the session.
+        if !matches!(message, Message::Broken { .. }) {
+            self.see_kind(message.kind(), stamp);
+        }
+    }
+
+    /// Most of what a message says about the session's state its type says already.
+    fn see_kind(&mut self, kind: MessageType, stamp: Stamp) {
+        match kind {
+            MessageType::Open => self.see(self.session.sight_of_open(), "open", stamp),
+            MessageType::Keepalive => {
                 let sight = self.session.sight_of_keepalive(self.direction);
                 self.see(sight, "keepalive", stamp);
             }
-            Message::Update(_) => self.see(Sight::Traffic, "update", stamp),
-            Message::RouteRefresh(_) => self.see(Sight::Traffic, "route_refresh", stamp),
-            Message::Notification(_) => self.see(Sight::End, "notification", stamp),
-            _ => (),
+            MessageType::Update => self.see(Sight::Traffic, "update", stamp),
+            MessageType::RouteRefresh => self.see(Sight::Traffic, "route_refresh", stamp),
+            MessageType::Notification => self.see(Sight::End, "notification", stamp),
+            MessageType::Unknown(_) => (),
         }
     }
 
@@ -139,6 +147,15 @@ impl Handler for Delivery<'_> {
         self.see_message(&message, stamp);
         self.delivered += 1;
         Verdict::Next
+    }
+
+    fn skipped(&mut self, header: &Header, stamp: Stamp) {
+        let counters = self.counters();
+        self.health.message(self.direction, stamp.ns);
+        self.session.next_message(self.direction);
+        self.outputs.skipped(&counters, header.kind);
+        self.see_kind(header.kind, stamp);
+        self.delivered += 1;
     }
 
     fn gap(&mut self, gap: Gap, stamp: Stamp) {

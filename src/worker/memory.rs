@@ -7,7 +7,7 @@ use crate::config::Limits;
 use crate::session::Key;
 use crate::sink::metrics::Metrics;
 use crate::sink::totals;
-use crate::stream::{Budget, CLASSES};
+use crate::stream::{Budget, classes_for, spill_arena};
 use bgptap_umem::buffer::BufferPool;
 
 /// What a worker keeps payload in, beside the frames themselves.
@@ -25,13 +25,14 @@ impl Memory {
     /// The memory cannot be mapped.
     pub fn new(limits: &Limits) -> std::io::Result<Self> {
         let heap_max = limits.carry_heap_max.into();
+        let (classes, zero) = (classes_for(limits.messages), limits.zero_buffers);
         Ok(Self {
-            buffers: BufferPool::with_heap_max(&CLASSES, false, heap_max)?,
-            budget: Budget::new(
+            buffers: BufferPool::with_heap_max(classes, zero, heap_max)?,
+            budget: Budget::with_spill(
                 limits.held_frames_max,
                 limits.kept_bytes_max.into(),
-                limits.spill_bytes.into(),
-            )?,
+                spill_arena(limits.spill_bytes.into(), zero)?,
+            ),
         })
     }
 

@@ -320,13 +320,15 @@ impl<F: Frame> Worker<F> {
         snapshot.sessions = self.connections.len() as u64;
         snapshot.outputs.clear();
         snapshot.pools.clear();
-        for class in self.buffers.stats() {
-            #[allow(clippy::cast_precision_loss)]
-            snapshot.pools.push(crate::sink::metrics::Pool {
-                name: format!("buffers_{}", class.size),
-                utilisation: class.in_use as f64 / class.capacity as f64,
-                fallbacks: class.fallbacks,
-            });
+        for (name, pool) in [("buffers", &self.buffers), ("spill", &self.budget.spill)] {
+            snapshot.pools.extend(pool.stats().map(|class| {
+                #[allow(clippy::cast_precision_loss)]
+                crate::sink::metrics::Pool {
+                    name: format!("{name}_{}", class.size),
+                    utilisation: class.in_use as f64 / class.capacity.max(1) as f64,
+                    fallbacks: class.fallbacks,
+                }
+            }));
         }
         if let Some(json) = &self.outputs.json {
             snapshot.outputs.push(crate::sink::metrics::Output {

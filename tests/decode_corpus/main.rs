@@ -10,10 +10,11 @@ use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use bgptap::bgp::Family;
 use serde_json::Value;
 
+mod bgpdump;
 mod exabgp;
+mod nlri;
 mod projects;
 #[path = "../support/skip.rs"]
 #[allow(unreachable_pub, reason = "shared by several test programs")]
@@ -111,11 +112,6 @@ impl Differences {
             }
         }
     }
-}
-
-/// Whether both sides read the NLRI of the family.
-fn compared(family: Family) -> bool {
-    matches!((family.afi.0, family.safi.0), (1 | 2, 1 | 2))
 }
 
 fn strings<T: ToString>(items: Option<impl Iterator<Item = T>>) -> Value {

@@ -33,6 +33,8 @@ pub struct ClassStats {
     pub acquired: u64,
     /// Times that the heap served because the class was empty.
     pub fallbacks: u64,
+    /// Times that the class was empty and the heap might not serve.
+    pub refused: u64,
 }
 
 struct Slots {
@@ -40,11 +42,13 @@ struct Slots {
     free: ArrayQueue<NonNull<u8>>,
     acquired: AtomicU64,
     fallbacks: AtomicU64,
+    refused: AtomicU64,
 }
 
 struct Inner {
     /// Ascending by size.
     classes: Vec<Slots>,
+    /// Times that the heap served because no class is large enough.
     too_long: AtomicU64,
     /// Bytes that the heap serves now, and the most that it may.
     heap: AtomicU64,
@@ -68,7 +72,7 @@ pub struct BufferPool(Arc<Inner>);
 
 impl BufferPool {
     /// Makes all buffers. `classes` may come in any order; `zero_on_release` wipes each buffer
-    /// when it is given back.
+    /// when it is given back, those of the heap too.
     ///
     /// # Errors
     /// The memory cannot be mapped. That it cannot be locked is no error: see [`Self::locked`].
@@ -106,6 +110,7 @@ impl BufferPool {
                 free,
                 acquired: AtomicU64::new(0),
                 fallbacks: AtomicU64::new(0),
+                refused: AtomicU64::new(0),
             });
         }
         Ok(Self(Arc::new(Inner {
@@ -125,42 +130,41 @@ impl BufferPool {
     /// heap serves as much as it may already.
     #[must_use]
     pub fn acquire(&self, len: usize) -> Option<Buffer> {
-        if let Some(buffer) = self.pooled(len) {
-            return Some(buffer);
-        }
+        let class = match self.pooled(len) {
+            Ok(buffer) => return Some(buffer),
+            Err(class) => class,
+        };
         let served = self.0.heap.fetch_add(len as u64, Relaxed) + len as u64;
         if served > self.0.heap_max {
             self.0.heap.fetch_sub(len as u64, Relaxed);
             self.0.refused.fetch_add(1, Relaxed);
+            if let Some(slots) = self.0.classes.get(class) {
+                slots.refused.fetch_add(1, Relaxed);
+            }
             return None;
         }
-        Some(self.heap(len))
+        Some(self.heap(len, class))
     }
 
     /// Like [`Self::acquire`], whatever the heap serves already: for callers that keep a
     /// bound of their own.
     #[must_use]
     pub fn acquire_unbounded(&self, len: usize) -> Buffer {
-        self.pooled(len).unwrap_or_else(|| {
+        self.pooled(len).unwrap_or_else(|class| {
             self.0.heap.fetch_add(len as u64, Relaxed);
-            self.heap(len)
+            self.heap(len, class)
         })
     }
 
-    /// A buffer of the pool itself; that there is none is counted.
-    fn pooled(&self, len: usize) -> Option<Buffer> {
+    /// A buffer of the pool itself, or the class that is empty; one past the last if none is
+    /// large enough.
+    fn pooled(&self, len: usize) -> Result<Buffer, usize> {
         let classes = &self.0.classes;
         let index = classes.partition_point(|slots| slots.class.size < len);
-        let Some(slots) = classes.get(index) else {
-            self.0.too_long.fetch_add(1, Relaxed);
-            return None;
-        };
-        let Some(slot) = slots.free.pop() else {
-            slots.fallbacks.fetch_add(1, Relaxed);
-            return None;
-        };
+        let slots = classes.get(index).ok_or(index)?;
+        let slot = slots.free.pop().ok_or(index)?;
         slots.acquired.fetch_add(1, Relaxed);
-        Some(Buffer {
+        Ok(Buffer {
             len,
             store: Store::Pooled {
                 slot,
@@ -171,7 +175,12 @@ impl BufferPool {
     }
 
     /// The bytes have been counted already; [`Drop`] takes them off.
-    fn heap(&self, len: usize) -> Buffer {
+    fn heap(&self, len: usize, class: usize) -> Buffer {
+        let counter = match self.0.classes.get(class) {
+            Some(slots) => &slots.fallbacks,
+            None => &self.0.too_long,
+        };
+        counter.fetch_add(1, Relaxed);
         Buffer {
             len,
             store: Store::Heap {
@@ -185,6 +194,12 @@ impl BufferPool {
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.0.refused.load(Relaxed)
+    }
+
+    /// Times that the heap served because no class is large enough.
+    #[must_use]
+    pub fn too_long(&self) -> u64 {
+        self.0.too_long.load(Relaxed)
     }
 
     /// Bytes that the heap serves now.
@@ -214,6 +229,7 @@ impl BufferPool {
             in_use: slots.class.count.saturating_sub(slots.free.len()),
             acquired: slots.acquired.load(Relaxed),
             fallbacks: slots.fallbacks.load(Relaxed),
+            refused: slots.refused.load(Relaxed),
         })
     }
 }
@@ -276,10 +292,12 @@ impl DerefMut for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let Store::Pooled { pool, .. } = &self.store
-            && pool.zero_on_release
-        {
+        let (Store::Pooled { pool, .. } | Store::Heap { pool, .. }) = &self.store;
+        if pool.zero_on_release {
+            // Only these bytes could be written: the rest of the slot is as clean as before.
             self.fill(0);
+            // A write to memory that is about to be freed might be left out.
+            std::hint::black_box(&mut **self);
         }
         match &self.store {
             Store::Pooled { slot, class, pool } => {
@@ -294,101 +312,4 @@ impl Drop for Buffer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pool(zero: bool) -> BufferPool {
-        let classes = [Class { size: 64, count: 2 }, Class { size: 16, count: 2 }];
-        BufferPool::new(&classes, zero).expect("a little memory")
-    }
-
-    fn take(pool: &BufferPool, len: usize) -> Buffer {
-        pool.acquire(len).expect("the heap has no bound")
-    }
-
-    #[test]
-    fn the_heap_serves_no_more_than_it_may() {
-        let classes = [Class { size: 16, count: 1 }];
-        let pool = BufferPool::with_heap_max(&classes, false, 50).expect("a little memory");
-        let held: Vec<_> = (0..6).map_while(|_| pool.acquire(16)).collect();
-        assert_eq!(held.len(), 4, "one of the pool, three of the heap");
-        assert_eq!((pool.heap_bytes(), pool.refused()), (48, 1));
-        assert!(pool.acquire(17).is_none());
-        drop(held);
-        assert_eq!(pool.heap_bytes(), 0);
-        assert!(pool.acquire(50).is_some());
-    }
-
-    #[test]
-    fn the_smallest_sufficient_class_serves_every_length() {
-        let pool = pool(false);
-        for len in 0..=64 {
-            let buffer = take(&pool, len);
-            assert_eq!(buffer.len(), len);
-            assert!(!buffer.is_fallback());
-            let used: Vec<_> = pool.stats().map(|class| class.in_use).collect();
-            assert_eq!(
-                used,
-                if len <= 16 { [1, 0] } else { [0, 1] },
-                "length {len}"
-            );
-        }
-        assert!(take(&pool, 65).is_fallback());
-    }
-
-    #[test]
-    fn it_never_grows_and_counts_what_the_heap_serves() {
-        let pool = pool(false);
-        let held: Vec<_> = (0..5).map(|_| take(&pool, 10)).collect();
-        assert_eq!(held.iter().filter(|buffer| buffer.is_fallback()).count(), 3);
-        assert_eq!(pool.stats().next().map(|class| class.fallbacks), Some(3));
-        drop(held);
-        assert!(pool.stats().all(|class| class.in_use == 0));
-    }
-
-    #[test]
-    fn a_panic_gives_the_buffer_back() {
-        let pool = pool(false);
-        let theirs = pool.clone();
-        let result = std::thread::spawn(move || {
-            let _buffer = take(&theirs, 10);
-            panic!("on purpose");
-        })
-        .join();
-        assert!(result.is_err());
-        assert!(pool.stats().all(|class| class.in_use == 0));
-    }
-
-    #[test]
-    fn zeroing_leaves_no_byte_behind() {
-        let pool = pool(true);
-        take(&pool, 64).fill(0xaa);
-        take(&pool, 64).fill(0xaa);
-        for _ in 0..2 {
-            assert!(take(&pool, 64).iter().all(|byte| *byte == 0));
-        }
-    }
-
-    #[test]
-    fn threads_never_share_a_buffer() {
-        let pool = pool(false);
-        let threads: Vec<_> = (0..4u8)
-            .map(|id| {
-                let pool = pool.clone();
-                std::thread::spawn(move || {
-                    let rounds = if cfg!(miri) { 100 } else { 50_000 };
-                    for round in 0..rounds {
-                        let mut buffer = take(&pool, round % 65);
-                        buffer.fill(id);
-                        std::hint::spin_loop();
-                        assert!(buffer.iter().all(|byte| *byte == id), "bled across");
-                    }
-                })
-            })
-            .collect();
-        for thread in threads {
-            thread.join().expect("no buffer was shared");
-        }
-        assert!(pool.stats().all(|class| class.in_use == 0));
-    }
-}
+mod tests;

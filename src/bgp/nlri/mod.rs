@@ -12,6 +12,8 @@ mod mvpn;
 pub mod part;
 mod prefix;
 mod route_target;
+mod sfc;
+mod sr_policy;
 mod vpls;
 mod vpn;
 
@@ -33,6 +35,8 @@ pub use mup::{Mup, MupRoute, MupTlvs, Teid};
 pub use mvpn::{Mvpn, MvpnFlow, MvpnRoute, MvpnRouteKey};
 pub use prefix::{Prefix, Prefixes};
 pub use route_target::RouteTarget;
+pub use sfc::{Sfc, SfcRoute};
+pub use sr_policy::{SrPolicy, SrPolicyKey};
 pub use vpls::{Vpls, VplsRoute};
 pub use vpn::VpnPrefix;
 
@@ -171,6 +175,10 @@ families! {
     mup::MupRoutes(Mup<'a>): IPV4_MUP | IPV6_MUP;
     /// A filter for traffic.
     flowspec::FlowSpecs(FlowSpec<'a>): IPV4_FLOWSPEC | IPV6_FLOWSPEC | IPV4_FLOWSPEC_VPN | IPV6_FLOWSPEC_VPN;
+    /// A candidate path of a segment routing policy.
+    sr_policy::SrPolicies(SrPolicy<'a>): IPV4_SR_POLICY | IPV6_SR_POLICY;
+    /// A route of a service function chain.
+    sfc::SfcRoutes(Sfc<'a>): SFC;
 }
 
 fn opaque<S: Serializer>(serializer: S, bytes: &[u8]) -> Result<S::Ok, S::Error> {
@@ -301,6 +309,26 @@ impl<'a> NlriField<'a> {
         Prefixes::new(bytes, self.form)
     }
 
+    /// How many NLRI there are, up to one that cannot be read; none of a family that is not
+    /// decoded.
+    #[must_use]
+    #[inline]
+    pub fn count(&self) -> usize {
+        match Kind::of(self.form.family) {
+            Kind::Ipv4 | Kind::Ipv6 => self.prefixes().count(),
+            Kind::Opaque => 0,
+            _ => self.iter().count(),
+        }
+    }
+
+    /// The octets from the first NLRI on that cannot be read: none of a valid field.
+    #[must_use]
+    pub fn unread(&self) -> &'a [u8] {
+        let mut items = self.iter();
+        while items.next().is_some() {}
+        items.unread()
+    }
+
     pub(crate) fn check(&self, mut report: impl FnMut(Fault)) {
         if !self.bytes.is_empty() {
             Kind::of(self.form.family).check(self.bytes, self.form, &mut report);
@@ -366,7 +394,7 @@ mod tests {
         let field = NlriField::new(Form::new(unknown), &[2, 1, 0]);
         assert!(field.is_opaque());
         assert_eq!(field.iter().collect::<Vec<_>>(), [Nlri::Opaque(&[2, 1, 0])]);
-        assert_eq!(field.prefixes().count(), 0);
+        assert_eq!((field.prefixes().count(), field.count()), (0, 0));
         let none = NlriField::new(Form::new(unknown), &[]);
         assert_eq!(none.iter().count(), 0);
     }
@@ -382,5 +410,9 @@ mod tests {
         assert_eq!(items.by_ref().collect::<Vec<_>>(), prefixes);
         assert_eq!(items.unread(), [33, 1]);
         assert_eq!(prefixes.len(), 2, "a length of 33 ends the field");
+        assert_eq!(field.count(), 2);
+        let other = NlriField::new(Form::new(Family::ROUTE_TARGET), &[0, 32, 0, 0, 0, 1, 97]);
+        assert_eq!((other.prefixes().count(), other.count()), (0, 2));
+        assert_eq!((field.unread(), other.unread()), (&[33, 1][..], &[97][..]));
     }
 }

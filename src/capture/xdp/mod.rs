@@ -5,11 +5,13 @@ mod counts;
 mod host;
 mod options;
 mod queues;
+mod usage;
 
 pub use bgptap_umem::xsk::ZeroCopy;
 pub use clock::Timestamps;
 pub use counts::InterfaceCounts;
 pub use options::{Options, plan};
+pub use usage::Usage;
 
 use crate::capture::{CaptureMode, Captured, Frame, Interrupted, LinkType, Polled, Source};
 use crate::error::SetupError;
@@ -17,6 +19,7 @@ use bgptap_bpf::{Attached, META_LEN, Meta, Promiscuous};
 use bgptap_umem::xsk::{self, FramePool, Socket};
 use clock::Clock;
 use std::time::{Duration, Instant};
+use usage::Meter;
 
 /// The id in a VLAN tag's control information (IEEE 802.1Q §9.6).
 const VLAN_ID: u16 = 0x0fff;
@@ -49,6 +52,13 @@ pub struct XdpSource<'p> {
     timestamps: Timestamps,
     warnings: Vec<String>,
     checked: Instant,
+    pool: &'p FramePool,
+    ring: u32,
+    waiting: Meter,
+    held: Meter,
+    sampled: Instant,
+    /// Since when the meters run, and how many frames had come by then.
+    metered: (Instant, u64),
     /// An interface is gone, or waiting failed: there will be no more frames.
     ended: bool,
 }
@@ -67,6 +77,12 @@ impl<'p> XdpSource<'p> {
             timestamps: options.timestamps,
             warnings: options.warnings(pool),
             checked: Instant::now(),
+            pool,
+            ring: options.ring,
+            waiting: Meter::default(),
+            held: Meter::default(),
+            sampled: Instant::now(),
+            metered: (Instant::now(), 0),
             ended: false,
         };
         for (number, name) in (0u16..).zip(&options.interfaces) {
@@ -162,6 +178,40 @@ impl<'p> XdpSource<'p> {
             .sum()
     }
 
+    /// Reads how full rings and pool are.
+    fn sample(&mut self) {
+        let elapsed = self.sampled.elapsed();
+        self.sampled += elapsed;
+        let (mut all, mut fullest) = (0, 0);
+        for socket in &mut self.sockets {
+            let pending = socket.pending();
+            all += pending;
+            fullest = fullest.max(pending);
+        }
+        self.waiting.sample(all, fullest, elapsed);
+        let held = self.pool.gauges().held;
+        self.held.sample(held, held, elapsed);
+    }
+
+    /// What was in use since the last call: in the RX rings, and held out of order of at most
+    /// `held_max` frames.
+    pub fn usage(&mut self, held_max: u32) -> [Usage; 2] {
+        let received = self.sockets.iter().map(Socket::received).sum();
+        let (since, before) = std::mem::replace(&mut self.metered, (Instant::now(), received));
+        let (window, frames) = (since.elapsed(), received - before);
+        let rings = Usage {
+            capacity: self.ring,
+            pools: u32::try_from(self.sockets.len()).unwrap_or(u32::MAX),
+            ..self.waiting.take(window, frames)
+        };
+        let held = Usage {
+            capacity: held_max,
+            pools: 1,
+            ..self.held.take(window, frames)
+        };
+        [rings, held]
+    }
+
     /// Takes the programs off; what was steered until then is still in the rings: poll on
     /// until nothing comes.
     ///
@@ -216,6 +266,7 @@ impl<'p> Source for XdpSource<'p> {
         for socket in &mut self.sockets {
             socket.refill();
         }
+        self.sample();
         let before = batch.len();
         let clock = Clock::now(self.timestamps);
         for (socket, owner) in self.sockets.iter_mut().zip(&self.owners) {
@@ -223,6 +274,8 @@ impl<'p> Source for XdpSource<'p> {
                 batch.push(captured(frame, continues, *owner, &clock));
             });
         }
+        let left = self.sockets.iter_mut().map(Socket::pending).sum();
+        self.waiting.set(left);
         if batch.len() > before {
             merge(&mut batch[before..]);
             return Ok(Polled::Frames);

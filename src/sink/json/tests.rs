@@ -186,6 +186,20 @@ fn well_known_communities_are_named() {
 }
 
 #[test]
+fn nlri_that_cannot_be_read_keep_their_octets() {
+    let mut attributes = mandatory();
+    attributes.extend_from_slice(&[0x80, 15, 10, 0, 25, 70, 77, 1, 9, 2, 255, 7, 7]);
+    let value = line(&update(&attributes, &[8, 10, 33, 1]), &Context::assumed());
+    assert_eq!(value["announcements"][0]["prefixes"], json!(["10.0.0.0/8"]));
+    assert_eq!(value["announcements"][0]["unreadable"], "2101");
+    let unknown = json!({ "nlri_type": "unknown", "type": 77, "raw": "09" });
+    assert_eq!(
+        value["withdrawals"],
+        json!([{ "afi": 25, "safi": 70, "prefixes": [unknown], "unreadable": "02ff0707" }])
+    );
+}
+
+#[test]
 fn both_next_hops_and_path_identifiers() {
     let context = Context {
         add_path: FamilySet::EMPTY.with(Family::IPV6_UNICAST),
@@ -198,7 +212,7 @@ fn both_next_hops_and_path_identifiers() {
     let mut attributes = mandatory();
     attributes.extend_from_slice(&[0x80, 14, u8::try_from(reach.len()).expect("short")]);
     attributes.extend_from_slice(&reach);
-    attributes.extend_from_slice(&[0x80, 15, 5, 0, 25, 200, 1, 2]);
+    attributes.extend_from_slice(&[0x80, 15, 5, 0, 25, 250, 1, 2]);
     let bytes = update(&attributes, &[]);
     let message = Message::parse(&bytes, &context).expect("a header");
     let mut out = Vec::new();
@@ -214,7 +228,7 @@ fn both_next_hops_and_path_identifiers() {
     );
     assert_eq!(
         value["withdrawals"],
-        json!([{ "afi": 25, "safi": 200, "prefixes": [{ "nlri_type": "opaque", "raw": "0102" }] }])
+        json!([{ "afi": 25, "safi": 250, "prefixes": [{ "nlri_type": "opaque", "raw": "0102" }] }])
     );
     assert_eq!(
         value["context"],

@@ -162,6 +162,10 @@ impl Serialize for Group<'_> {
         map.serialize_entry("afi", &afi)?;
         map.serialize_entry("safi", &safi)?;
         map.serialize_entry("prefixes", &List(|| self.field.iter()))?;
+        let unread = self.field.unread();
+        if !unread.is_empty() {
+            map.serialize_entry("unreadable", &Hex(unread))?;
+        }
         map.end()
     }
 }

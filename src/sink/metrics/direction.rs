@@ -59,6 +59,8 @@ pub struct Prefixes {
     pub announced: Count,
     /// Withdrawn prefixes.
     pub withdrawn: Count,
+    /// Octets of NLRI, if the family is not decoded.
+    pub undecoded_bytes: Count,
 }
 
 impl Prefixes {

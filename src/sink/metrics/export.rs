@@ -3,6 +3,7 @@
 use super::direction::{BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES, UNKNOWN};
 use super::{Metrics, Snapshot, tcp};
 use crate::health::ALARMS;
+use crate::intern;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
 use prometheus_client::metrics::MetricType;
@@ -27,6 +28,7 @@ impl Collector for Exporter {
         encode_tcp(&mut encoder, &directions)?;
         encode_sessions(&mut encoder, &directions, snapshot.sessions)?;
         encode_bounds(&mut encoder, &snapshot)?;
+        encode_caches(&mut encoder, &snapshot)?;
         encode_outputs(&mut encoder, &snapshot)?;
         let (sum, count, buckets) = self.0.latency.read();
         encoder
@@ -123,12 +125,21 @@ fn encode_messages(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>
                 ]
                 .into_iter()
                 .map(move |(action, count)| {
-                    let mut labels = session_labels(direction);
-                    labels.push(("afi", afi.to_string()));
-                    labels.push(("safi", safi.to_string()));
+                    let mut labels = family_labels(direction, afi, safi);
                     labels.push(("action", action.to_owned()));
                     (labels, count)
                 })
+            })
+        }),
+    )?;
+    counters(
+        encoder,
+        "bgptap_nlri_undecoded_bytes",
+        "Octets of NLRI of address families that are not decoded",
+        directions.iter().flat_map(|direction| {
+            direction.families().filter_map(|(afi, safi, prefixes)| {
+                let bytes = prefixes.undecoded_bytes.get();
+                (bytes > 0).then(|| (family_labels(direction, afi, safi), bytes))
             })
         }),
     )?;
@@ -285,6 +296,41 @@ fn encode_bounds(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::R
     )
 }
 
+fn encode_caches(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::Result {
+    type Value = fn(&intern::Stats) -> u64;
+    let label = |stats: &intern::Stats| vec![("cache", stats.name.to_owned())];
+    let figures: [(&str, &str, Value); 5] = [
+        ("hits", "Values that a cache had already", |s| s.hits),
+        ("misses", "Values that a cache had not", |s| s.misses),
+        ("evictions", "Entries that made room for others", |s| {
+            s.evictions
+        }),
+        ("expired", "Entries that nobody asked for any more", |s| {
+            s.expired
+        }),
+        (
+            "uninterned",
+            "Values stored unshared because all entries were in use",
+            |s| s.uninterned_total,
+        ),
+    ];
+    for (name, help, value) in figures {
+        let name = format!("bgptap_cache_{name}");
+        let values = snapshot.caches.iter().map(|s| (label(s), value(s)));
+        counters(encoder, &name, help, values)?;
+    }
+    let mut family = encoder.encode_descriptor(
+        "bgptap_cache_entries",
+        "Values in a cache",
+        None,
+        MetricType::Gauge,
+    )?;
+    for stats in &snapshot.caches {
+        encode_gauge(&mut family, &label(stats), stats.entries)?;
+    }
+    Ok(())
+}
+
 fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::Result {
     counters(
         encoder,
@@ -329,6 +375,13 @@ fn session_labels(direction: &Direction) -> Labels<'static> {
         ("local", direction.local.to_string()),
         ("local_as", direction.local_as.load(Relaxed).to_string()),
     ]
+}
+
+fn family_labels(direction: &Direction, afi: u16, safi: u8) -> Labels<'static> {
+    let mut labels = session_labels(direction);
+    labels.push(("afi", afi.to_string()));
+    labels.push(("safi", safi.to_string()));
+    labels
 }
 
 fn by_name<'a>(
@@ -400,6 +453,7 @@ mod tests {
         direction
             .attribute_errors
             .add(2, crate::bgp::Disposition::TreatAsWithdraw);
+        direction.prefixes(1, 250).undecoded_bytes.add(8);
         direction.state.set(6);
         metrics.publish(&Snapshot {
             frames: vec![("mon0".into(), vec![("seen", 9)])],
@@ -417,6 +471,12 @@ mod tests {
             }],
             rendered: Some(Lookups { hits: 8, misses: 1 }),
             sessions: 1,
+            caches: vec![intern::Stats {
+                name: "as_path",
+                hits: 8,
+                entries: 2,
+                ..intern::Stats::default()
+            }],
             ..Snapshot::default()
         });
         let text = text(metrics);
@@ -427,12 +487,15 @@ mod tests {
             format!(
                 r#"bgptap_attribute_errors_total{{{session},attribute="AS_PATH",kind="treat-as-withdraw"}} 1"#
             ),
+            format!(r#"bgptap_nlri_undecoded_bytes_total{{{session},afi="1",safi="250"}} 8"#),
             format!(r#"bgptap_session_state{{{session}}} 6"#),
             format!(r#"bgptap_gaps_total{{{session}}} 0"#),
             r#"bgptap_frames_total{interface="mon0",outcome="seen"} 9"#.into(),
             "bgptap_frames_held 3".into(),
             r#"bgptap_pool_frames{state="free"} 4"#.into(),
             r#"bgptap_pool_utilisation_ratio{pool="umem"} 0.5"#.into(),
+            r#"bgptap_cache_hits_total{cache="as_path"} 8"#.into(),
+            r#"bgptap_cache_entries{cache="as_path"} 2"#.into(),
             r#"bgptap_output_dropped_total{output="json",reason="queue_full"} 2"#.into(),
             r#"bgptap_output_queue_ratio{output="json"} 0.25"#.into(),
             r#"bgptap_rendered_attributes_total{result="hit"} 8"#.into(),

@@ -37,6 +37,8 @@ pub struct Snapshot {
     pub frame_states: Vec<(&'static str, u64)>,
     /// Pools.
     pub pools: Vec<Pool>,
+    /// Caches of values that recur.
+    pub caches: Vec<crate::intern::Stats>,
     /// Outputs that can lose events.
     pub outputs: Vec<Output>,
     /// Attributes that the JSON output knew from before and those that it did not, if it is on.
@@ -56,7 +58,7 @@ pub struct Snapshot {
 /// State of one pool.
 #[derive(Clone, Debug, Default)]
 pub struct Pool {
-    /// `umem`, or `buffers_SIZE`.
+    /// `umem`, `rx_ring`, `held`, `buffers_SIZE` or `spill_SIZE`.
     pub name: String,
     /// Share in use, 0 to 1.
     pub utilisation: f64,

@@ -10,6 +10,7 @@ use std::net::Ipv4Addr;
 mod properties;
 mod resync;
 mod rules;
+mod skipping;
 mod window;
 
 #[derive(Clone)]
@@ -29,6 +30,7 @@ struct Collector {
     gaps: Vec<Gap>,
     malformed: Vec<(u64, MalformedReason)>,
     times: Vec<u64>,
+    skipped: Vec<u8>,
     searched: usize,
     exact: Vec<Vec<u8>>,
     wait: bool,
@@ -46,6 +48,9 @@ impl Handler for Collector {
             Framing::Exact => self.exact.push(message.to_vec()),
         }
         Verdict::Next
+    }
+    fn skipped(&mut self, header: &Header, _: Stamp) {
+        self.skipped.push(header.kind.code());
     }
     fn gap(&mut self, gap: Gap, _: Stamp) {
         self.gaps.push(gap);

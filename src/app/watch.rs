@@ -1,0 +1,89 @@
+//! Says once that a pool runs low, and what to set.
+
+use crate::capture::xdp::Usage;
+use crate::sink::metrics::Pool;
+use std::collections::BTreeSet;
+
+/// What the frames are used for, each with the option that sizes it.
+pub(super) const FRAMES: [(&str, &str); 2] = [("rx_ring", "--ring"), ("held", "--held-frames")];
+
+/// Pools that a warning was given about.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    warned: BTreeSet<String>,
+}
+
+impl Watch {
+    /// A warning about `usage`, the first time that it is nearly full.
+    pub(super) fn frames(&mut self, which: (&str, &str), usage: &Usage) -> Option<String> {
+        if !usage.is_nearly_full() || !self.warned.insert(which.0.to_owned()) {
+            return None;
+        }
+        let size = match which.1 {
+            "--ring" => usage.size_to_set().next_power_of_two(),
+            _ => usage.size_to_set(),
+        };
+        Some(format!(
+            "{} of {} frames were in use at a time ({}), {:.0} frames per second for {:.1} ms on average: set {} {size}",
+            usage.peak,
+            usage.capacity,
+            which.0,
+            usage.rate(),
+            usage.mean_hold().as_secs_f64() * 1e3,
+            which.1,
+        ))
+    }
+
+    /// A warning about a pool of buffers. Their sizes follow from the messages: the heap helps out.
+    pub(super) fn buffers(&mut self, pool: &Pool) -> Option<String> {
+        if pool.utilisation <= 0.8 || !self.warned.insert(pool.name.clone()) {
+            return None;
+        }
+        Some(format!(
+            "{:.0} % of the pool {} are in use; when it is empty the heap serves, within its limit",
+            pool.utilisation * 100.0,
+            pool.name
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn each_pool_is_warned_about_once_with_the_size_to_set() {
+        let usage = Usage {
+            window: Duration::from_secs(1),
+            frames: 10_000,
+            mean: 5000.0,
+            peak: 7000,
+            capacity: 8192,
+            pools: 1,
+        };
+        let mut watch = Watch::default();
+        let warning = watch.frames(FRAMES[0], &usage).expect("nearly full");
+        let expected = "7000 of 8192 frames were in use at a time (rx_ring), 10000 frames per second for \
+                        500.0 ms on average: set --ring 16384";
+        assert_eq!(warning, expected);
+        assert_eq!(watch.frames(FRAMES[0], &usage), None, "once");
+        let warning = watch.frames(FRAMES[1], &usage).expect("another pool");
+        assert!(warning.ends_with("set --held-frames 10000"), "{warning}");
+        let calm = Usage { peak: 10, ..usage };
+        assert_eq!(Watch::default().frames(FRAMES[0], &calm), None);
+    }
+
+    #[test]
+    fn buffers_are_warned_about_once() {
+        let mut watch = Watch::default();
+        let pool = |utilisation| Pool {
+            name: "buffers_64".into(),
+            utilisation,
+            fallbacks: 0,
+        };
+        assert_eq!(watch.buffers(&pool(0.8)), None);
+        assert!(watch.buffers(&pool(0.9)).is_some());
+        assert_eq!(watch.buffers(&pool(1.0)), None);
+    }
+}

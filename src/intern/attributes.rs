@@ -1,0 +1,230 @@
+//! Sets of path attributes, for tables.
+
+use super::cache::{Cache, Stats};
+use super::handle::Handle;
+use super::kinds::{Set, Value, class_of};
+use crate::bgp::Update;
+use crate::bgp::attribute::{Attribute, Flags, MpReach};
+use std::hash::{BuildHasher, Hasher};
+
+/// The attributes of a route: four bytes, cheap to clone. Equal sets are the same set, unless a
+/// cache was full.
+pub type AttrSet = Handle<Set>;
+
+/// NEXT_HOP.
+const NEXT_HOP: u8 = 3;
+/// MP_REACH_NLRI: of it a set keeps the next hop alone.
+const MP_REACH: u8 = 14;
+/// MP_UNREACH_NLRI says nothing about a route that is announced.
+const MP_UNREACH: u8 = 15;
+/// Values of up to so many octets are kept in the set itself: a handle and its share of an entry
+/// would take no less.
+const INLINE_MAX: usize = 8;
+
+/// Attributes whose values are few enough to be known beforehand (RFC 4271 §5.1.1, §5.1.6).
+const CONSTANTS: [(u8, &[u8]); 4] = [(1, &[0]), (1, &[1]), (1, &[2]), (6, &[])];
+
+/// The constant that an attribute is: ORIGIN and ATOMIC_AGGREGATE need no memory.
+#[must_use]
+pub fn constant(code: u8, value: &[u8]) -> Option<&'static [u8]> {
+    let found = CONSTANTS.iter().find(|known| **known == (code, value));
+    found.map(|(_, value)| *value)
+}
+
+/// One attribute of a set: twelve bytes.
+#[derive(Debug)]
+pub enum Part {
+    /// Place in the table of constants.
+    Constant {
+        /// Flags that mean something.
+        flags: u8,
+        /// Which one.
+        place: u8,
+    },
+    /// A value that a handle would not make smaller.
+    Inline {
+        /// Type code.
+        code: u8,
+        /// Flags that mean something.
+        flags: u8,
+        /// Octets of the value.
+        len: u8,
+        /// The value, from the front.
+        octets: [u8; INLINE_MAX],
+    },
+    /// A value that other sets may have too.
+    Shared {
+        /// Type code.
+        code: u8,
+        /// Flags that mean something.
+        flags: u8,
+        /// The value.
+        value: Handle<Value>,
+    },
+}
+
+/// Attribute sets, and the attribute values that they share.
+///
+/// ```
+/// use bgptap::bgp::attribute::{Attribute, Flags};
+/// use bgptap::intern::AttrStore;
+///
+/// let path = [2, 2, 0, 0, 0xfd, 0xe8, 0, 0, 0xfd, 0xe9];
+/// let attributes = [
+///     Attribute { flags: Flags(0x40), code: 1, value: &[0] },
+///     Attribute { flags: Flags(0x40), code: 2, value: &path },
+/// ];
+/// let mut store = AttrStore::default();
+/// let set = store.store(attributes).unwrap();
+/// assert_eq!(store.store(attributes), Some(set.clone()));
+/// assert!(store.get(&set).eq(attributes));
+/// ```
+#[derive(Default)]
+pub struct AttrStore {
+    // Dropped first: its parts refer to values.
+    sets: Cache<Set>,
+    values: Cache<Value>,
+}
+
+impl AttrStore {
+    /// Keeps the attributes of an UPDATE as those of its routes: the IPv4 ones of the message itself, or
+    /// with `reach` those of that MP_REACH_NLRI, of which only the next hop stays. NLRI are
+    /// never kept, and of the next hops only the one that the routes have.
+    ///
+    /// `None` if there are more live sets than a handle can number.
+    pub fn store_update(
+        &mut self,
+        update: &Update<'_>,
+        reach: Option<&MpReach<'_>>,
+    ) -> Option<AttrSet> {
+        self.store(update.attributes().filter_map(|attribute| {
+            let value = match (attribute.code, reach) {
+                (MP_UNREACH, _) | (MP_REACH, None) | (NEXT_HOP, Some(_)) => return None,
+                (MP_REACH, Some(reach)) => reach.next_hops.as_bytes(),
+                _ => attribute.value,
+            };
+            Some(Attribute { value, ..attribute })
+        }))
+    }
+
+    /// Keeps attributes, in the order in which they come.
+    ///
+    /// `None` if there are more live sets than a handle can number.
+    pub fn store<'a, I>(&mut self, attributes: I) -> Option<AttrSet>
+    where
+        I: IntoIterator<Item = Attribute<'a>, IntoIter: Clone>,
+    {
+        let attributes = attributes.into_iter();
+        let mut hasher = self.sets.hasher().build_hasher();
+        for attribute in attributes.clone() {
+            hasher.write_u32(attribute.value.len() as u32);
+            hasher.write_u16(u16::from_be_bytes([attribute.code, bits(attribute.flags)]));
+            hasher.write(attribute.value);
+        }
+        let (hash, values) = (hasher.finish(), &self.values);
+        let same = |parts: &Box<[Part]>| {
+            let parts = parts.iter().map(Some).chain(std::iter::repeat(None));
+            let mut pairs = attributes.clone().map(Some).chain([None]).zip(parts);
+            pairs.all(|(attribute, part)| match (attribute, part) {
+                (Some(attribute), Some(part)) => part.is(&attribute, values),
+                (None, None) => true,
+                _ => false,
+            })
+        };
+        if let Some(set) = self.sets.find(0, hash, same) {
+            return Some(set);
+        }
+        let parts = attributes.map(|attribute| Part::new(&attribute, &mut self.values));
+        let parts = parts.collect::<Option<Box<[Part]>>>()?;
+        self.sets.insert(0, hash, parts)
+    }
+
+    /// The attributes of a set, in the order in which they came. Nothing if the set is another store's.
+    pub fn get<'s>(&'s self, set: &AttrSet) -> impl Iterator<Item = Attribute<'s>> + Clone + 's {
+        let parts = self.sets.get(set).map_or(&[][..], |parts| parts);
+        parts.iter().map(|part| part.attribute(&self.values))
+    }
+
+    /// The next hop field of the MP_REACH_NLRI that the set came with, or NEXT_HOP.
+    #[must_use]
+    pub fn next_hop<'s>(&'s self, set: &AttrSet) -> Option<&'s [u8]> {
+        let value = |code| self.get(set).find(|attribute| attribute.code == code);
+        let found = value(MP_REACH).or_else(|| value(NEXT_HOP));
+        found.map(|attribute| attribute.value)
+    }
+
+    /// Time goes on; see [`Cache::advance`].
+    pub fn advance(&mut self, now_s: u32) {
+        self.sets.advance(now_s);
+        self.values.advance(now_s);
+    }
+
+    /// How the caches fare.
+    pub fn stats(&self) -> impl Iterator<Item = Stats> + '_ {
+        self.sets.stats().chain(self.values.stats())
+    }
+}
+
+/// What flags mean; how the length is written is not part of the attribute.
+const fn bits(flags: Flags) -> u8 {
+    flags.0 & 0xe0
+}
+
+impl Part {
+    fn new(attribute: &Attribute<'_>, values: &mut Cache<Value>) -> Option<Self> {
+        let Attribute { code, value, .. } = *attribute;
+        let flags = bits(attribute.flags);
+        let known = CONSTANTS
+            .iter()
+            .zip(0u8..)
+            .find(|(c, _)| **c == (code, value));
+        if let Some((_, place)) = known {
+            return Some(Self::Constant { flags, place });
+        }
+        let mut octets = [0; INLINE_MAX];
+        if let Some(front) = octets.get_mut(..value.len()) {
+            front.copy_from_slice(value);
+            return Some(Self::Inline {
+                code,
+                flags,
+                // At most eight.
+                len: value.len() as u8,
+                octets,
+            });
+        }
+        let value = values.intern(class_of(code), value)?;
+        Some(Self::Shared { code, flags, value })
+    }
+
+    fn is(&self, attribute: &Attribute<'_>, values: &Cache<Value>) -> bool {
+        let Attribute { flags, code, value } = self.attribute(values);
+        (code, value) == (attribute.code, attribute.value) && flags.0 == bits(attribute.flags)
+    }
+
+    fn attribute<'s>(&'s self, values: &'s Cache<Value>) -> Attribute<'s> {
+        let (code, flags, value): (_, _, &[u8]) = match self {
+            Self::Constant { flags, place } => {
+                let (code, value) = CONSTANTS[usize::from(*place) % CONSTANTS.len()];
+                (code, *flags, value)
+            }
+            Self::Inline {
+                code,
+                flags,
+                len,
+                octets,
+            } => {
+                let value = octets.get(..usize::from(*len)).unwrap_or_default();
+                (*code, *flags, value)
+            }
+            Self::Shared { code, flags, value } => {
+                let value = values.get(value).map_or(&[][..], |value| value);
+                (*code, *flags, value)
+            }
+        };
+        Attribute {
+            flags: Flags(flags),
+            code,
+            value,
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! One cache: values by what they are, handles to them, and what makes room.
+
+use super::counts::Id;
+use super::handle::{Class, Handle, Kind};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, Hash};
+
+/// No entry.
+const NONE: u32 = u32::MAX;
+/// Entries that are looked at to make room for one.
+const TRIES: usize = 16;
+/// Entries of a class that one call of [`Cache::advance`] looks at.
+const SWEEP: usize = 256;
+
+/// How one class fares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// The label `cache`.
+    pub name: &'static str,
+    /// Entries that are shared.
+    pub entries: u64,
+    /// Entries that are not shared: there was no room for them while they were needed.
+    pub uninterned: u64,
+    /// Values that were there already.
+    pub hits: u64,
+    /// Values that were not.
+    pub misses: u64,
+    /// Entries that made room for others.
+    pub evictions: u64,
+    /// Entries that nobody asked for any more.
+    pub expired: u64,
+    /// Values that were stored unshared, ever.
+    pub uninterned_total: u64,
+}
+
+/// Values of one kind, each kept once.
+///
+/// Entries of a class form a list by the time at which they were asked for last. What makes room
+/// is taken from its end, and only an entry without a handle is ever taken: the counts say so, and
+/// without `&mut` of the cache nobody can make a handle to such an entry. One that is found
+/// in use moves to the front instead.
+pub struct Cache<K: Kind> {
+    /// Numbers of the entries that are shared.
+    index: HashTable<u32>,
+    hasher: RandomState,
+    /// By number; numbers that other caches of the kind have are `None` here.
+    slots: Vec<Option<Slot<K::Value>>>,
+    /// Numbers that belong to this cache and have no entry.
+    free: Vec<K::Id>,
+    classes: Vec<State>,
+    /// Seconds; only differences matter.
+    now_s: u32,
+}
+
+struct Slot<V> {
+    value: V,
+    /// The lower half of the hash.
+    hash: u32,
+    /// When it was asked for last.
+    used_s: u32,
+    newer: u32,
+    older: u32,
+    class: u8,
+    shared: bool,
+}
+
+/// Ends of a list.
+#[derive(Clone, Copy)]
+struct List {
+    newest: u32,
+    oldest: u32,
+    len: u32,
+}
+
+struct State {
+    limits: Class,
+    shared: List,
+    /// What there was no room for.
+    own: List,
+    stats: Stats,
+}
+
+impl List {
+    const EMPTY: Self = Self {
+        newest: NONE,
+        oldest: NONE,
+        len: 0,
+    };
+}
+
+impl<K: Kind> Default for Cache<K> {
+    fn default() -> Self {
+        Self::with_classes(K::CLASSES)
+    }
+}
+
+impl<K: Kind> Cache<K> {
+    /// A cache with other limits than its kind has by itself.
+    #[must_use]
+    pub fn with_classes(classes: &[Class]) -> Self {
+        let state = |limits: &Class| State {
+            limits: *limits,
+            shared: List::EMPTY,
+            own: List::EMPTY,
+            stats: Stats {
+                name: limits.name,
+                ..Stats::default()
+            },
+        };
+        Self {
+            index: HashTable::new(),
+            hasher: RandomState::default(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            classes: classes.iter().map(state).collect(),
+            now_s: 0,
+        }
+    }
+
+    /// The value of a handle; `None` if it came from another cache.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, handle: &Handle<K>) -> Option<&K::Value> {
+        let slot = self.slots.get(handle.number() as usize)?;
+        slot.as_ref().map(|slot| &slot.value)
+    }
+
+    /// A handle to `value`, which is stored if it is new. `None` if there are more live values than
+    /// the kind has numbers for.
+    pub fn intern<Q>(&mut self, class: usize, value: &Q) -> Option<Handle<K>>
+    where
+        K::Value: Borrow<Q>,
+        Q: Eq + Hash + ToOwned<Owned: Into<K::Value>> + ?Sized,
+    {
+        let hash = self.hasher.hash_one(value);
+        match self.find(class, hash, |other| other.borrow() == value) {
+            Some(handle) => Some(handle),
+            None => self.insert(class, hash, value.to_owned().into()),
+        }
+    }
+
+    /// What [`Self::find`] and [`Self::insert`] take hashes from.
+    #[must_use]
+    pub fn hasher(&self) -> &RandomState {
+        &self.hasher
+    }
+
+    /// The shared value that `is` says yes to, if it is there.
+    pub fn find(
+        &mut self,
+        class: usize,
+        hash: u64,
+        is: impl Fn(&K::Value) -> bool,
+    ) -> Option<Handle<K>> {
+        let slots = &self.slots;
+        let same = |number: &u32| {
+            let slot = slots.get(*number as usize).and_then(Option::as_ref);
+            slot.is_some_and(|slot| {
+                slot.hash == low(hash) && usize::from(slot.class) == class && is(&slot.value)
+            })
+        };
+        let number = *self.index.find(spread(low(hash)), same)?;
+        self.classes.get_mut(class)?.stats.hits += 1;
+        self.refresh(number);
+        K::Id::new(number).map(Handle::to)
+    }
+
+    /// Stores a value that [`Self::find`] has not found. If the class is full of values that
+    /// are in use the new one is not shared, and counted.
+    pub fn insert(&mut self, class: usize, hash: u64, value: K::Value) -> Option<Handle<K>> {
+        let kept_class = u8::try_from(class).ok()?;
+        self.sweep_own(class, 2);
+        let state = self.classes.get_mut(class)?;
+        state.stats.misses += 1;
+        let full = state.shared.len >= state.limits.max;
+        let shared = !full || self.evict(class);
+        let id = match self.free.pop() {
+            Some(id) => id,
+            None => K::counts().take()?,
+        };
+        let number = id.number();
+        let place = number as usize;
+        if place >= self.slots.len() {
+            self.slots.resize_with(place + 1, || None);
+        }
+        self.slots[place] = Some(Slot {
+            value,
+            hash: low(hash),
+            used_s: self.now_s,
+            newer: NONE,
+            older: NONE,
+            class: kept_class,
+            shared,
+        });
+        if shared {
+            let slots = &self.slots;
+            let rehash = |number: &u32| {
+                let slot = slots.get(*number as usize).and_then(Option::as_ref);
+                slot.map_or(0, |slot| spread(slot.hash))
+            };
+            self.index.insert_unique(spread(low(hash)), number, rehash);
+        } else if let Some(state) = self.classes.get_mut(class) {
+            state.stats.uninterned_total += 1;
+        }
+        self.push_newest(number);
+        Some(Handle::to(id))
+    }
+
+    /// Time goes on: entries without a handle that nobody asked for in the idle time go, down to the
+    /// minimum. Bounded work; to be called every second or so.
+    pub fn advance(&mut self, now_s: u32) {
+        self.now_s = self.now_s.max(now_s);
+        for class in 0..self.classes.len() {
+            self.sweep_own(class, SWEEP);
+            for _ in 0..SWEEP {
+                let Some(number) = self.expired(class) else {
+                    break;
+                };
+                if K::counts().count(number) > 0 {
+                    self.refresh(number);
+                    continue;
+                }
+                self.remove(number);
+                self.classes[class].stats.expired += 1;
+            }
+        }
+    }
+
+    /// The oldest entry of a class, if it is due and there are more than have to stay.
+    fn expired(&self, class: usize) -> Option<u32> {
+        let state = self.classes.get(class)?;
+        let oldest = state.shared.oldest;
+        let slot = self.slots.get(oldest as usize)?.as_ref()?;
+        let idle = self.now_s.saturating_sub(slot.used_s);
+        (state.shared.len > state.limits.min && idle > state.limits.idle_s).then_some(oldest)
+    }
+
+    /// How each class fares.
+    pub fn stats(&self) -> impl Iterator<Item = Stats> + '_ {
+        self.classes.iter().map(|state| Stats {
+            entries: state.shared.len.into(),
+            uninterned: state.own.len.into(),
+            ..state.stats
+        })
+    }
+
+    /// The values of all entries.
+    pub fn values(&self) -> impl Iterator<Item = &K::Value> {
+        self.slots.iter().flatten().map(|slot| &slot.value)
+    }
+
+    /// Makes room for one entry; false if all that were looked at are in use.
+    fn evict(&mut self, class: usize) -> bool {
+        for _ in 0..TRIES {
+            let Some(state) = self.classes.get(class) else {
+                return false;
+            };
+            let oldest = state.shared.oldest;
+            if oldest == NONE {
+                return false;
+            }
+            if K::counts().count(oldest) == 0 {
+                self.remove(oldest);
+                self.classes[class].stats.evictions += 1;
+                return true;
+            }
+            self.refresh(oldest);
+        }
+        false
+    }
+
+    /// Frees entries that are not shared and that nobody has any more; looks at up to `most` of them.
+    fn sweep_own(&mut self, class: usize, most: usize) {
+        for _ in 0..most {
+            let Some(state) = self.classes.get(class) else {
+                return;
+            };
+            let oldest = state.own.oldest;
+            if oldest == NONE {
+                return;
+            }
+            if K::counts().count(oldest) == 0 {
+                self.remove(oldest);
+            } else {
+                self.refresh(oldest);
+            }
+        }
+    }
+
+    fn remove(&mut self, number: u32) {
+        self.unlink(number);
+        let Some(slot) = self.slots.get_mut(number as usize).and_then(Option::take) else {
+            return;
+        };
+        if slot.shared
+            && let Ok(entry) = self.index.find_entry(spread(slot.hash), |n| *n == number)
+        {
+            entry.remove();
+        }
+        self.free.extend(K::Id::new(number));
+    }
+
+    /// The entry was asked for, or found in use.
+    fn refresh(&mut self, number: u32) {
+        let now_s = self.now_s;
+        if let Some(slot) = self.slot(number) {
+            let newest = slot.newer == NONE;
+            slot.used_s = now_s;
+            if !newest {
+                self.unlink(number);
+                self.push_newest(number);
+            }
+        }
+    }
+
+    fn slot(&mut self, number: u32) -> Option<&mut Slot<K::Value>> {
+        self.slots.get_mut(number as usize)?.as_mut()
+    }
+
+    fn list(&mut self, class: u8, shared: bool) -> Option<&mut List> {
+        let state = self.classes.get_mut(usize::from(class))?;
+        Some(if shared {
+            &mut state.shared
+        } else {
+            &mut state.own
+        })
+    }
+
+    fn push_newest(&mut self, number: u32) {
+        let Some(slot) = self.slot(number) else {
+            return;
+        };
+        let (class, shared) = (slot.class, slot.shared);
+        let Some(list) = self.list(class, shared) else {
+            return;
+        };
+        let second = std::mem::replace(&mut list.newest, number);
+        list.len += 1;
+        if second == NONE {
+            list.oldest = number;
+        } else if let Some(second) = self.slot(second) {
+            second.newer = number;
+        }
+        if let Some(slot) = self.slot(number) {
+            slot.older = second;
+            slot.newer = NONE;
+        }
+    }
+
+    fn unlink(&mut self, number: u32) {
+        let Some(slot) = self.slot(number) else {
+            return;
+        };
+        let (newer, older, class, shared) = (slot.newer, slot.older, slot.class, slot.shared);
+        match self.slot(newer) {
+            Some(slot) => slot.older = older,
+            None => self.ends(class, shared, |list| list.newest = older),
+        }
+        match self.slot(older) {
+            Some(slot) => slot.newer = newer,
+            None => self.ends(class, shared, |list| list.oldest = newer),
+        }
+        self.ends(class, shared, |list| list.len -= 1);
+    }
+
+    fn ends(&mut self, class: u8, shared: bool, change: impl FnOnce(&mut List)) {
+        if let Some(list) = self.list(class, shared) {
+            change(list);
+        }
+    }
+}
+
+impl<K: Kind> Drop for Cache<K> {
+    /// Other caches of the kind may have the numbers; those that still have handles are lost.
+    fn drop(&mut self) {
+        let taken = self.slots.iter().zip(0u32..);
+        let taken = taken.filter_map(|(slot, number)| slot.as_ref().map(|_| number));
+        let free = self.free.iter().map(|id| id.number());
+        for number in taken.chain(free) {
+            if K::counts().count(number) == 0 {
+                K::counts().give_back(number);
+            }
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+fn low(hash: u64) -> u32 {
+    hash as u32
+}
+
+/// The hash that the index sees: it takes its tags from the upper bits.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
