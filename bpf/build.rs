@@ -1,27 +1,42 @@
-//! Compiles `steer.bpf.c` twice, and mirrors `steer.h` in Rust.
+//! Compiles the programs, `steer.bpf.c` twice, and mirrors `steer.h` and `tap.h` in Rust.
 //!
 //! The headers of libbpf are those that `libbpf-cargo` brings along, so
 //! that `libbpf-dev` is not needed and cannot disagree with the loader.
 
 use std::env;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use libbpf_cargo::SkeletonBuilder;
 
+/// What the objects are made from.
+const SOURCES: [&str; 9] = [
+    "headers.h",
+    "walk.h",
+    "steer.h",
+    "steer.bpf.c",
+    "baseline.bpf.c",
+    "tap.h",
+    "tap.bpf.c",
+    "load.h",
+    "load.bpf.c",
+];
+
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Result<()> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    println!("cargo:rerun-if-changed=steer.h");
-    println!("cargo:rerun-if-changed=steer.bpf.c");
-    println!("cargo:rerun-if-changed=walk.h");
-    println!("cargo:rerun-if-changed=headers.h");
+    for source in SOURCES {
+        println!("cargo:rerun-if-changed={source}");
+    }
     println!("cargo:rerun-if-env-changed=CLANG");
 
-    fs::write(out.join("abi.rs"), mirror(&fs::read_to_string("steer.h")?)?)?;
+    let steer = fs::read_to_string("steer.h")?;
+    let abi = mirror(&steer) + &counters(&steer)?;
+    fs::write(out.join("abi.rs"), abi)?;
+    fs::write(out.join("tap.rs"), mirror(&fs::read_to_string("tap.h")?))?;
+    fs::write(out.join("load.rs"), mirror(&fs::read_to_string("load.h")?))?;
 
     let mut args = vec![
         // 32-bit instructions, since Linux 5.3: without them a bound that is checked on a
@@ -35,8 +50,10 @@ fn main() -> Result<()> {
     if let Some(dir) = multiarch_include() {
         args.push(format!("-I{}", dir.display()));
     }
-    println!("cargo:rerun-if-changed=baseline.bpf.c");
-    compile("baseline.bpf.c", &out.join("baseline.bpf.o"), &args)?;
+    for program in ["baseline", "tap", "load"] {
+        let object = out.join(format!("{program}.bpf.o"));
+        compile(&format!("{program}.bpf.c"), &object, &args)?;
+    }
     compile("steer.bpf.c", &out.join("plain.bpf.o"), &args)?;
     args.push("-DBGPTAP_KFUNCS".into());
     compile("steer.bpf.c", &out.join("kfuncs.bpf.o"), &args)
@@ -73,29 +90,33 @@ fn multiarch_include() -> Option<PathBuf> {
     (!triplet.trim().is_empty() && dir.is_dir()).then_some(dir)
 }
 
-/// The constants of the header, and its counters in their order, as Rust.
-fn mirror(header: &str) -> Result<String> {
-    let mut rust = String::from("// Generated from steer.h.\n");
-    let mut counters = Vec::new();
+/// The constants of a header, as Rust.
+fn mirror(header: &str) -> String {
+    let mut rust = String::from("// Generated.\n");
     for line in header.lines().map(str::trim) {
-        if let Some(define) = line.strip_prefix("#define BGPTAP_") {
-            let Some((name, value)) = define.split_once(char::is_whitespace) else {
-                continue; // the include guard
-            };
-            let value = value.trim();
-            writeln!(rust, "pub(crate) const {name}: u32 = {value};")?;
-        } else if let Some(rest) = line.strip_prefix("BGPTAP_COUNTER_") {
-            let name = rest.split(',').next().unwrap_or(rest);
-            counters.push(name.to_lowercase());
-        }
+        let define = line.strip_prefix("#define BGPTAP_");
+        // Without a value it is the include guard.
+        let Some((name, value)) = define.and_then(|d| d.split_once(char::is_whitespace)) else {
+            continue;
+        };
+        let value = value.split("/*").next().unwrap_or(value).trim();
+        rust += &format!("pub(crate) const {name}: u32 = {value};\n");
     }
-    if counters.is_empty() {
+    rust
+}
+
+/// The names of `enum bgptap_counter` in their order, as Rust.
+fn counters(header: &str) -> Result<String> {
+    let names: Vec<String> = header
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("BGPTAP_COUNTER_"))
+        .map(|rest| rest.split(',').next().unwrap_or(rest).to_lowercase())
+        .collect();
+    if names.is_empty() {
         return Err("steer.h names no counters".into());
     }
-    writeln!(
-        rust,
-        "pub(crate) const COUNTER_NAMES: [&str; {}] = {counters:?};",
-        counters.len()
-    )?;
-    Ok(rust)
+    Ok(format!(
+        "pub(crate) const COUNTER_NAMES: [&str; {}] = {names:?};\n",
+        names.len()
+    ))
 }

@@ -23,6 +23,11 @@
 #include "headers.h"
 #include "steer.h"
 
+/* What the program that walks is given: XDP unless it says otherwise. Both have data and data_end. */
+#ifndef BGPTAP_CONTEXT
+#define BGPTAP_CONTEXT struct xdp_md
+#endif
+
 /* Where a walk stands. */
 struct progress {
 	/* The header that comes next, and where it begins. */
@@ -36,7 +41,7 @@ struct progress {
 
 /* The same during one step, in registers. */
 struct walk {
-	struct xdp_md *ctx;
+	BGPTAP_CONTEXT *ctx;
 	__u32 at;
 	__u32 limit;
 	bool fragment;
@@ -407,7 +412,7 @@ static __always_inline __u32 read_header(struct walk *w, __u32 layer)
  * Reads one header. Returns the reason why the packet is not steered, SEEN, which is
  * none, or the layer that comes next.
  */
-__attribute__((noinline)) int step(struct xdp_md *ctx, struct progress *p)
+__attribute__((noinline)) int step(BGPTAP_CONTEXT *ctx, struct progress *p)
 {
 	struct walk w = { .ctx = ctx };
 	__u32 next;
@@ -425,7 +430,7 @@ __attribute__((noinline)) int step(struct xdp_md *ctx, struct progress *p)
 	return next;
 }
 
-static __always_inline __u32 walk(struct xdp_md *ctx)
+static __always_inline __u32 walk(BGPTAP_CONTEXT *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct progress p = { .layer = LAYER_ETHERNET, .limit = end - data };
@@ -472,7 +477,7 @@ static __always_inline __u32 by_ports(__u8 protocol, __be16 source, __be16 desti
  * Most packets of a mirror port are TCP or UDP right behind an IP header without
  * options, with one VLAN tag or none, and not BGP: a few comparisons tell. What they do not tell is walked.
  */
-static __always_inline __u32 look(struct xdp_md *ctx)
+static __always_inline __u32 look(BGPTAP_CONTEXT *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct ethernet *eth = data;

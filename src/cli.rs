@@ -23,6 +23,8 @@ pub enum Command {
     Read(Read),
     /// Send the frames of a capture file out of an interface, by AF_XDP.
     Replay(Replay),
+    /// Tell whether this machine can capture, and what would have to be done; changes nothing.
+    Doctor(Doctor),
 }
 
 /// Options of everything that decodes.
@@ -88,6 +90,15 @@ pub enum ZeroCopy {
     Never,
 }
 
+/// How the programs of a tap are attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TapMode {
+    /// By links that end with the process (Linux 6.6).
+    Tcx,
+    /// As filters, which stay if the process is killed; the next tap removes them.
+    Clsact,
+}
+
 /// Which clock events are stamped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Timestamps {
@@ -103,6 +114,12 @@ pub struct Live {
     /// Interface that a mirror feeds (repeatable).
     #[arg(short, long = "interface", value_name = "IFACE", required = true)]
     pub interfaces: Vec<String>,
+    /// Copy the BGP that this host itself sends and receives by the interfaces; its sessions go on.
+    #[arg(long)]
+    pub tap: bool,
+    /// How the programs of the tap are attached.
+    #[arg(long, value_enum, default_value = "tcx", requires = "tap")]
+    pub tap_mode: TapMode,
     /// Serve Prometheus metrics at ADDR.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9179")]
     pub metrics: SocketAddr,
@@ -133,7 +150,7 @@ pub struct Live {
     /// Ask for huge pages (they must be reserved); falls back to ordinary ones.
     #[arg(long)]
     pub huge_pages: bool,
-    /// Capture even if this host itself speaks BGP over the interface.
+    /// Capture even if this host itself speaks BGP over the interface, or its card merges segments.
     #[arg(long)]
     pub force: bool,
     /// Stop after this many seconds.
@@ -178,6 +195,29 @@ pub struct Replay {
     pub loops: u32,
 }
 
+/// `bgptap doctor`
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// Interface that a mirror feeds (repeatable).
+    #[arg(short, long = "interface", value_name = "IFACE")]
+    pub interfaces: Vec<String>,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Run the commands that mend what was found, and say each; they last until the next boot.
+    #[arg(long)]
+    pub fix: bool,
+    /// TCP port of BGP (repeatable).
+    #[arg(long = "port", value_name = "N", default_value = "179")]
+    pub ports: Vec<u16>,
+    /// Entries of each receive ring, as for `live`.
+    #[arg(long, value_name = "N", default_value = "8192")]
+    pub ring: u32,
+    /// Huge pages are wanted, as for `live`.
+    #[arg(long)]
+    pub huge_pages: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,9 +232,12 @@ mod tests {
     fn the_contract_parses() {
         for line in [
             "bgptap live -i a -i b --json - --raw --port 179 --port 1179",
+            "bgptap live --tap -i eth0 --tap-mode clsact",
             "bgptap read x.pcap y.pcap.gz - --summary - --strict",
             "bgptap read x.pcap --messages update,route-refresh --zero-buffers",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
+            "bgptap doctor",
+            "bgptap doctor -i a -i b --json --fix",
         ] {
             Cli::try_parse_from(line.split(' ')).expect(line);
         }

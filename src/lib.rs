@@ -22,9 +22,13 @@ pub mod bgp;
 pub mod capture;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "capture")]
+pub mod doctor;
 pub mod error;
 pub mod health;
 pub mod intern;
+#[cfg(feature = "capture")]
+pub mod privileges;
 pub mod replay;
 pub mod session;
 pub mod sink;

@@ -54,15 +54,22 @@ fn the_monitor_sends_nothing_and_leaves_nothing() {
     }
     let (net, scratch) = (Net::new(), Scratch::new("live"));
     let before = Net::counter(&net.mon, TAP, "tx_packets");
+    let (link, features) = (net.tap_link(), features(&net));
     let live = Live::start(&net.mon, TAP, &scratch, &[]);
     assert!(net.has_program());
+    assert!(
+        net.tap_link().contains("promiscuity 1"),
+        "{}",
+        net.tap_link()
+    );
     net.replay(recording(), &["--speed", "max"]);
     let summary = live.stop();
     assert!(
         summary["frames"]["redirected"].as_u64().unwrap() > 3000,
         "{summary}"
     );
-    assert!(!net.has_program(), "the program is off after a clean end");
+    assert_eq!(net.tap_link(), link, "all is as before after a clean end");
+    assert_eq!(self::features(&net), features);
     assert_eq!(
         Net::counter(&net.mon, TAP, "tx_packets"),
         before,
@@ -72,56 +79,16 @@ fn the_monitor_sends_nothing_and_leaves_nothing() {
     let live = Live::start(&net.mon, TAP, &scratch, &[]);
     assert!(net.has_program());
     live.kill();
-    assert!(!net.has_program(), "the program is off after kill -9");
+    assert_eq!(net.tap_link(), link, "all is as before after kill -9");
+    assert_eq!(self::features(&net), features);
     assert_eq!(Net::counter(&net.mon, TAP, "tx_packets"), before);
 }
 
-#[test]
-fn an_occupied_or_missing_interface_is_refused_with_a_remedy() {
-    if !allowed() {
-        return;
-    }
-    let (net, scratch) = (Net::new(), Scratch::new("live"));
-    let _first = Live::start(&net.mon, TAP, &scratch, &[]);
-    for (interface, remedy) in [(TAP, "xdp off"), ("nosuch0", "ip link show")] {
-        let args = ["live", "-i", interface, "--metrics", "127.0.0.1:0"];
-        let output = Net::bgptap(&net.mon, &args).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{text}");
-        assert!(text.contains(interface) && text.contains(remedy), "{text}");
-    }
-    // A host that speaks BGP over the interface would lose its frames.
-    net::run(Command::new("ip").args([
-        "-n",
-        &net.wire,
-        "addr",
-        "add",
-        "192.0.2.1/24",
-        "dev",
-        WIRE,
-    ]));
-    let mut speaker = Command::new("ip")
-        .args(["netns", "exec", &net.wire, "python3", "-c"])
-        .arg("import socket,sys,time; s=socket.create_server((\"192.0.2.1\",179)); print(1,flush=True); time.sleep(60)")
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Read::read_exact(speaker.stdout.as_mut().unwrap(), &mut [0; 1]).unwrap();
-    let args = ["live", "-i", WIRE, "--metrics", "127.0.0.1:0"];
-    let output = Net::bgptap(&net.wire, &args).output().unwrap();
-    speaker.kill().unwrap();
-    speaker.wait().unwrap();
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        text.contains("speaks BGP") && text.contains("--force"),
-        "{text}"
-    );
-
-    net::run(Command::new("ip").args(["-n", &net.wire, "link", "set", WIRE, "down"]));
-    let args = ["live", "-i", WIRE, "--metrics", "127.0.0.1:0"];
-    let output = Net::bgptap(&net.wire, &args).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(text.contains("ip link set dev wire0 up"), "{text}");
+/// The offloads of the monitor's interface, as `ethtool` shows them.
+fn features(net: &Net) -> String {
+    let mut ethtool = Command::new("ip");
+    let output = net::run(ethtool.args(["netns", "exec", &net.mon, "ethtool", "-k", TAP]));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! The program on an interface, by a link that ends with the process.
 
-use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use crate::query::{ifindex, occupant};
 use crate::{Counters, Error, ErrorKind, Mode, Options, Steering};
 
 const ATTACH: &str = "attach the XDP program";
@@ -71,7 +71,7 @@ impl Attached {
     /// failed, with the text of each failure.
     pub fn load(interface: &str, options: &Options) -> Result<Self, Error> {
         let ifindex = ifindex(interface)?;
-        if let Some(id) = query(ifindex)? {
+        if let Some(id) = occupant(interface)? {
             return Err(Error::occupied(interface, Some(id)));
         }
         let mut failures = Vec::new();
@@ -90,7 +90,7 @@ impl Attached {
                 Err(e) => failures.push(format!("{}: {}: {}", way.name, e.step, e.why)),
             }
             // Someone was faster: the other ways would only hide that.
-            if let Some(id) = query(ifindex)? {
+            if let Some(id) = occupant(interface)? {
                 return Err(Error::occupied(interface, Some(id)));
             }
         }
@@ -170,59 +170,6 @@ fn attach(way: Way, ifindex: u32, options: &Options) -> Result<(Steering, OwnedF
         .with_fd(ATTACH, |program| create_link(program, ifindex, flags))?
         .map_err(|e| Error::kernel(ATTACH, e.to_string()))?;
     Ok((steering, link))
-}
-
-/// Refuses an interface that has an XDP program already.
-///
-/// # Errors
-/// [`ErrorKind::Occupied`], or the interface cannot be asked.
-pub fn refuse_occupied(interface: &str) -> Result<(), Error> {
-    match occupant(interface)? {
-        Some(id) => Err(Error::occupied(interface, Some(id))),
-        None => Ok(()),
-    }
-}
-
-/// The id of the XDP program on `interface`, whoever put it there and in whatever mode.
-///
-/// # Errors
-/// If there is no such interface, or the kernel does not answer.
-pub fn occupant(interface: &str) -> Result<Option<u32>, Error> {
-    query(ifindex(interface)?)
-}
-
-fn ifindex(interface: &str) -> Result<u32, Error> {
-    let name = CString::new(interface).map_err(|_| Error::no_such_interface(interface))?;
-    // SAFETY: `name` is a NUL-terminated string that outlives the call.
-    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
-        0 => Err(Error::no_such_interface(interface)),
-        index => Ok(index),
-    }
-}
-
-fn query(ifindex: u32) -> Result<Option<u32>, Error> {
-    let mut opts = libbpf_sys::bpf_xdp_query_opts {
-        sz: size_of::<libbpf_sys::bpf_xdp_query_opts>() as libbpf_sys::size_t,
-        ..Default::default()
-    };
-    // SAFETY: `opts` is valid for reads and writes of the size that it states, and
-    // libbpf keeps no pointer to it.
-    let status = unsafe { libbpf_sys::bpf_xdp_query(ifindex.cast_signed(), 0, &raw mut opts) };
-    if status < 0 {
-        let why = io::Error::from_raw_os_error(-status);
-        return Err(Error::kernel(
-            "look for another XDP program",
-            why.to_string(),
-        ));
-    }
-    // With programs in several modes `prog_id` is zero and the others tell.
-    let ids = [
-        opts.prog_id,
-        opts.drv_prog_id,
-        opts.skb_prog_id,
-        opts.hw_prog_id,
-    ];
-    Ok(ids.into_iter().find(|&id| id != 0))
 }
 
 /// A BPF link with a mode, for which libbpf has no function of higher level.

@@ -74,6 +74,21 @@ impl Error {
         }
     }
 
+    /// A filter has the first place already. From behind it the tap would be blind.
+    pub(crate) fn not_first(interface: &str, why: &str) -> Self {
+        let error = Self::kernel("attach the tap's programs", why);
+        if error.kind == ErrorKind::NoPrivilege {
+            return error;
+        }
+        Self {
+            remedy: format!(
+                "tc filter show dev {interface} ingress, and egress: a filter of another kind with \
+                 pref 1 must make room (pref 2 or more), or use tcx"
+            ),
+            ..error
+        }
+    }
+
     pub(crate) fn occupied(interface: &str, prog_id: Option<u32>) -> Self {
         let why = match prog_id {
             Some(id) => format!("XDP program {id} is already on {interface}"),
@@ -84,7 +99,7 @@ impl Error {
             step: "attach the XDP program",
             why,
             remedy: format!(
-                "stop the process that uses it; if none does: ip link set dev {interface} xdp off"
+                "stop the process that uses it (bpftool net shows it); if none does: ip link set dev {interface} xdp off"
             ),
         }
     }

@@ -21,15 +21,25 @@
 mod abi;
 mod attach;
 mod error;
+mod ethtool;
+mod load;
 mod log;
+mod offload;
 mod program;
 mod promiscuous;
+mod query;
+mod tap;
 
 pub use abi::{Counters, META_LEN, Meta};
-pub use attach::{Attached, occupant, refuse_occupied};
+pub use attach::Attached;
 pub use error::{Error, ErrorKind};
+pub use ethtool::{Ethtool, Offloads};
+pub use load::{Load, Template};
+pub use offload::send_whole;
 pub use program::{Baseline, Steering, Verdict};
 pub use promiscuous::Promiscuous;
+pub use query::{DriverXdp, XdpState, af_xdp, occupant, refuse_occupied, xdp_state};
+pub use tap::{Direction, Tap, TapCounters, TapMode, remove_leftovers, tcx_programs};
 
 /// What the steering program looks for, and how it is attached.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,24 +2,27 @@
 
 use super::watch::{FRAMES, Watch};
 use super::{Ended, outputs};
-use crate::capture::xdp::{InterfaceCounts, Options, Timestamps, XdpSource, ZeroCopy, plan};
+use crate::capture::xdp::{InterfaceCounts, Options, Taps, Timestamps, XdpSource, ZeroCopy, plan};
 use crate::cli;
 use crate::config::Limits;
+use crate::doctor;
 use crate::error::SetupError;
-use crate::sink::metrics::{Metrics, Pool, Server, Snapshot};
+use crate::privileges::{self, Confined, Keep};
+use crate::sink::metrics::{Listener, Metrics, Pool, Snapshot};
 use crate::sink::totals::Frames;
 use crate::sink::writer::WhenFull;
 use crate::wire::{Ports, Skip};
 use crate::worker::{Outcome, Worker};
-use bgptap_bpf::Mode;
-use bgptap_umem::xsk::{FramePool, Gauges};
+use bgptap_bpf::{Mode, TapMode};
+use bgptap_umem::xsk::{FramePool, Gauges, PoolOptions};
+use caps::Capability;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Frames that may be worked on at a time, for each queue.
-const BATCH_FRAMES: u32 = 1024;
+pub(super) const BATCH_FRAMES: u32 = 1024;
 
 pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
     let limits = Limits {
@@ -27,28 +30,42 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
         ..outputs::limits(&options.outputs)
     };
     let held_frames_max = limits.held_frames_max;
-    let mut capture = capture_options(options);
+    let mut capture = capture_options(options)?;
     let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
-    let metrics = Arc::new(Metrics::default());
-    let server = Server::start(options.metrics, Arc::clone(&metrics))?;
-    let closing = outputs::open(&options.outputs, metrics, WhenFull::Drop)?;
-    let pool = FramePool::new(&pool_options).map_err(|error| SetupError::Other {
-        what: "setting up the frame pool".into(),
-        why: error.to_string(),
-        remedy: error.remedy().into(),
+    let checks = doctor::preflight(&capture.wanted(&pool_options));
+    let mut warnings = doctor::admit(&checks, options.force)?;
+    let listener = Listener::bind(options.metrics)?;
+    let mut files = outputs::Files::open(&options.outputs)?;
+    let taps = capture
+        .tap
+        .map(|mode| Taps::prepare(&capture.interfaces, mode));
+    let taps = taps.transpose()?;
+    let pool = match &taps {
+        Some(taps) => taps.within(|| frame_pool(&pool_options))?,
+        None => frame_pool(&pool_options),
+    }?;
+    let mut source = XdpSource::open(&pool, &capture, taps)?;
+    let memory = outputs::memory(&limits)?;
+    // Everything is open now, and no thread runs yet that would keep its rights.
+    let confined = privileges::give_up(&Keep {
+        folders: outputs::folders(&options.outputs),
+        capabilities: kept_capabilities(&capture),
     })?;
-    let mut source = XdpSource::open(&pool, &capture)?;
-    announce(&source, &pool, &server);
+    let metrics = Arc::new(Metrics::default());
+    let server = listener.serve(Arc::clone(&metrics))?;
+    let closing = files.start(&options.outputs, metrics, WhenFull::Drop)?;
+    warnings.extend_from_slice(source.warnings());
+    announce(&source, &pool, &confined, &warnings);
     if let Some(seconds) = options.duration {
         stop_after(Duration::from_secs(seconds), stop);
     }
 
     let ports = Ports::new(&options.outputs.ports);
-    let memory = outputs::memory(&limits)?;
     eprintln!(
         "bgptap: payload and connections take at most {} MiB beside the pool",
         memory.bound(&limits) >> 20
     );
+    eprintln!("bgptap: metrics at http://{}/metrics", server.address());
     let mut worker = Worker::new(limits, ports, closing, memory);
     let started = Instant::now();
     let mut watch = Watch::default();
@@ -74,32 +91,42 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
         return Err(error);
     }
     interrupted.extend(worker.drain(&mut source));
+    let copies = source.tap_counts().collect();
     let frames: Vec<InterfaceCounts> = source.counts().map(|(_, counts)| counts).collect();
     let (outcome, closing) = worker.finish(interrupted, started);
     let mut summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
     summary.capture = source.modes().collect();
+    summary.tap = copies;
     let gauges = pool.gauges();
     assert!(
         gauges.conserved(),
         "frames were lost or doubled: {gauges:?}"
     );
-    let ended = outputs::close(&options.outputs, closing, &outcome, &summary)?;
+    let ended = outputs::close(&options.outputs, files, closing, &outcome, &summary)?;
     report_latency(&outcome);
     drop(server);
     Ok(ended)
 }
 
-fn capture_options(options: &cli::Live) -> Options {
-    Options {
+fn frame_pool(options: &PoolOptions) -> Result<FramePool, SetupError> {
+    FramePool::new(options).map_err(|error| SetupError::Other {
+        what: "setting up the frame pool".into(),
+        why: error.to_string(),
+        remedy: error.remedy().into(),
+    })
+}
+
+fn capture_options(options: &cli::Live) -> Result<Options, SetupError> {
+    Ok(Options {
         interfaces: options.interfaces.clone(),
+        tap: options.tap.then_some(match options.tap_mode {
+            cli::TapMode::Tcx => TapMode::Tcx,
+            cli::TapMode::Clsact => TapMode::Clsact,
+        }),
         ports: options.outputs.ports.clone(),
         drop_foreign: options.foreign == cli::Foreign::Drop,
         fragments: !options.no_fragments,
-        mode: match options.mode {
-            cli::Mode::Auto => Mode::Auto,
-            cli::Mode::Native => Mode::Native,
-            cli::Mode::Skb => Mode::Skb,
-        },
+        mode: xdp_mode(options)?,
         ring: options.ring,
         zero_copy: match options.zero_copy {
             cli::ZeroCopy::Auto => ZeroCopy::Auto,
@@ -112,26 +139,49 @@ fn capture_options(options: &cli::Live) -> Options {
         },
         busy_poll: options.busy_poll,
         huge_pages: options.huge_pages,
-        force: options.force,
+    })
+}
+
+/// What the end of the capture takes: filters of a clsact qdisc are removed by hand.
+fn kept_capabilities(capture: &Options) -> Vec<Capability> {
+    match capture.tap {
+        Some(TapMode::Clsact) => vec![Capability::CAP_NET_ADMIN],
+        Some(TapMode::Tcx) | None => Vec::new(),
     }
 }
 
-fn announce(source: &XdpSource<'_>, pool: &FramePool, server: &Server) {
+fn xdp_mode(options: &cli::Live) -> Result<Mode, SetupError> {
+    match options.mode {
+        // The kernel runs no generic XDP on packets that were redirected (net/core/dev.c,
+        // netif_receive_generic_xdp), as copies are.
+        cli::Mode::Skb if options.tap => Err(SetupError::Other {
+            what: "tapping with --mode skb".into(),
+            why: "programs in SKB mode do not see copied packets".into(),
+            remedy: "leave --mode out: the pair that copies go through has native XDP".into(),
+        }),
+        cli::Mode::Auto | cli::Mode::Native if options.tap => Ok(Mode::Native),
+        cli::Mode::Auto => Ok(Mode::Auto),
+        cli::Mode::Native => Ok(Mode::Native),
+        cli::Mode::Skb => Ok(Mode::Skb),
+    }
+}
+
+fn announce(source: &XdpSource<'_>, pool: &FramePool, confined: &Confined, warnings: &[String]) {
     for mode in source.modes() {
         eprintln!("bgptap: {mode}");
     }
-    for warning in source.warnings() {
+    for warning in warnings {
         eprintln!("bgptap: warning: {warning}");
     }
+    eprintln!("bgptap: {confined}");
+    let locked = if pool.locked().is_ok() {
+        "locked"
+    } else {
+        "not locked"
+    };
     eprintln!(
-        "bgptap: {} frames in the pool, {}; metrics at http://{}/metrics",
-        pool.gauges().total,
-        if pool.locked().is_ok() {
-            "locked"
-        } else {
-            "not locked"
-        },
-        server.address()
+        "bgptap: {} frames in the pool, {locked}",
+        pool.gauges().total
     );
 }
 
@@ -166,6 +216,11 @@ fn fill_snapshot(
         outcomes.extend(counts.other);
         outcomes.extend(counts.drops);
         snapshot.frames.push((name.to_owned(), outcomes));
+    }
+    for ((_, outcomes), tap) in snapshot.frames.iter_mut().zip(source.tap_counts()) {
+        outcomes.push(("tap_ingress", tap.ingress.copied));
+        outcomes.push(("tap_egress", tap.egress.copied));
+        outcomes.push(("tap_lost", tap.lost()));
     }
     snapshot.frame_states = vec![
         ("free", gauges.free.into()),

@@ -1,6 +1,8 @@
 //! The subcommands: set up, run, report.
 
 #[cfg(feature = "capture")]
+mod doctor;
+#[cfg(feature = "capture")]
 mod live;
 mod outputs;
 mod read;
@@ -19,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 pub enum Ended {
     /// Everything was done: 0.
     Done,
-    /// Done in part: a damaged file, or losses under `--strict`: 1.
+    /// Done in part: a damaged file, or losses under `--strict`; or `doctor` found what hinders: 1.
     InPart,
 }
 
@@ -35,8 +37,10 @@ pub fn run(cli: Cli) -> Result<Ended, SetupError> {
         Command::Live(options) => live::run(&options, &stop),
         #[cfg(feature = "capture")]
         Command::Replay(options) => replay::run(&options, &stop),
+        #[cfg(feature = "capture")]
+        Command::Doctor(options) => doctor::run(&options),
         #[cfg(not(feature = "capture"))]
-        Command::Live(_) | Command::Replay(_) => Err(SetupError::Other {
+        Command::Live(_) | Command::Replay(_) | Command::Doctor(_) => Err(SetupError::Other {
             what: "capturing".into(),
             why: "this bgptap was built without the feature `capture`".into(),
             remedy: "cargo build --release, with clang and libelf-dev installed".into(),

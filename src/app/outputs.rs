@@ -14,30 +14,62 @@ use crate::worker::Outcome;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Opens what `options` name.
-pub(super) fn open(
-    options: &cli::Outputs,
-    metrics: Arc<Metrics>,
-    when_full: WhenFull,
-) -> Result<Outputs, SetupError> {
-    let json = match &options.json {
-        None => None,
-        Some(path) => {
-            let failed = |source: io::Error| cannot_write(path, &source);
-            let target = target(path).map_err(failed)?;
-            let writer = Writer::start(target, when_full).map_err(failed)?;
-            Some(JsonLines {
-                writer,
-                raw: options.raw,
-            })
-        }
-    };
-    let host = options.host.clone().unwrap_or_else(host_name);
-    Ok(Outputs::new(metrics, json, host))
+type Target = Box<dyn Write + Send>;
+
+/// The files that the command line names. They are opened before anything else is done: a name that cannot
+/// be written to is told at once, not after a day of capture, and no rights are needed later.
+pub(super) struct Files {
+    json: Option<Target>,
+    summary: Option<Target>,
+}
+
+impl Files {
+    pub(super) fn open(options: &cli::Outputs) -> Result<Self, SetupError> {
+        let open = |path: &Option<PathBuf>| match path {
+            Some(path) => target(path)
+                .map(Some)
+                .map_err(|error| cannot_write(path, &error)),
+            None => Ok(None),
+        };
+        Ok(Self {
+            json: open(&options.json)?,
+            summary: open(&options.summary)?,
+        })
+    }
+
+    /// Starts the threads that write.
+    pub(super) fn start(
+        &mut self,
+        options: &cli::Outputs,
+        metrics: Arc<Metrics>,
+        when_full: WhenFull,
+    ) -> Result<Outputs, SetupError> {
+        let json = match (self.json.take(), &options.json) {
+            (Some(target), Some(path)) => {
+                let writer = Writer::start(target, when_full);
+                Some(JsonLines {
+                    writer: writer.map_err(|error| cannot_write(path, &error))?,
+                    raw: options.raw,
+                })
+            }
+            _ => None,
+        };
+        let host = options.host.clone().unwrap_or_else(host_name);
+        Ok(Outputs::new(metrics, json, host))
+    }
+}
+
+/// The folders that outputs are written to.
+#[cfg(feature = "capture")]
+pub(super) fn folders(options: &cli::Outputs) -> Vec<PathBuf> {
+    let files = [&options.json, &options.summary].into_iter().flatten();
+    files
+        .filter_map(|file| crate::privileges::folder_of(file))
+        .collect()
 }
 
 /// What the worker keeps to.
@@ -73,7 +105,7 @@ pub(super) fn memory(limits: &Limits) -> Result<Memory, SetupError> {
     })
 }
 
-fn target(path: &Path) -> io::Result<Box<dyn Write + Send>> {
+fn target(path: &Path) -> io::Result<Target> {
     if path.as_os_str() == "-" {
         Ok(Box::new(io::stdout()))
     } else {
@@ -140,6 +172,7 @@ fn by_attribute(
 /// Closes the outputs, prints the ledger and tells how it ended.
 pub(super) fn close(
     options: &cli::Outputs,
+    files: Files,
     mut outputs: Outputs,
     outcome: &Outcome,
     summary: &Summary,
@@ -180,9 +213,9 @@ pub(super) fn close(
              VLANs carry sessions between the same addresses and ports, --key-vlan keeps them apart"
         );
     }
-    if let Some(path) = &options.summary {
+    if let (Some(path), Some(target)) = (&options.summary, files.summary) {
         let failed = |source: io::Error| cannot_write(path, &source);
-        let mut target = io::BufWriter::new(target(path).map_err(failed)?);
+        let mut target = io::BufWriter::new(target);
         let write = serde_json::to_writer(&mut target, summary).map_err(io::Error::from);
         let write = write.and_then(|()| writeln!(target));
         write.and_then(|()| target.flush()).map_err(failed)?;

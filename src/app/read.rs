@@ -22,7 +22,8 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
         .metrics
         .map(|address| Server::start(address, Arc::clone(&metrics)))
         .transpose()?;
-    let outputs = outputs::open(&options.outputs, metrics, WhenFull::Wait)?;
+    let mut files = outputs::Files::open(&options.outputs)?;
+    let outputs = files.start(&options.outputs, metrics, WhenFull::Wait)?;
     let ports = Ports::new(&options.outputs.ports);
     let limits = outputs::limits(&options.outputs);
     let memory = outputs::memory(&limits)?;
@@ -42,7 +43,7 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     }
     let summary = outputs::summarise(&outcome, frames(&outcome));
     drop(server);
-    outputs::close(&options.outputs, closing, &outcome, &summary)
+    outputs::close(&options.outputs, files, closing, &outcome, &summary)
 }
 
 /// A file has no kernel in front of it: what holds a segment was "redirected" and "received".

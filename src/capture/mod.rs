@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
+mod copies;
 mod mode;
 pub mod pcap;
 #[cfg(feature = "capture")]
 pub mod xdp;
 
+pub use copies::{Copies, TapCounts};
 pub use mode::CaptureMode;
 
 /// Bytes of one frame, in memory that stays valid and unchanged while the value lives.

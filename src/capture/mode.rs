@@ -8,6 +8,9 @@ use std::fmt;
 pub struct CaptureMode {
     /// Its name.
     pub interface: String,
+    /// It was tapped, and how: `tcx` or `clsact`. The rest tells how the copies were captured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tap: Option<&'static str>,
     /// The program ran in the driver, not on skbs.
     pub native: bool,
     /// The program asked the driver for hardware timestamps and stripped VLAN tags.
@@ -25,10 +28,13 @@ pub struct CaptureMode {
 impl fmt::Display for CaptureMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = |yes, this, that| if yes { this } else { that };
+        write!(f, "{}: ", self.interface)?;
+        if let Some(tap) = self.tap {
+            write!(f, "tapped by {tap}, ")?;
+        }
         write!(
             f,
-            "{}: XDP {} ({}), {}, {}, {}, {} queue(s)",
-            self.interface,
+            "XDP {} ({}), {}, {}, {}, {} queue(s)",
             word(self.native, "native", "skb"),
             word(self.kfuncs, "with kfuncs", "plain"),
             word(self.zero_copy, "zero-copy", "copy"),

@@ -189,6 +189,16 @@ impl Health {
         self.margin_min_ns[direction & 1]
     }
 
+    /// The side's window is open again, if it was told that it was closed; once.
+    pub fn window_opened(&mut self, direction: Direction) -> Option<Alarm> {
+        let (side, told) = (&self.sides[direction & 1], &mut self.told[direction & 1]);
+        let opened = told.zero_window && side.zero_since_ns.is_none();
+        opened.then(|| {
+            told.zero_window = false;
+            Alarm::WindowOpen(side.zero_window_last_ns)
+        })
+    }
+
     /// Time has passed: what is to be told about a direction's sender, each once.
     pub fn alarm(&mut self, direction: Direction, now_ns: u64) -> Option<Alarm> {
         let this = direction & 1;
@@ -196,16 +206,10 @@ impl Health {
         let hold = u64::from(self.hold_s.unwrap_or(HOLD_S)) * 1_000_000_000;
         let closed_ns = self.sides[this ^ 1].zero_since_ns;
         let (side, told) = (&self.sides[this], &mut self.told[this]);
-        match side.zero_since_ns {
-            Some(since) if !told.zero_window && now_ns >= since + ZERO_WINDOW_NS => {
-                told.zero_window = true;
-                return Some(Alarm::ZeroWindow);
-            }
-            None if told.zero_window => {
-                told.zero_window = false;
-                return Some(Alarm::WindowOpen(side.zero_window_last_ns));
-            }
-            _ => (),
+        let closed = |since: u64| now_ns >= since + ZERO_WINDOW_NS;
+        if !told.zero_window && side.zero_since_ns.is_some_and(closed) {
+            told.zero_window = true;
+            return Some(Alarm::ZeroWindow);
         }
         if let Some(left) = margin.filter(|left| *left < hold / 3 && !told.low_margin) {
             told.low_margin = true;

@@ -1,6 +1,6 @@
 //! What a run amounts to: the summary and the ledger.
 
-use crate::capture::CaptureMode;
+use crate::capture::{CaptureMode, TapCounts};
 use crate::health::Figures;
 use crate::sink::json::Lookups;
 use crate::stream::Ledger;
@@ -124,6 +124,8 @@ pub struct Unaccounted {
 pub struct Summary {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub capture: Vec<CaptureMode>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tap: Vec<TapCounts>,
     pub frames: Frames,
     pub segments: u64,
     pub messages: Messages,
@@ -239,10 +241,11 @@ impl Summary {
         listed.chain([&self.unlisted.bytes])
     }
 
-    /// Something was lost: frames dropped, gaps, or bytes that could not be framed.
+    /// Something was lost: frames dropped, copies of a tap, gaps, or bytes that could not be framed.
     #[must_use]
     pub fn has_losses(&self) -> bool {
         self.frames.drops.values().any(|count| *count > 0)
+            || self.tap.iter().any(|tap| tap.lost() > 0)
             || self.gaps.count > 0
             || self.refused > 0
             || self
@@ -291,6 +294,9 @@ impl fmt::Display for Summary {
                 }
                 writeln!(f)?;
             }
+        }
+        for tap in &self.tap {
+            writeln!(f, "  tap         {tap}")?;
         }
         let m = &self.messages;
         writeln!(

@@ -138,6 +138,10 @@ impl<F: Frame> Connection<F> {
                 .segment(direction, segment, options.bytes(), stamp.ns);
             let repeats = self.streams[this].counters().retransmitted_segments > repeated;
             self.mirror_copies[this] += u64::from(copy && repeats);
+            if let Some(alarm) = self.health.window_opened(direction) {
+                with_delivery!(self, direction, shared, |_stream, delivery| delivery
+                    .alarm(alarm, stamp));
+            }
             self.acknowledge(direction, segment, options.bytes(), stamp, shared);
         }
         if self.delivered != before {

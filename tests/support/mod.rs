@@ -7,13 +7,16 @@ pub mod encode;
 pub mod events;
 pub mod flows;
 pub mod frames;
+pub mod load;
 pub mod net;
 pub mod read;
+pub mod routers;
 pub mod segments;
 #[cfg(feature = "capture")]
 pub mod sender;
 pub mod skip;
 pub mod synth;
+pub mod talk;
 pub mod wrap;
 
 use std::fs;

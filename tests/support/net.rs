@@ -90,6 +90,28 @@ impl Net {
         }
     }
 
+    /// Gives both ends of the veth an address.
+    pub fn add_addresses(&self, tap: &str, wire: &str) {
+        for (space, interface, address) in [(&self.mon, TAP, tap), (&self.wire, WIRE, wire)] {
+            let address = format!("{address}/24");
+            ip(&["-n", space, "addr", "add", &address, "dev", interface]);
+        }
+    }
+
+    /// Runs `work` on a thread in a namespace.
+    #[cfg(feature = "capture")]
+    pub fn within<T: Send>(space: &str, work: impl FnOnce() -> T + Send) -> T {
+        let namespace = fs::File::open(Path::new("/run/netns").join(space)).unwrap();
+        // A thread of its own: it stays in that namespace.
+        std::thread::scope(|scope| {
+            let working = scope.spawn(|| {
+                nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+                work()
+            });
+            working.join().unwrap()
+        })
+    }
+
     /// `bgptap` with arguments, in a namespace.
     pub fn bgptap(space: &str, args: &[&str]) -> Command {
         let mut command = Command::new("ip");
@@ -108,10 +130,15 @@ impl Net {
             .unwrap()
     }
 
+    /// The monitor's interface as `ip` shows it, with promiscuity and programs.
+    pub fn tap_link(&self) -> String {
+        let output = run(Command::new("ip").args(["-n", &self.mon, "-d", "link", "show", TAP]));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Whether an XDP program is on the monitor's interface.
     pub fn has_program(&self) -> bool {
-        let output = run(Command::new("ip").args(["-n", &self.mon, "-d", "link", "show", TAP]));
-        String::from_utf8_lossy(&output.stdout).contains("prog/xdp")
+        self.tap_link().contains("prog/xdp")
     }
 
     /// Sends a capture into the wire; what `replay` said.
@@ -141,6 +168,23 @@ pub struct Live {
 impl Live {
     /// Starts it and waits until it steers.
     pub fn start(space: &str, interface: &str, scratch: &super::Scratch, more: &[&str]) -> Self {
+        Self::start_by(
+            &[env!("CARGO_BIN_EXE_bgptap")],
+            space,
+            interface,
+            scratch,
+            more,
+        )
+    }
+
+    /// As [`Live::start`], by another command than plain `bgptap`, which has to become it.
+    pub fn start_by(
+        bgptap: &[&str],
+        space: &str,
+        interface: &str,
+        scratch: &super::Scratch,
+        more: &[&str],
+    ) -> Self {
         let (summary, log) = (scratch.path("summary.json"), scratch.path("live.log"));
         let mut args = vec![
             "live",
@@ -154,7 +198,7 @@ impl Live {
         let mut command = Command::new("nice");
         command.args(["-n", "-15", "ip", "netns", "exec", space]);
         let child = command
-            .arg(env!("CARGO_BIN_EXE_bgptap"))
+            .args(bgptap)
             .args(&args)
             .stdin(Stdio::null())
             .stderr(fs::File::create(&log).unwrap())
@@ -175,6 +219,11 @@ impl Live {
             sleep(Duration::from_millis(20));
         }
         live
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it has said.
@@ -208,6 +257,13 @@ impl Drop for Live {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A copy of `bgptap` that everybody may run. Made by another process: if this one held it open for writing
+/// while another test forks, the child would hold it too, and for that moment it could not be run (ETXTBSY).
+pub fn copy_bgptap(to: &Path) {
+    let from = env!("CARGO_BIN_EXE_bgptap");
+    run(Command::new("cp").args(["--preserve=mode", from]).arg(to));
 }
 
 fn ip(args: &[&str]) {

@@ -185,6 +185,24 @@ fn promiscuous_mode_ends_with_the_handle() {
     });
 }
 
+#[test]
+fn a_panic_leaves_nothing_behind() {
+    in_namespace(|| {
+        veth_pair();
+        let before = ip("-d link show tap");
+        let panicked = std::panic::catch_unwind(|| {
+            let _promiscuous = Promiscuous::enter("tap").unwrap();
+            let _attached = Attached::load("tap", &Options::default()).unwrap();
+            assert!(ip("-d link show tap").contains("promiscuity 1"));
+            assert!(occupant("tap").unwrap().is_some());
+            panic!("on purpose");
+        });
+        assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"on purpose"));
+        assert_eq!(occupant("tap").unwrap(), None);
+        assert_eq!(ip("-d link show tap"), before);
+    });
+}
+
 /// Set for the child process of the test below: it attaches, tells so and waits.
 const HOLD: &str = "BGPTAP_TEST_HOLD";
 

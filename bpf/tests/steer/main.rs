@@ -6,6 +6,7 @@
 mod live;
 mod machine;
 mod packet;
+mod tap;
 mod verdicts;
 #[allow(
     dead_code,

@@ -2,18 +2,21 @@
 
 mod clock;
 mod counts;
-mod host;
 mod options;
-mod queues;
+mod tap;
 mod usage;
 
 pub use bgptap_umem::xsk::ZeroCopy;
 pub use clock::Timestamps;
 pub use counts::InterfaceCounts;
 pub use options::{Options, plan};
+pub use tap::Taps;
 pub use usage::Usage;
 
-use crate::capture::{CaptureMode, Captured, Frame, Interrupted, LinkType, Polled, Source};
+use crate::capture::{
+    CaptureMode, Captured, Frame, Interrupted, LinkType, Polled, Source, TapCounts,
+};
+use crate::doctor::link;
 use crate::error::SetupError;
 use bgptap_bpf::{Attached, META_LEN, Meta, Promiscuous};
 use bgptap_umem::xsk::{self, FramePool, Socket};
@@ -51,6 +54,8 @@ pub struct XdpSource<'p> {
     owners: Vec<u16>,
     timestamps: Timestamps,
     warnings: Vec<String>,
+    /// Where the interfaces are tapped rather than captured.
+    taps: Option<Taps>,
     checked: Instant,
     pool: &'p FramePool,
     ring: u32,
@@ -64,11 +69,16 @@ pub struct XdpSource<'p> {
 }
 
 impl<'p> XdpSource<'p> {
-    /// Opens the sockets, attaches the programs and starts to steer.
+    /// Opens the sockets, attaches the programs and starts to steer. With `taps`, made for the
+    /// same interfaces, their copies are captured; `pool` must come from [`Taps::within`] then.
     ///
     /// # Errors
     /// The first step that failed, on which interface, why, and what to do about it.
-    pub fn open(pool: &'p FramePool, options: &Options) -> Result<Self, SetupError> {
+    pub fn open(
+        pool: &'p FramePool,
+        options: &Options,
+        taps: Option<Taps>,
+    ) -> Result<Self, SetupError> {
         let mut source = Self {
             names: options.interfaces.clone(),
             interfaces: Vec::new(),
@@ -76,6 +86,7 @@ impl<'p> XdpSource<'p> {
             owners: Vec::new(),
             timestamps: options.timestamps,
             warnings: options.warnings(pool),
+            taps: None,
             checked: Instant::now(),
             pool,
             ring: options.ring,
@@ -85,33 +96,45 @@ impl<'p> XdpSource<'p> {
             metered: (Instant::now(), 0),
             ended: false,
         };
-        for (number, name) in (0u16..).zip(&options.interfaces) {
-            source.add(pool, options, number, name)?;
+        let interfaces = (0u16..).zip(&options.interfaces);
+        if let Some(mut taps) = taps {
+            source.warnings.extend_from_slice(taps.warnings());
+            taps.within(|| {
+                let mut tapped = interfaces.zip(taps.devices());
+                tapped.try_for_each(|((number, name), device)| {
+                    source.add(pool, options, number, name, (device, options::TAP_QUEUES))
+                })
+            })??;
+            // Last: copies find everything in place.
+            taps.attach(&options.steering())?;
+            source.taps = Some(taps);
+        } else {
+            for (number, name) in interfaces {
+                let queues = link::queue_count(name);
+                source.add(pool, options, number, name, (name, queues))?;
+            }
         }
         Ok(source)
     }
 
+    /// Captures `device`, which has so many queues, for the interface `name`.
     fn add(
         &mut self,
         pool: &'p FramePool,
         options: &Options,
         number: u16,
         name: &str,
+        (device, queues): (&str, u32),
     ) -> Result<(), SetupError> {
-        queues::check_up(name)?;
-        bgptap_bpf::refuse_occupied(name).map_err(|error| bpf_error(name, error))?;
-        if !options.force {
-            host::refuse_bgp(name, &options.ports)?;
-        }
-        let promiscuous = Promiscuous::enter(name).map_err(|error| SetupError::Interface {
+        let promiscuous = Promiscuous::enter(device).map_err(|error| SetupError::Interface {
             interface: name.to_owned(),
             what: "setting promiscuous mode",
             why: error.to_string(),
             remedy: "run as root, or grant CAP_NET_RAW".into(),
         })?;
         let first = self.sockets.len();
-        for queue in 0..queues::count(name) {
-            let socket = Socket::open(pool, name, queue, &options.socket())
+        for queue in 0..queues {
+            let socket = Socket::open(pool, device, queue, &options.socket())
                 .map_err(|error| xsk_error(name, &error))?;
             if let (0, Err(error)) = (queue, socket.busy_poll()) {
                 self.warnings.push(format!(
@@ -122,7 +145,7 @@ impl<'p> XdpSource<'p> {
             self.owners.push(number);
         }
         let steering =
-            Attached::load(name, &options.steering()).map_err(|error| bpf_error(name, error))?;
+            Attached::load(device, &options.steering()).map_err(|error| bpf_error(name, error))?;
         for socket in &self.sockets[first..] {
             steering
                 .insert_socket(socket.queue(), socket.fd())
@@ -148,6 +171,7 @@ impl<'p> XdpSource<'p> {
             let all = |is: fn(&Socket<'p>) -> bool| self.sockets_of(number).all(is);
             CaptureMode {
                 interface: name.clone(),
+                tap: self.taps.as_ref().map(Taps::mode),
                 native: interface.steering.native(),
                 kfuncs: interface.steering.kfuncs(),
                 zero_copy: all(Socket::is_zero_copy),
@@ -217,12 +241,20 @@ impl<'p> XdpSource<'p> {
     ///
     /// # Errors
     /// A program could not be taken off.
-    pub fn stop_steering(&self) -> Result<(), SetupError> {
+    pub fn stop_steering(&mut self) -> Result<(), SetupError> {
+        if let Some(taps) = &mut self.taps {
+            taps.detach()?;
+        }
         for (interface, name) in self.interfaces.iter().zip(&self.names) {
             let detached = interface.steering.detach();
             detached.map_err(|error| bpf_error(name, error))?;
         }
         Ok(())
+    }
+
+    /// What each tap copied; nothing without taps.
+    pub fn tap_counts(&self) -> impl Iterator<Item = TapCounts> + '_ {
+        self.taps.iter().flat_map(Taps::counts)
     }
 
     /// What each interface saw and passed on, in the order of [`Source::interfaces`].
@@ -292,8 +324,11 @@ impl<'p> Source for XdpSource<'p> {
         if self.checked.elapsed() > PRESENCE_INTERVAL {
             self.checked = Instant::now();
             // The kernel does not tell the socket of an interface that has been deleted.
-            if let Some(name) = self.names.iter().find(|name| !queues::exists(name)) {
-                return Err(self.interrupt(name.clone(), "the interface is gone".into()));
+            let mut names = self.names.iter().map(String::as_str);
+            let gone = names.find(|name| !link::exists(name));
+            if let Some(name) = gone.or_else(|| self.taps.as_ref().and_then(Taps::missing)) {
+                let name = name.to_owned();
+                return Err(self.interrupt(name, "the interface is gone".into()));
             }
         }
         Ok(Polled::Idle)

@@ -1,17 +1,23 @@
 //! How the capture is set up.
 
-use super::{Timestamps, queues};
-use bgptap_bpf::Mode;
-use bgptap_umem::xsk::{FramePool, PoolOptions, SocketOptions, ZeroCopy};
+use super::Timestamps;
+use crate::doctor::{self, link};
+use bgptap_bpf::{Mode, TapMode};
+use bgptap_umem::xsk::{FRAME_SIZE, FramePool, PoolOptions, SocketOptions, ZeroCopy};
 
 /// Frames in the rings of all queues together: 256 MiB of memory at the most.
 const RING_FRAMES_MAX: u32 = 65_536;
 
+/// The pair of a tap has one queue: so the order of the copies is that of the packets.
+pub(super) const TAP_QUEUES: u32 = 1;
+
 /// What the command line decides.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Interfaces that a mirror feeds.
+    /// Interfaces that a mirror feeds, or that are tapped.
     pub interfaces: Vec<String>,
+    /// Capture copies of what the host itself sends and receives by the interfaces.
+    pub tap: Option<TapMode>,
     /// TCP ports of BGP.
     pub ports: Vec<u16>,
     /// Drop what is not BGP instead of passing it to the host.
@@ -30,15 +36,33 @@ pub struct Options {
     pub busy_poll: bool,
     /// Ask for huge pages.
     pub huge_pages: bool,
-    /// Capture even if the host speaks BGP over the interface.
-    pub force: bool,
+}
+
+impl Default for Options {
+    /// No interfaces yet; what the command line has by default otherwise.
+    fn default() -> Self {
+        Self {
+            interfaces: Vec::new(),
+            tap: None,
+            ports: vec![179],
+            drop_foreign: false,
+            fragments: true,
+            mode: Mode::Auto,
+            ring: 8192,
+            zero_copy: ZeroCopy::Auto,
+            timestamps: Timestamps::Xdp,
+            busy_poll: false,
+            huge_pages: false,
+        }
+    }
 }
 
 impl Options {
     pub(super) fn steering(&self) -> bgptap_bpf::Options {
         bgptap_bpf::Options {
             ports: self.ports.clone(),
-            drop_foreign: self.drop_foreign,
+            // Behind the pair of a tap there is no host to pass anything to.
+            drop_foreign: self.drop_foreign || self.tap.is_some(),
             fragments: self.fragments,
             mode: self.mode,
         }
@@ -49,6 +73,21 @@ impl Options {
             rx_ring: self.ring,
             zero_copy: self.zero_copy(),
             busy_poll: self.busy_poll,
+        }
+    }
+
+    /// What has to be there for a capture with a pool of this size.
+    #[must_use]
+    pub fn wanted(&self, pool: &PoolOptions) -> doctor::Wanted {
+        doctor::Wanted {
+            way: match self.tap {
+                Some(_) => doctor::Way::Tap,
+                None => doctor::Way::Steer,
+            },
+            interfaces: self.interfaces.clone(),
+            ports: self.ports.clone(),
+            pool_bytes: u64::from(pool.frames) * u64::from(FRAME_SIZE),
+            huge_pages: self.huge_pages,
         }
     }
 
@@ -72,10 +111,7 @@ impl Options {
             ));
         }
         if self.huge_pages && !pool.huge_pages() {
-            warnings.push(
-                "there are no huge pages, so ordinary ones serve: reserve some with `sysctl vm.nr_hugepages=N`"
-                    .into(),
-            );
+            warnings.push(doctor::no_huge_pages(pool.bytes()));
         }
         warnings
     }
@@ -86,11 +122,11 @@ impl Options {
 /// never starves the kernel. With many queues the rings get smaller.
 #[must_use]
 pub fn plan(options: &mut Options, held_frames_max: u32, batch: u32) -> PoolOptions {
-    let counts = options
-        .interfaces
-        .iter()
-        .map(|interface| queues::count(interface));
-    let queues: u32 = counts.sum();
+    let count = |interface: &String| match options.tap {
+        Some(_) => TAP_QUEUES,
+        None => link::queue_count(interface),
+    };
+    let queues: u32 = options.interfaces.iter().map(count).sum();
     let share = RING_FRAMES_MAX / queues.max(1) / 3;
     let largest = 1 << share.max(64).ilog2();
     options.ring = options.ring.max(64).next_power_of_two().min(largest);

@@ -19,7 +19,7 @@ pub use direction::{
     BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES, Prefixes as FamilyCounters,
 };
 pub use latency::{Recorder, Shared as SharedLatency};
-pub use server::Server;
+pub use server::{Listener, Server};
 
 use super::json::Lookups;
 use std::collections::HashMap;

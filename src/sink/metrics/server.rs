@@ -22,20 +22,34 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Server {
-    /// Serves `metrics` at `address`.
+/// An address that is bound, and not served yet.
+pub struct Listener {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Binds `address`.
     ///
     /// # Errors
-    /// The address cannot be bound, or no thread can be started.
-    pub fn start(address: SocketAddr, metrics: Arc<Metrics>) -> Result<Self, SetupError> {
-        let failed = |error: std::io::Error| SetupError::Other {
-            what: format!("serving metrics on {address}"),
-            why: error.to_string(),
-            remedy: "give another address with --metrics ADDR:PORT".into(),
+    /// It is taken, or not one of this host.
+    pub fn bind(address: SocketAddr) -> Result<Self, SetupError> {
+        let bind = || {
+            let listener = TcpListener::bind(address)?;
+            listener.set_nonblocking(true)?;
+            let address = listener.local_addr()?;
+            Ok(Self { listener, address })
         };
-        let listener = TcpListener::bind(address).map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        bind().map_err(|error| failed(address, &error))
+    }
+
+    /// Serves `metrics` on a thread of its own.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn serve(self, metrics: Arc<Metrics>) -> Result<Server, SetupError> {
+        let Self { listener, address } = self;
+        let failed = |error: std::io::Error| failed(address, &error);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -45,11 +59,29 @@ impl Server {
             .name("metrics".into())
             .spawn(move || runtime.block_on(serve(listener, metrics, stopped)))
             .map_err(failed)?;
-        Ok(Self {
+        Ok(Server {
             address,
             stop: Some(stop),
             thread: Some(thread),
         })
+    }
+}
+
+fn failed(address: SocketAddr, error: &std::io::Error) -> SetupError {
+    SetupError::Other {
+        what: format!("serving metrics on {address}"),
+        why: error.to_string(),
+        remedy: "give another address with --metrics ADDR:PORT".into(),
+    }
+}
+
+impl Server {
+    /// Serves `metrics` at `address`.
+    ///
+    /// # Errors
+    /// The address cannot be bound, or no thread can be started.
+    pub fn start(address: SocketAddr, metrics: Arc<Metrics>) -> Result<Self, SetupError> {
+        Listener::bind(address)?.serve(metrics)
     }
 
     /// Where it listens; the port is known even if 0 was asked for.

@@ -120,6 +120,12 @@ impl FramePool {
         self.huge_pages
     }
 
+    /// Bytes of all frames.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.total) * u64::from(FRAME_SIZE)
+    }
+
     /// Where the frames are now.
     #[must_use]
     pub fn gauges(&self) -> Gauges {

@@ -1,0 +1,70 @@
+//! `bgptap doctor`
+
+use super::{Ended, live};
+use crate::capture::xdp::{Options, plan};
+use crate::cli;
+use crate::config::Limits;
+use crate::doctor::{Wanted, examine, mend, report};
+use crate::error::SetupError;
+use std::io::{self, Write};
+
+pub(super) fn run(options: &cli::Doctor) -> Result<Ended, SetupError> {
+    let wanted = wanted(options);
+    let mut checks = examine(&wanted);
+    let mut ran = Vec::new();
+    if options.fix {
+        ran = mend(&checks, |command| eprintln!("bgptap: running: {command}"));
+        for ran in &ran {
+            if let Some(error) = &ran.error {
+                eprintln!("bgptap: {}: {error}", ran.command);
+            }
+        }
+        if ran.is_empty() {
+            eprintln!("bgptap: there is nothing to be run");
+        } else {
+            checks = examine(&wanted);
+        }
+    }
+    let text = if options.json {
+        format!("{:#}\n", report::json(&checks, &ran))
+    } else {
+        report::table(&checks)
+    };
+    // Whoever reads our output may stop reading.
+    let _ = io::stdout().write_all(text.as_bytes());
+    if !options.json {
+        say_verdict(report::ready(&checks), &wanted);
+    }
+    Ok(if report::ready(&checks) {
+        Ended::Done
+    } else {
+        Ended::InPart
+    })
+}
+
+/// What `bgptap live` with the same options would want.
+fn wanted(options: &cli::Doctor) -> Wanted {
+    let mut capture = Options {
+        interfaces: options.interfaces.clone(),
+        ports: options.ports.clone(),
+        ring: options.ring,
+        huge_pages: options.huge_pages,
+        ..Options::default()
+    };
+    let held_frames_max = Limits::default().held_frames_max;
+    let pool = plan(&mut capture, held_frames_max, live::BATCH_FRAMES);
+    capture.wanted(&pool)
+}
+
+fn say_verdict(ready: bool, wanted: &Wanted) {
+    if !ready {
+        eprintln!("bgptap: not ready to capture");
+    } else if wanted.interfaces.is_empty() {
+        eprintln!(
+            "bgptap: this machine is ready to capture; name the interfaces with -i to have them looked at"
+        );
+    } else {
+        let interfaces = wanted.interfaces.join(" -i ");
+        eprintln!("bgptap: ready to capture: bgptap live -i {interfaces}");
+    }
+}

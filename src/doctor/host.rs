@@ -1,0 +1,228 @@
+//! Whether the host itself speaks BGP over an interface.
+//!
+//! Steering takes frames from the host: its own sessions would fall silent.
+
+use super::{Check, Remedy, netlink};
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::if_nametoindex;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// TCP_LISTEN (include/net/tcp_states.h).
+const LISTEN: u8 = 0x0a;
+
+/// A TCP socket of this host, from /proc/net/tcp or tcp6 (Documentation/networking/proc_net_tcp.rst).
+#[derive(Clone, Copy, Debug)]
+struct TcpSocket {
+    local: IpAddr,
+    local_port: u16,
+    remote: IpAddr,
+    remote_port: u16,
+    state: u8,
+}
+
+/// Whether a BGP speaker of this host has an address of the interface, or a session over it.
+pub(super) fn bgp(interface: &str, ports: &[u16]) -> Check {
+    let addresses = addresses(interface);
+    let mut sockets = read_sockets();
+    sockets.retain(|socket| speaks_bgp(socket, ports));
+    let at_address = |socket: &&TcpSocket| is_reached_over(socket.local, &addresses);
+    let spoken = sockets
+        .iter()
+        .find(at_address)
+        .or_else(|| sockets.iter().find(|socket| leaves_by(interface, socket)));
+    judge(interface, spoken)
+}
+
+/// Whether a session between other addresses, of loopback interfaces for one, goes over the interface.
+/// Routes tell; those to link-local addresses are not unique, but their sessions are at one anyway.
+fn leaves_by(interface: &str, socket: &TcpSocket) -> bool {
+    if socket.state == LISTEN || is_link_local(&socket.remote) {
+        return false;
+    }
+    let towards = netlink::interface_towards(socket.remote);
+    let index = if_nametoindex(interface);
+    matches!((towards, index), (Ok(Some(towards)), Ok(index)) if towards == index)
+}
+
+fn judge(interface: &str, spoken: Option<&TcpSocket>) -> Check {
+    const NAME: &str = "own BGP";
+    let Some(socket) = spoken else {
+        return Check::ok(NAME, "this host speaks none over it");
+    };
+    let how = if socket.state == LISTEN {
+        format!("it listens at {} port {}", socket.local, socket.local_port)
+    } else {
+        format!(
+            "from {} port {} to {} port {}",
+            socket.local, socket.local_port, socket.remote, socket.remote_port
+        )
+    };
+    let found =
+        format!("this host speaks BGP over it ({how}), and steering would take the frames from it");
+    let remedy = format!(
+        "capture at an interface that only a mirror feeds; or bgptap live --tap -i {interface}, which copies them"
+    );
+    Check::fail(NAME, found, Remedy::Advice(remedy)).or_force()
+}
+
+fn speaks_bgp(socket: &TcpSocket, ports: &[u16]) -> bool {
+    let remote = socket.state != LISTEN && ports.contains(&socket.remote_port);
+    remote || ports.contains(&socket.local_port)
+}
+
+/// Whether what is sent to `local` may come in at an interface with `addresses`. Every interface has a
+/// link-local one: a listener at all addresses does not mean those.
+fn is_reached_over(local: IpAddr, addresses: &[IpAddr]) -> bool {
+    match local {
+        IpAddr::V4(any) if any.is_unspecified() => addresses.iter().any(IpAddr::is_ipv4),
+        // Unless told otherwise, such a socket takes IPv4 too.
+        IpAddr::V6(any) if any.is_unspecified() => {
+            addresses.iter().any(|address| !is_link_local(address))
+        }
+        local => addresses.contains(&local),
+    }
+}
+
+fn is_link_local(address: &IpAddr) -> bool {
+    matches!(address, IpAddr::V6(six) if six.is_unicast_link_local())
+}
+
+fn addresses(interface: &str) -> Vec<IpAddr> {
+    let Ok(all) = getifaddrs() else {
+        return Vec::new();
+    };
+    all.filter(|entry| entry.interface_name == interface)
+        .filter_map(|entry| entry.address)
+        .filter_map(|address| {
+            let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+            let v6 = address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip()));
+            v4.or(v6)
+        })
+        .collect()
+}
+
+fn read_sockets() -> Vec<TcpSocket> {
+    ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|path| std::fs::read_to_string(path).ok())
+        .flat_map(|table| {
+            table
+                .lines()
+                .skip(1)
+                .filter_map(parse_line)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn parse_line(line: &str) -> Option<TcpSocket> {
+    let mut fields = line.split_whitespace().skip(1);
+    let (local, local_port) = parse_end(fields.next()?)?;
+    let (remote, remote_port) = parse_end(fields.next()?)?;
+    let state = u8::from_str_radix(fields.next()?, 16).ok()?;
+    // Closed ones linger: TIME_WAIT, CLOSE (include/net/tcp_states.h).
+    (!matches!(state, 6 | 7)).then_some(TcpSocket {
+        local,
+        local_port,
+        remote,
+        remote_port,
+        state,
+    })
+}
+
+/// `0100007F:00B3`: words of four bytes in the host's byte order, then the port.
+fn parse_end(text: &str) -> Option<(IpAddr, u16)> {
+    let (address, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let mut octets = Vec::with_capacity(16);
+    for word in address.as_bytes().chunks(8) {
+        let word = u32::from_str_radix(std::str::from_utf8(word).ok()?, 16).ok()?;
+        octets.extend(word.to_ne_bytes());
+    }
+    let address = match octets.as_slice() {
+        &[a, b, c, d] => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
+        other => {
+            let six = Ipv6Addr::from(<[u8; 16]>::try_from(other).ok()?);
+            six.to_ipv4_mapped().map_or(IpAddr::V6(six), IpAddr::V4)
+        }
+    };
+    Some((address, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::State;
+
+    fn socket(local: &str, ports: (u16, u16), state: u8) -> TcpSocket {
+        TcpSocket {
+            local: local.parse().expect("an address"),
+            local_port: ports.0,
+            remote: "192.0.2.9".parse().expect("an address"),
+            remote_port: ports.1,
+            state,
+        }
+    }
+
+    fn state(addresses: &[&str], socket: TcpSocket) -> State {
+        let addresses: Vec<IpAddr> = addresses
+            .iter()
+            .map(|address| address.parse().expect("an address"))
+            .collect();
+        let spoken = speaks_bgp(&socket, &[179]) && is_reached_over(socket.local, &addresses);
+        judge("x", spoken.then_some(&socket)).state
+    }
+
+    #[test]
+    fn listeners_count_where_they_can_be_reached() {
+        let listener = |local| socket(local, (179, 0), LISTEN);
+        for (addresses, local, expected) in [
+            (vec!["192.0.2.1"], "192.0.2.1", State::Fail),
+            (vec!["192.0.2.1"], "192.0.2.2", State::Ok),
+            (vec!["192.0.2.1"], "0.0.0.0", State::Fail),
+            (vec!["192.0.2.1"], "::", State::Fail),
+            (vec!["2001:db8::1"], "0.0.0.0", State::Ok),
+            (vec!["fe80::1"], "::", State::Ok),
+            (vec!["fe80::1"], "fe80::1", State::Fail),
+            (vec![], "0.0.0.0", State::Ok),
+        ] {
+            let found = state(&addresses, listener(local));
+            assert_eq!(found, expected, "{addresses:?} {local}");
+        }
+        let other_port = socket("192.0.2.1", (80, 0), LISTEN);
+        assert_eq!(state(&["192.0.2.1"], other_port), State::Ok);
+    }
+
+    #[test]
+    fn sessions_count_from_either_end() {
+        const ESTABLISHED: u8 = 1;
+        for (ports, expected) in [
+            ((179, 40000), State::Fail),
+            ((40000, 179), State::Fail),
+            ((40000, 80), State::Ok),
+        ] {
+            let session = socket("192.0.2.1", ports, ESTABLISHED);
+            assert_eq!(state(&["192.0.2.1"], session), expected, "{ports:?}");
+        }
+        // BGP unnumbered: between link-local addresses.
+        let unnumbered = socket("fe80::1", (40000, 179), ESTABLISHED);
+        assert_eq!(state(&["fe80::1"], unnumbered), State::Fail);
+    }
+
+    #[test]
+    fn the_kernels_table_is_read() {
+        let line = "   0: 0100007F:00B3 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 1 1 0 100 0 0 10 0";
+        let socket = parse_line(line).expect("a socket");
+        assert_eq!(socket.local_port, 179);
+        if cfg!(target_endian = "little") {
+            assert_eq!(socket.local, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+        assert!(
+            parse_line(&line.replace(" 0A ", " 06 ")).is_none(),
+            "TIME_WAIT is over"
+        );
+        let (six, port) = parse_end("00000000000000000000000001000000:1F90").expect("an address");
+        assert_eq!(port, 8080);
+        assert!(matches!(six, IpAddr::V6(_)));
+    }
+}
