@@ -9,6 +9,7 @@
 //! health   round-trip times, windows, stalls              → figures, alarms
 //! session  both directions: OPENs, negotiation, state      → decoding context
 //! bgp      borrowed views of messages, decoded lazily      → Update<'a> …
+//! rib      what each side has told the other           → tables
 //! sink     metrics, JSON lines, summary
 //! worker   the loop that carries a frame through all of it
 //! ```
@@ -30,6 +31,7 @@ pub mod intern;
 #[cfg(feature = "capture")]
 pub mod privileges;
 pub mod replay;
+pub mod rib;
 pub mod session;
 pub mod sink;
 pub mod stream;

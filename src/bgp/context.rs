@@ -35,6 +35,10 @@ pub struct OpenFacts {
     pub multiple_labels: FamilySet,
     /// Graceful restart (RFC 4724), if announced.
     pub graceful_restart: Option<Restart>,
+    /// Families with long-lived graceful restart (RFC 9494).
+    pub long_lived: FamilySet,
+    /// The longest of their long-lived stale times, seconds.
+    pub long_lived_s: u32,
 }
 
 /// The part of a graceful restart capability that outlives the OPEN.
@@ -44,8 +48,12 @@ pub struct Restart {
     pub restarted: bool,
     /// Seconds that it needs to come back.
     pub time: u16,
+    /// NOTIFICATIONs are subject to it (RFC 8538 §2).
+    pub notifications: bool,
     /// Families whose forwarding state it can preserve.
     pub families: FamilySet,
+    /// Families whose forwarding state it has preserved (the F bit).
+    pub preserved: FamilySet,
 }
 
 impl OpenFacts {
@@ -66,6 +74,8 @@ impl OpenFacts {
             extended_next_hop: FamilySet::EMPTY,
             multiple_labels: FamilySet::EMPTY,
             graceful_restart: None,
+            long_lived: FamilySet::EMPTY,
+            long_lived_s: 0,
         };
         let mut multiprotocol = false;
         for capability in open.capabilities() {
@@ -76,6 +86,15 @@ impl OpenFacts {
             facts.families = facts.families.with(Family::IPV4_UNICAST);
         }
         facts
+    }
+
+    /// RFC 9494 §3: AFI, SAFI, flags and three octets of seconds for each family.
+    fn add_long_lived(&mut self, value: &[u8]) {
+        for &[a, b, safi, _flags, x, y, z] in value.as_chunks().0 {
+            let family = Family::new(u16::from_be_bytes([a, b]), safi);
+            self.long_lived = self.long_lived.with(family);
+            self.long_lived_s = self.long_lived_s.max(u32::from_be_bytes([0, x, y, z]));
+        }
     }
 
     fn add(&mut self, capability: &Capability<'_>) {
@@ -114,9 +133,17 @@ impl OpenFacts {
                 self.graceful_restart = Some(Restart {
                     restarted: restart.restarted(),
                     time: restart.restart_time(),
+                    notifications: restart.notifications(),
                     families: restart.families.iter().map(|(family, _)| family).collect(),
+                    preserved: restart
+                        .families
+                        .iter()
+                        .filter(|(_, flags)| flags & 0x80 != 0)
+                        .map(|(family, _)| family)
+                        .collect(),
                 });
             }
+            Capability::Other { code: 71, value } => self.add_long_lived(value),
             Capability::Role(_)
             | Capability::Fqdn { .. }
             | Capability::SoftwareVersion(_)

@@ -21,6 +21,9 @@ const MP_UNREACH: u8 = 15;
 /// would take no less.
 const INLINE_MAX: usize = 8;
 
+/// Entries of a class that go at a time when memory is short.
+const SHED: usize = 64;
+
 /// Attributes whose values are few enough to be known beforehand (RFC 4271 §5.1.1, §5.1.6).
 const CONSTANTS: [(u8, &[u8]); 4] = [(1, &[0]), (1, &[1]), (1, &[2]), (6, &[])];
 
@@ -157,6 +160,18 @@ impl AttrStore {
     pub fn advance(&mut self, now_s: u32) {
         self.sets.advance(now_s);
         self.values.advance(now_s);
+    }
+
+    /// Bytes that sets and values take.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.sets.bytes() + self.values.bytes()
+    }
+
+    /// Makes room at once, see [`Cache::shed`].
+    pub fn shed(&mut self) {
+        self.sets.shed(SHED);
+        self.values.shed(SHED);
     }
 
     /// How the caches fare.

@@ -52,6 +52,8 @@ pub struct Cache<K: Kind> {
     classes: Vec<State>,
     /// Seconds; only differences matter.
     now_s: u32,
+    /// Taken by values beside their slots.
+    heap: usize,
 }
 
 struct Slot<V> {
@@ -116,6 +118,7 @@ impl<K: Kind> Cache<K> {
             free: Vec::new(),
             classes: classes.iter().map(state).collect(),
             now_s: 0,
+            heap: 0,
         }
     }
 
@@ -185,6 +188,7 @@ impl<K: Kind> Cache<K> {
         if place >= self.slots.len() {
             self.slots.resize_with(place + 1, || None);
         }
+        self.heap += K::heap_bytes(&value);
         self.slots[place] = Some(Slot {
             value,
             hash: low(hash),
@@ -246,6 +250,26 @@ impl<K: Kind> Cache<K> {
         })
     }
 
+    /// Bytes that the cache takes, but for the counts.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let slots = self.slots.capacity() * size_of::<Option<Slot<K::Value>>>();
+        let free = self.free.capacity() * size_of::<K::Id>();
+        (slots + free + self.index.allocation_size() + self.heap) as u64
+    }
+
+    /// Makes room at once: of each class up to `most` entries go that nobody refers to, however young.
+    pub fn shed(&mut self, most: usize) {
+        for class in 0..self.classes.len() {
+            self.sweep_own(class, most);
+            for _ in 0..most {
+                if !self.evict(class) {
+                    break;
+                }
+            }
+        }
+    }
+
     /// The values of all entries.
     pub fn values(&self) -> impl Iterator<Item = &K::Value> {
         self.slots.iter().flatten().map(|slot| &slot.value)
@@ -294,6 +318,7 @@ impl<K: Kind> Cache<K> {
         let Some(slot) = self.slots.get_mut(number as usize).and_then(Option::take) else {
             return;
         };
+        self.heap -= K::heap_bytes(&slot.value);
         if slot.shared
             && let Ok(entry) = self.index.find_entry(spread(slot.hash), |n| *n == number)
         {

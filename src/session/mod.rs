@@ -5,6 +5,6 @@ mod key;
 mod session;
 mod state;
 
-pub use key::{Direction, Key};
+pub use key::{Direction, Key, Pair};
 pub use session::Session;
 pub use state::{Sight, State};

@@ -4,6 +4,7 @@ use crate::bgp::header::HEADER_LEN;
 use crate::bgp::{Header, Message, MessageType, OpenFacts};
 use crate::capture::Stamp;
 use crate::health::{Alarm, Health};
+use crate::rib::{End, Ribs, Why};
 use crate::session::{Direction, Session, Sight, State};
 use crate::sink::json::Meta;
 use crate::sink::metrics;
@@ -21,6 +22,7 @@ pub(super) struct Delivery<'a> {
     pub(super) counters: &'a mut Counters,
     pub(super) health: &'a mut Health,
     pub(super) direction: Direction,
+    pub(super) ribs: Option<&'a mut Ribs>,
     pub(super) outputs: &'a mut Outputs,
     /// How long a message may wait for the other side's OPEN.
     pub(super) open_wait_ns: u64,
@@ -40,6 +42,9 @@ impl Delivery<'_> {
 
     /// Moves the session's state on and tells about it.
     pub(super) fn see(&mut self, sight: Sight, reason: &str, stamp: Stamp) {
+        if sight == Sight::End {
+            self.end_tables(end_of(reason), stamp);
+        }
         let Some(previous) = self.session.see(sight) else {
             return;
         };
@@ -72,7 +77,31 @@ impl Delivery<'_> {
         self.outputs.host = host;
     }
 
+    /// With the session its tables end.
+    fn end_tables(&mut self, end: End, stamp: Stamp) {
+        let Some(ribs) = self.ribs.as_deref_mut() else {
+            return;
+        };
+        if ribs.session(self.session.id).is_some() {
+            ribs.end(self.session.id, end, stamp.ns);
+            for counters in self.counters.iter().flatten() {
+                counters.clear_ribs();
+            }
+        }
+    }
+
+    fn disturb_tables(&mut self, why: Why, stamp: Stamp) {
+        if let Some(ribs) = self.ribs.as_deref_mut() {
+            ribs.disturb(self.session, self.direction, why, stamp.ns);
+        }
+    }
+
     fn see_message(&mut self, message: &Message<'_>, stamp: Stamp) {
+        if let Message::Notification(notification) = message {
+            // First: that it is a NOTIFICATION does not tell of which kind.
+            let hard = (notification.code, notification.subcode) == HARD_RESET;
+            self.end_tables(End::Notification { hard }, stamp);
+        }
         // What cannot be read tells nothing about the session.
         if !matches!(message, Message::Broken { .. }) {
             self.see_kind(message.kind(), stamp);
@@ -137,12 +166,18 @@ impl Handler for Delivery<'_> {
         }
         let seq = self.session.next_message(self.direction);
         let event = self.session.next_event();
+        let changes = self
+            .ribs
+            .as_deref_mut()
+            .and_then(|ribs| ribs.message(self.session, self.direction, &message, stamp.ns));
         // Taken out for the time of the call, so that the event can borrow it.
         let host = std::mem::take(&mut self.outputs.host);
         let mut meta = meta(self.session, self.direction, stamp, seq, event, &host);
         meta.searched = framing == Framing::Searched;
+        let context = (&context, source);
+        let changes = changes.as_ref();
         self.outputs
-            .message(&meta, &counters, &message, (&context, source), bytes);
+            .message(&meta, &counters, &message, context, bytes, changes);
         self.outputs.host = host;
         self.see_message(&message, stamp);
         self.delivered += 1;
@@ -159,6 +194,7 @@ impl Handler for Delivery<'_> {
     }
 
     fn gap(&mut self, gap: Gap, stamp: Stamp) {
+        self.disturb_tables(Why::Gap, stamp);
         let seq = self.session.last_message(self.direction);
         let event = self.session.next_event();
         let host = std::mem::take(&mut self.outputs.host);
@@ -169,6 +205,7 @@ impl Handler for Delivery<'_> {
     }
 
     fn malformed(&mut self, bytes: u64, reason: MalformedReason, stamp: Stamp) {
+        self.disturb_tables(Why::Malformed, stamp);
         let counters = self.counters();
         let seq = self.session.last_message(self.direction);
         let event = self.session.next_event();
@@ -180,6 +217,19 @@ impl Handler for Delivery<'_> {
 
     fn stop_waiting(&mut self) {
         self.session.stop_waiting();
+    }
+}
+
+/// Cease, Hard Reset (RFC 8538 §3).
+const HARD_RESET: (u8, u8) = (6, 9);
+
+/// What the reason of a session's end says about its routes.
+fn end_of(reason: &str) -> End {
+    match reason {
+        "fin" | "rst" | "new_connection" => End::Lost,
+        // One whose body was skipped: nobody knows of which kind.
+        "notification" => End::Notification { hard: true },
+        _ => End::Unknown,
     }
 }
 

@@ -3,7 +3,9 @@
 use super::DIRECTIONS_MAX;
 use super::connection::Connection;
 use super::handshakes::Handshake;
+use super::keeps_ribs;
 use crate::config::Limits;
+use crate::rib::Ribs;
 use crate::session::Key;
 use crate::sink::metrics::Metrics;
 use crate::sink::totals;
@@ -43,7 +45,10 @@ impl Memory {
         let connection = size_of::<Connection<Box<[u8]>>>() + 4 * size_of::<(Key, usize)>();
         let handshake = size_of::<(Key, Handshake)>() + 4 * size_of::<(Key, u32)>();
         let direction = size_of::<totals::Direction>();
+        let ribs = keeps_ribs(limits);
+        let rib = if ribs { Ribs::session_bytes() } else { 0 };
         let tables = [
+            (limits.sessions_max, rib),
             (limits.sessions_max, connection),
             (limits.sessions_max, 2 * Metrics::direction_bytes()),
             // Two kinds.
@@ -57,5 +62,6 @@ impl Memory {
             + u64::from(limits.carry_heap_max)
             + self.budget.spill.capacity_bytes()
             + self.budget.bytes_max
+            + if ribs { limits.rib_bytes_max } else { 0 }
     }
 }

@@ -21,6 +21,11 @@ impl<'a> Fields<'a> {
         Self::bare(out)
     }
 
+    /// Begins an object as the value of a key that was just written.
+    pub(super) fn object(&mut self) -> Fields<'_> {
+        Fields::open(self.out)
+    }
+
     /// Ends the object.
     pub(super) fn close(self) {
         self.out.push(b'}');

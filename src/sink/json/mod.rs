@@ -8,6 +8,7 @@ mod cache;
 mod fields;
 mod message;
 mod open;
+mod route;
 mod update;
 
 use std::net::IpAddr;
@@ -15,11 +16,13 @@ use std::net::IpAddr;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::bgp::{Context, Message};
+use crate::rib::Changes;
 
 use crate::bgp::text::Show;
 use cache::Cache;
 pub use cache::Lookups;
 use message::MessageLine;
+pub use route::RouteWriter;
 
 /// What every line says: when, who, where.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +125,7 @@ pub fn write_message(
         message,
         context,
         raw,
+        changes: None,
     };
     end_line(out, |out| line.write(out, None));
 }
@@ -147,11 +151,25 @@ impl MessageWriter {
         context: Option<(&Context, ContextSource)>,
         raw: Option<&[u8]>,
     ) {
+        self.write_with(out, meta, message, context, raw, None);
+    }
+
+    /// The same with what the message did to its Adj-RIB.
+    pub fn write_with(
+        &mut self,
+        out: &mut Vec<u8>,
+        meta: &Meta<'_>,
+        message: &Message<'_>,
+        context: Option<(&Context, ContextSource)>,
+        raw: Option<&[u8]>,
+        changes: Option<&Changes>,
+    ) {
         let line = MessageLine {
             meta,
             message,
             context,
             raw,
+            changes,
         };
         end_line(out, |out| line.write(out, Some(&mut self.0)));
     }
