@@ -21,6 +21,8 @@ const MP_UNREACH: u8 = 15;
 /// would take no less.
 const INLINE_MAX: usize = 8;
 
+/// Values that one set hardly exceeds.
+const PARTS: usize = 32;
 /// Entries of a class that go at a time when memory is short.
 const SHED: usize = 64;
 
@@ -118,13 +120,41 @@ impl AttrStore {
         I: IntoIterator<Item = Attribute<'a>, IntoIter: Clone>,
     {
         let attributes = attributes.into_iter();
+        let hash = self.hash(attributes.clone());
+        if let Some(set) = self.find_hashed(hash, &attributes) {
+            return Some(set);
+        }
+        let parts = attributes.map(|attribute| Part::new(&attribute, &mut self.values));
+        let parts = parts.collect::<Option<Box<[Part]>>>()?;
+        self.sets.insert(0, hash, parts)
+    }
+
+    /// The set of these attributes, if it is there.
+    pub fn find<'a, I>(&mut self, attributes: I) -> Option<AttrSet>
+    where
+        I: IntoIterator<Item = Attribute<'a>, IntoIter: Clone>,
+    {
+        let attributes = attributes.into_iter();
+        let hash = self.hash(attributes.clone());
+        self.find_hashed(hash, &attributes)
+    }
+
+    fn hash<'a>(&self, attributes: impl Iterator<Item = Attribute<'a>>) -> u64 {
         let mut hasher = self.sets.hasher().build_hasher();
-        for attribute in attributes.clone() {
+        for attribute in attributes {
             hasher.write_u32(attribute.value.len() as u32);
             hasher.write_u16(u16::from_be_bytes([attribute.code, bits(attribute.flags)]));
             hasher.write(attribute.value);
         }
-        let (hash, values) = (hasher.finish(), &self.values);
+        hasher.finish()
+    }
+
+    fn find_hashed<'a>(
+        &mut self,
+        hash: u64,
+        attributes: &(impl Iterator<Item = Attribute<'a>> + Clone),
+    ) -> Option<AttrSet> {
+        let values = &self.values;
         let same = |parts: &Box<[Part]>| {
             let parts = parts.iter().map(Some).chain(std::iter::repeat(None));
             let mut pairs = attributes.clone().map(Some).chain([None]).zip(parts);
@@ -134,12 +164,7 @@ impl AttrStore {
                 _ => false,
             })
         };
-        if let Some(set) = self.sets.find(0, hash, same) {
-            return Some(set);
-        }
-        let parts = attributes.map(|attribute| Part::new(&attribute, &mut self.values));
-        let parts = parts.collect::<Option<Box<[Part]>>>()?;
-        self.sets.insert(0, hash, parts)
+        self.sets.find(0, hash, same)
     }
 
     /// The attributes of a set, in the order in which they came. Nothing if the set is another store's.
@@ -166,6 +191,29 @@ impl AttrStore {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.sets.bytes() + self.values.bytes()
+    }
+
+    /// Bytes that one more set may take beside its own, because tables grow.
+    #[must_use]
+    pub fn growth(&self) -> u64 {
+        self.sets.growth(1) + self.values.growth(PARTS)
+    }
+
+    /// Gives a set back; if nobody else has it, it and what it alone has are gone at once.
+    pub fn discard(&mut self, set: AttrSet) {
+        let number = set.number();
+        let parts = self.sets.get(&set).map_or(&[][..], |parts| parts);
+        let values = parts.iter().filter_map(|part| match part {
+            Part::Shared { value, .. } => Some(value.number()),
+            Part::Constant { .. } | Part::Inline { .. } => None,
+        });
+        let values: Vec<u32> = values.collect();
+        drop(set);
+        if self.sets.drop_unused(number) {
+            for value in values {
+                self.values.drop_unused(value);
+            }
+        }
     }
 
     /// Makes room at once, see [`Cache::shed`].

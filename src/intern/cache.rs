@@ -258,6 +258,33 @@ impl<K: Kind> Cache<K> {
         (slots + free + self.index.allocation_size() + self.heap) as u64
     }
 
+    /// Bytes that the cache grows by if `more` entries come, beside what these hold.
+    #[must_use]
+    pub fn growth(&self, more: usize) -> u64 {
+        let room = self.slots.capacity() - self.slots.len() + self.free.len();
+        let slots = if room < more {
+            self.slots.capacity().max(more) * size_of::<Option<Slot<K::Value>>>()
+        } else {
+            0
+        };
+        let full = self.index.len() + more > self.index.capacity();
+        let index = if full {
+            self.index.allocation_size()
+        } else {
+            0
+        };
+        (slots + index) as u64
+    }
+
+    /// Drops an entry at once if nobody refers to it, however young it is.
+    pub(super) fn drop_unused(&mut self, number: u32) -> bool {
+        let unused = K::counts().count(number) == 0 && self.slot(number).is_some();
+        if unused {
+            self.remove(number);
+        }
+        unused
+    }
+
     /// Makes room at once: of each class up to `most` entries go that nobody refers to, however young.
     pub fn shed(&mut self, most: usize) {
         for class in 0..self.classes.len() {

@@ -279,12 +279,6 @@ impl AdjRib {
     pub(super) fn end_refresh(&mut self, budget: &mut Budget, changes: &mut Changes) {
         if self.awaited == Awaited::EndOfRefresh {
             self.expire(budget, changes);
-            if self
-                .partial
-                .is_some_and(|partial| partial.why != Why::Limit)
-            {
-                self.partial = None;
-            }
         }
     }
 
@@ -306,6 +300,13 @@ impl AdjRib {
         self.awaited = Awaited::Nothing;
         let gone = self.held.drop_stale(budget);
         changes.expired += u32::try_from(gone).unwrap_or(u32::MAX);
+        // All has been told anew, and followed.
+        if self
+            .partial
+            .is_some_and(|partial| partial.why != Why::Limit)
+        {
+            self.partial = None;
+        }
     }
 
     pub(super) fn drop_stale_where(

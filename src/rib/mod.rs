@@ -24,8 +24,6 @@ mod restart;
 mod ribs;
 mod routes;
 mod session;
-#[cfg(test)]
-mod tests;
 
 pub use adj::{AdjRib, Partial, Route, RouteKey, Why};
 pub use budget::Budget;

@@ -270,13 +270,25 @@ impl Ribs {
 
     /// The attributes of an UPDATE's routes; `None` if there is no room for them.
     fn keep(&mut self, update: &Update<'_>, reach: Option<&MpReach<'_>>) -> Option<AttrSet> {
-        let set = self.store.store(kept(update, reach))?;
-        self.budget.attributes = self.store.bytes();
-        if !self.budget.fits(0) {
+        let attributes = kept(update, reach);
+        if let Some(set) = self.store.find(attributes.clone()) {
+            return Some(set);
+        }
+        if !self.budget.fits(self.store.growth()) {
             self.store.shed();
             self.budget.attributes = self.store.bytes();
+            if !self.budget.fits(self.store.growth()) {
+                return None;
+            }
         }
-        self.budget.fits(0).then_some(set)
+        let set = self.store.store(attributes)?;
+        self.budget.attributes = self.store.bytes();
+        if self.budget.fits(0) {
+            return Some(set);
+        }
+        self.store.discard(set);
+        self.budget.attributes = self.store.bytes();
+        None
     }
 
     fn refresh(

@@ -1,0 +1,9 @@
+//! Adj-RIBs: what each kind of message does to them, and random conversations beside a naive model.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod limits;
+mod model;
+mod restart;
+mod rules;
+#[path = "../support/speakers.rs"]
+mod speakers;
