@@ -8,40 +8,11 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::BufRead;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use support::Scratch;
-use support::net::{Live, allowed, run};
+use support::lab::{self, Lab, Table, canonical, told};
+use support::net::{Live, allowed};
 
-/// A lab of this test's own; taken down when dropped.
-struct Lab {
-    id: String,
-}
-
-impl Lab {
-    fn script(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lab"));
-        command.args(args).env("LAB_ID", &self.id);
-        command
-    }
-
-    fn up() -> Self {
-        let lab = Self {
-            id: format!("t{}", std::process::id()),
-        };
-        run(&mut lab.script(&["up", "--hold"]));
-        lab
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        let _ = self.script(&["down"]).output();
-    }
-}
-
-/// Sender, receiver, AFI.
-type Table = (IpAddr, IpAddr, u64);
 /// Prefix with path identifier.
 type Path1 = (String, u64);
 
@@ -90,61 +61,27 @@ fn tables_on_the_wire(events: &Path) -> HashMap<Table, HashSet<Path1>> {
     tables
 }
 
-/// Addresses as everybody writes them.
-fn canonical(prefix: &str) -> String {
-    let (address, length) = prefix.trim().split_once('/').unwrap();
-    format!("{}/{length}", address.parse::<IpAddr>().unwrap())
-}
-
-/// A line of index.tsv: the table that a router tells.
-struct Told {
-    table: Table,
-    said: String,
-    file: PathBuf,
-}
-
-fn told(folder: &Path) -> Vec<Told> {
-    let index = std::fs::read_to_string(folder.join("index.tsv")).unwrap();
-    let rows = index
-        .lines()
-        .skip(1)
-        .map(|line| line.split('\t').collect::<Vec<_>>());
-    rows.map(|row| Told {
-        table: (
-            row[0].parse().unwrap(),
-            row[1].parse().unwrap(),
-            if row[2] == "ipv4" { 1 } else { 2 },
-        ),
-        said: row[4].into(),
-        file: folder.join(row[6]),
-    })
-    .collect()
-}
-
 #[test]
 fn the_routers_tables_are_what_crossed_the_wire() {
     if !allowed() {
         return;
     }
-    for router in ["/usr/sbin/bird", "/usr/lib/frr/bgpd", "/usr/bin/gobgpd"] {
-        if !Path::new(router).exists() {
-            support::skip::skip(&format!("{router} is missing: scripts/setup --lab"));
-            return;
-        }
+    if !lab::installed() {
+        return;
     }
     let scratch = Scratch::new("lab");
-    let lab = Lab::up();
+    let lab = Lab::up(None);
     let events = scratch.path("events.json");
-    let space = format!("bgptap-{}-mon", lab.id);
+    let space = lab.monitor();
     let live = Live::start(
         &space,
         "mon0",
         &scratch,
         &["--json", events.to_str().unwrap()],
     );
-    run(&mut lab.script(&["go"]));
+    lab.script(&["go"]);
     let folder = scratch.path("tables");
-    run(&mut lab.script(&["tables", folder.to_str().unwrap()]));
+    lab.script(&["tables", folder.to_str().unwrap()]);
     let summary = live.stop();
     let log = std::fs::read_to_string(scratch.path("live.log")).unwrap();
     assert!(
