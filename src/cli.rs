@@ -134,6 +134,9 @@ pub struct Live {
     /// Serve Prometheus metrics at ADDR.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9179")]
     pub metrics: SocketAddr,
+    /// Tell about sessions and Adj-RIBs over HTTP (`/sessions`, `/rib`), at ADDR.
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:9180")]
+    pub http: Option<SocketAddr>,
     /// Frames that are not BGP.
     #[arg(long, value_enum, default_value = "pass")]
     pub foreign: Foreign,
@@ -248,6 +251,8 @@ mod tests {
         for line in [
             "bgptap live -i a -i b --json - --raw --port 179 --port 1179",
             "bgptap live --tap -i eth0 --tap-mode clsact",
+            "bgptap live -i a --http",
+            "bgptap live -i a --http 127.0.0.1:8080 --no-rib",
             "bgptap read x.pcap y.pcap.gz - --summary - --strict",
             "bgptap read x.pcap --messages update,route-refresh --zero-buffers",
             "bgptap read x.pcap --rib-out - --rib-memory 64",

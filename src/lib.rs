@@ -27,6 +27,7 @@ pub mod config;
 pub mod doctor;
 pub mod error;
 pub mod health;
+pub mod http;
 pub mod intern;
 #[cfg(feature = "capture")]
 pub mod privileges;

@@ -7,6 +7,7 @@ use crate::cli;
 use crate::config::Limits;
 use crate::doctor;
 use crate::error::SetupError;
+use crate::http;
 use crate::privileges::{self, Confined, Keep};
 use crate::sink::metrics::{Listener, Metrics, Pool, Snapshot};
 use crate::sink::totals::Frames;
@@ -35,6 +36,9 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
     let checks = doctor::preflight(&capture.wanted(&pool_options));
     let mut warnings = doctor::admit(&checks, options.force)?;
     let listener = Listener::bind(options.metrics)?;
+    let http = options.http;
+    let http = http.map(|address| Listener::bind_for(address, "--http"));
+    let http = http.transpose()?;
     let mut files = outputs::Files::open(&options.outputs)?;
     let taps = capture
         .tap
@@ -53,6 +57,9 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
     })?;
     let metrics = Arc::new(Metrics::default());
     let server = listener.serve(Arc::clone(&metrics))?;
+    let desk = http::Desk::default();
+    let http = http.map(|listener| http::serve(listener, desk.clone()));
+    let http = http.transpose()?;
     let closing = files.start(&options.outputs, metrics, WhenFull::Drop)?;
     warnings.extend_from_slice(source.warnings());
     announce(&source, &pool, &confined, &warnings);
@@ -65,8 +72,12 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
         "bgptap: payload and connections take at most {} MiB beside the pool",
         memory.bound(&limits) >> 20
     );
+    if let Some(http) = &http {
+        eprintln!("bgptap: sessions at http://{}/sessions", http.address());
+    }
     eprintln!("bgptap: metrics at http://{}/metrics", server.address());
     let mut worker = Worker::new(limits, ports, closing, memory);
+    worker.answer_at(desk);
     let started = Instant::now();
     let mut watch = Watch::default();
     let gather = |source: &mut XdpSource<'_>, snapshot: &mut Snapshot| {
@@ -104,7 +115,7 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
     );
     let ended = outputs::close(&options.outputs, files, closing, &outcome, &summary)?;
     report_latency(&outcome);
-    drop(server);
+    drop((server, http));
     Ok(ended)
 }
 

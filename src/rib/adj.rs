@@ -164,6 +164,12 @@ impl AdjRib {
         self.held.at(place).map(|held| self.route(held))
     }
 
+    /// Routes are told apart by path identifiers, too.
+    #[must_use]
+    pub fn has_path_ids(&self) -> bool {
+        self.held.has_path_ids()
+    }
+
     /// The route to exactly this prefix and path identifier.
     #[must_use]
     pub fn get(&self, prefix: &Prefix) -> Option<Route<'_>> {
@@ -173,7 +179,7 @@ impl AdjRib {
     /// The route with the longest prefix that covers this one, of those with its path identifier.
     #[must_use]
     pub fn longest_match(&self, prefix: &Prefix) -> Option<Route<'_>> {
-        let shorter = (0..=prefix.len).rev().map(|len| cut(prefix, len));
+        let shorter = (0..=prefix.len).rev().map(|len| prefix.cut(len));
         shorter
             .filter_map(|prefix| self.held.find(&prefix))
             .map(|held| self.route(held))
@@ -344,25 +350,5 @@ fn differences(store: &AttrStore, old: &AttrSet, new: &AttrSet, changes: &mut Ch
         }
         a.next_if(|attribute| attribute.code == code);
         b.next_if(|attribute| attribute.code == code);
-    }
-}
-
-/// The first `len` bits of a prefix.
-fn cut(prefix: &Prefix, len: u8) -> Prefix {
-    use std::net::IpAddr::{V4, V6};
-    let addr = match prefix.addr {
-        V4(addr) => {
-            let host = u32::MAX.checked_shr(len.into()).unwrap_or(0);
-            V4((addr.to_bits() & !host).into())
-        }
-        V6(addr) => {
-            let host = u128::MAX.checked_shr(len.into()).unwrap_or(0);
-            V6((addr.to_bits() & !host).into())
-        }
-    };
-    Prefix {
-        addr,
-        len,
-        ..*prefix
     }
 }

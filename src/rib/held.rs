@@ -139,6 +139,15 @@ impl Held {
         any!(self, routes => routes.release(budget));
     }
 
+    pub(super) fn has_path_ids(&self) -> bool {
+        match self {
+            Self::V4(_) | Self::V6(_) => false,
+            Self::V4Paths(_) | Self::V6Paths(_) => true,
+            Self::Short(routes) => routes.layout().add_path,
+            Self::Long(routes) => routes.layout().add_path,
+        }
+    }
+
     /// The route to a prefix, as exactly that; nothing in tables of other families.
     pub(super) fn find(&self, prefix: &Prefix) -> Option<HeldRoute<'_>> {
         match self {

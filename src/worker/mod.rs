@@ -4,6 +4,7 @@
 //! cache once. What blocks is behind the outputs' queues.
 
 mod admission;
+mod answers;
 mod connection;
 mod delivery;
 mod handshakes;
@@ -17,6 +18,7 @@ pub use memory::Memory;
 use crate::bgp::MessageType;
 use crate::capture::{Captured, Frame, Interrupted, Polled, Source, Stamp, StampSource};
 use crate::config::Limits;
+use crate::http::Desk;
 use crate::rib::Ribs;
 use crate::session::Key;
 use crate::sink::metrics::{Recorder, Snapshot};
@@ -98,6 +100,8 @@ pub struct Worker<F> {
     tick: u64,
     /// What each side has told the other, if that is kept.
     ribs: Option<Ribs>,
+    /// Where questions from outside wait, if any are answered.
+    desk: Option<Desk>,
     budget: Budget,
     /// See [`BufferPool::refused`], as it was the last time.
     buffers_refused: u64,
@@ -141,6 +145,7 @@ impl<F: Frame> Worker<F> {
             ticking: Vec::new(),
             tick: 0,
             ribs: keeps_ribs(&limits).then(|| Ribs::new(limits.rib_bytes_max)),
+            desk: None,
             budget: memory.budget,
             buffers_refused: 0,
             full_until_ns: 0,
@@ -250,6 +255,7 @@ impl<F: Frame> Worker<F> {
                 })
         });
         self.ticking = ticking;
+        self.answer_questions();
         if self.now_ns >= self.next_alarm_ns {
             self.next_alarm_ns = self.now_ns.saturating_add(ALARM_NS);
             self.look_for_alarms(stamp);
