@@ -15,7 +15,8 @@ impl<F: Frame> Worker<F> {
         self.desk = Some(desk);
     }
 
-    pub(super) fn answer_questions(&mut self) {
+    /// Answers a few of the questions that wait; the loop does that on its tick.
+    pub fn answer_questions(&self) {
         let Some(desk) = &self.desk else { return };
         for _ in 0..QUESTIONS {
             let Some(asked) = desk.next() else { return };
