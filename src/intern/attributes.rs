@@ -155,7 +155,7 @@ impl AttrStore {
         attributes: &(impl Iterator<Item = Attribute<'a>> + Clone),
     ) -> Option<AttrSet> {
         let values = &self.values;
-        let same = |parts: &Box<[Part]>| {
+        self.sets.find(0, hash, |parts| {
             let parts = parts.iter().map(Some).chain(std::iter::repeat(None));
             let mut pairs = attributes.clone().map(Some).chain([None]).zip(parts);
             pairs.all(|(attribute, part)| match (attribute, part) {
@@ -163,8 +163,7 @@ impl AttrStore {
                 (None, None) => true,
                 _ => false,
             })
-        };
-        self.sets.find(0, hash, same)
+        })
     }
 
     /// The attributes of a set, in the order in which they came. Nothing if the set is another store's.

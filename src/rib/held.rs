@@ -47,6 +47,7 @@ pub enum RouteKey<'a> {
 }
 
 /// A route as its table holds it.
+#[derive(Clone, Copy)]
 pub(super) struct HeldRoute<'a> {
     pub(super) key: RouteKey<'a>,
     pub(super) attributes: &'a AttrSet,

@@ -152,7 +152,7 @@ fn write_session(
         fields.serialize_entry("messages", &session.last_message(direction))?;
         fields.serialize_key("tables")?;
         let ribs = tables.map_or(&[][..], |tables| tables.direction(direction).ribs());
-        fields.list(ribs, |fields, rib| write_status(fields, rib))
+        fields.list(ribs, write_status)
     })?;
     fields.close();
     Ok(())
