@@ -75,8 +75,13 @@ fn naive(frame: &[u8]) -> u64 {
     decode(&message)
 }
 
-/// What a pool without atomics looks like.
-struct Locked(Vec<(usize, Mutex<Vec<Box<[u8]>>>)>);
+/// What a pool without atomics looks like: size and free buffers of each class.
+struct Locked(Vec<(usize, Free)>);
+
+type Free = Mutex<Vec<Box<[u8]>>>;
+
+/// A name, the copies that it makes, and what receives a frame.
+type Way<'a> = (&'a str, usize, &'a dyn Fn(&[u8]) -> u64);
 
 impl Locked {
     fn new() -> Self {
@@ -118,7 +123,7 @@ fn pool(criterion: &mut Criterion) {
             .sample_size(15)
             .warm_up_time(Duration::from_millis(200))
             .measurement_time(Duration::from_millis(600));
-        let ways: [(&str, usize, &dyn Fn(&[u8]) -> u64); 5] = [
+        let ways: [Way<'_>; 5] = [
             ("naive", 3, &naive),
             ("mutex", 1, &|frame| locked.receive(&frame[HEADERS..])),
             ("pool", 1, &|frame| pooled(&buffers, &frame[HEADERS..])),

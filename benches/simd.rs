@@ -59,6 +59,10 @@ fn resync(criterion: &mut Criterion) {
         group.bench_function("memmem", |bencher| {
             bencher.iter(|| memmem::find(black_box(&bytes), &MARKER));
         });
+        let finder = memmem::Finder::new(&MARKER);
+        group.bench_function("memmem, prepared", |bencher| {
+            bencher.iter(|| finder.find(black_box(&bytes)));
+        });
         group.finish();
     }
 }
@@ -209,13 +213,16 @@ fn nlri(criterion: &mut Criterion) {
         assert_eq!(count_by_eight(&field), Some(609));
         let mut group = group(criterion, &format!("609 prefixes, {name}"), field.len());
         group.bench_function("scalar", |bencher| {
-            bencher.iter(|| count(black_box(&field)))
+            bencher.iter(|| count(black_box(&field)));
         });
         group.bench_function("scalar, guessing", |bencher| {
             bencher.iter(|| count_guessing(black_box(&field)));
         });
         group.bench_function("pulp, by eight", |bencher| {
             bencher.iter(|| arch.dispatch(|| count_by_eight(black_box(&field))));
+        });
+        group.bench_function("scalar, by eight", |bencher| {
+            bencher.iter(|| count_by_eight(black_box(&field)));
         });
         group.finish();
     }

@@ -5,7 +5,7 @@
 //! sender is one thread in the kernel; it and the receiver have a core each, if there are two.
 
 use bgptap::capture::xdp::{Options, Timestamps, XdpSource, ZeroCopy, plan};
-use bgptap::capture::{Polled, Source};
+use bgptap::capture::{Live, Polled, Source};
 use bgptap_bpf::{Load, Mode, Template};
 use bgptap_umem::xsk::FramePool;
 use nix::net::if_::if_nametoindex;
@@ -87,6 +87,8 @@ fn options() -> Options {
         drop_foreign: true,
         fragments: true,
         mode: Mode::Native,
+        program: None,
+        pretend: None,
         ring: 8192,
         zero_copy: ZeroCopy::Never,
         timestamps: Timestamps::Xdp,
@@ -98,7 +100,8 @@ fn options() -> Options {
 /// Sends while this thread empties the rings; one line about it.
 fn round(source: &mut XdpSource<'_>, frame: &[u8], name: &str) -> Result<()> {
     let steered = |source: &XdpSource<'_>| -> u64 {
-        source.counts().map(|(_, counts)| counts.redirected).sum()
+        let counts = source.counts();
+        counts.iter().map(|counts| counts.redirected).sum()
     };
     let before = steered(source);
     let sender = {

@@ -1,4 +1,4 @@
-//! Compiles the programs, `steer.bpf.c` twice, and mirrors `steer.h` and `tap.h` in Rust.
+//! Compiles the programs, `steer.bpf.c` in its three variants, and mirrors `steer.h` and `tap.h` in Rust.
 //!
 //! The headers of libbpf are those that `libbpf-cargo` brings along, so
 //! that `libbpf-dev` is not needed and cannot disagree with the loader.
@@ -38,7 +38,7 @@ fn main() -> Result<()> {
     fs::write(out.join("tap.rs"), mirror(&fs::read_to_string("tap.h")?))?;
     fs::write(out.join("load.rs"), mirror(&fs::read_to_string("load.h")?))?;
 
-    let mut args = vec![
+    let mut args: Vec<String> = vec![
         // 32-bit instructions, since Linux 5.3: without them a bound that is checked on a
         // shifted copy is lost on the verifier.
         "-mcpu=v3".into(),
@@ -55,11 +55,17 @@ fn main() -> Result<()> {
         compile(&format!("{program}.bpf.c"), &object, &args)?;
     }
     compile("steer.bpf.c", &out.join("plain.bpf.o"), &args)?;
-    args.push("-DBGPTAP_KFUNCS".into());
-    compile("steer.bpf.c", &out.join("kfuncs.bpf.o"), &args)
+    for (define, object) in [
+        ("BGPTAP_BASIC", "basic.bpf.o"),
+        ("BGPTAP_KFUNCS", "kfuncs.bpf.o"),
+    ] {
+        let args = [&args[..], &[format!("-D{define}")]].concat();
+        compile("steer.bpf.c", &out.join(object), &args)?;
+    }
+    Ok(())
 }
 
-/// The two objects have the same maps and symbols, so one loader serves both and
+/// The objects have the same maps and symbols, so one loader serves both and
 /// no skeleton is generated.
 fn compile(source: &str, object: &Path, args: &[String]) -> Result<()> {
     let mut builder = SkeletonBuilder::new();

@@ -5,8 +5,10 @@
  * its receive queue. All other packets stay with the host, or are dropped on an
  * interface that only a mirror port feeds (`foreign_action`).
  *
- * Compiled twice: plain, and with -DBGPTAP_KFUNCS for drivers that give the
- * timestamp of the hardware. The latter is bound to one device when loaded.
+ * Compiled three times: plain; with -DBGPTAP_KFUNCS for drivers that give the
+ * timestamp of the hardware, bound to one device when loaded; and with
+ * -DBGPTAP_BASIC for kernels before 6.1, which have neither packets in several
+ * buffers (5.18) nor CLOCK_TAI (6.1) for programs.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -62,6 +64,16 @@ extern int bpf_xdp_metadata_rx_vlan_tag(const struct xdp_md *ctx, __be16 *proto,
 					__u16 *tci) __ksym __weak;
 #endif
 
+#ifdef BGPTAP_BASIC
+#define SECTION "xdp"
+#define CLOCK_FLAG BGPTAP_META_MONOTONIC
+#define CLOCK_NOW() bpf_ktime_get_ns()
+#else
+#define SECTION "xdp.frags"
+#define CLOCK_FLAG 0
+#define CLOCK_NOW() bpf_ktime_get_tai_ns()
+#endif
+
 #include "walk.h"
 
 struct vlan {
@@ -115,14 +127,14 @@ static __always_inline bool write_meta(struct xdp_md *ctx, const struct vlan *vl
 		return false;
 	meta->magic = BGPTAP_META_MAGIC;
 	meta->version = BGPTAP_META_VERSION;
-	meta->flags = vlan->present ? BGPTAP_META_VLAN : 0;
+	meta->flags = (vlan->present ? BGPTAP_META_VLAN : 0) | CLOCK_FLAG;
 	meta->vlan_tci = vlan->tci;
-	meta->xdp_ns = bpf_ktime_get_tai_ns();
+	meta->xdp_ns = CLOCK_NOW();
 	meta->hw_ns = hw_ns;
 	return true;
 }
 
-SEC("xdp.frags")
+SEC(SECTION)
 int bgptap_steer(struct xdp_md *ctx)
 {
 	__u32 zero = 0, queue = ctx->rx_queue_index;

@@ -18,6 +18,8 @@
 
 /* `vlan_tci` is valid: the packet carried a tag, in the frame or stripped by the NIC. */
 #define BGPTAP_META_VLAN 0x01
+/* `xdp_ns` is of CLOCK_MONOTONIC: the kernel is too old for CLOCK_TAI in programs. */
+#define BGPTAP_META_MONOTONIC 0x02
 
 /* Offsets and size of `struct bgptap_meta`; steer.bpf.c asserts that they hold. */
 #define BGPTAP_META_OFF_MAGIC 0
@@ -37,7 +39,7 @@ struct bgptap_meta {
 	__u8 version;
 	__u8 flags;
 	__u16 vlan_tci; /* outermost tag: priority, DEI, VLAN id */
-	__u64 xdp_ns;   /* CLOCK_TAI when the program ran */
+	__u64 xdp_ns;   /* CLOCK_TAI when the program ran, or CLOCK_MONOTONIC */
 	__u64 hw_ns;    /* clock of the NIC, 0 = absent */
 };
 

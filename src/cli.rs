@@ -17,7 +17,7 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Capture from mirror ports by AF_XDP until interrupted.
+    /// Capture from mirror ports, by AF_XDP or a packet socket, until interrupted.
     Live(Live),
     /// Decode capture files (pcap, pcapng; plain, .gz or .zst); needs no privileges.
     Read(Read),
@@ -45,6 +45,9 @@ pub struct Outputs {
     /// Keep sessions between the same addresses and ports apart by their VLAN.
     #[arg(long)]
     pub key_vlan: bool,
+    /// What to do about TCP checksums.
+    #[arg(long, value_enum, default_value_t = Checksums::Auto)]
+    pub checksums: Checksums,
     /// Read only messages of these types (`update,open,…`); others are counted by their headers.
     #[arg(long, value_name = "TYPE,…", value_delimiter = ',')]
     pub messages: Vec<MessageType>,
@@ -70,6 +73,27 @@ pub struct Outputs {
     pub host: Option<String>,
 }
 
+/// What is done about TCP checksums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Checksums {
+    /// Segments are taken as they are.
+    Off,
+    /// A segment with a wrong one is passed over where right ones were seen in its direction before.
+    Auto,
+    /// Only segments with right ones are taken.
+    On,
+}
+
+impl From<Checksums> for crate::config::Checksums {
+    fn from(checksums: Checksums) -> Self {
+        match checksums {
+            Checksums::Off => Self::Off,
+            Checksums::Auto => Self::Auto,
+            Checksums::On => Self::On,
+        }
+    }
+}
+
 /// What happens to frames that are not BGP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Foreign {
@@ -77,6 +101,15 @@ pub enum Foreign {
     Pass,
     /// They are dropped: for a port that only a mirror feeds.
     Drop,
+}
+
+/// What frames are captured by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// AF_XDP: takes BGP from the interface before the host sees it.
+    Xdp,
+    /// A packet socket: copies what passes by; for kernels and containers without AF_XDP or BPF.
+    AfPacket,
 }
 
 /// How the XDP program is attached.
@@ -88,6 +121,19 @@ pub enum Mode {
     Native,
     /// Generic (SKB mode) only.
     Skb,
+}
+
+/// Variants of the XDP program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Program {
+    /// The best that kernel and driver take.
+    Auto,
+    /// Asks the driver for the card's time and stripped VLAN tags: Linux 6.3, native mode.
+    Kfuncs,
+    /// Without: Linux 6.1.
+    Plain,
+    /// Takes no packets in several buffers either: Linux 5.15.
+    Basic,
 }
 
 /// Whether the driver writes frames straight into the UMEM.
@@ -113,7 +159,7 @@ pub enum TapMode {
 /// Which clock events are stamped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Timestamps {
-    /// The kernel's, when the XDP program saw the frame.
+    /// The kernel's, when the XDP program or the packet socket saw the frame.
     Xdp,
     /// The network card's, where it stamps frames and its clock is set; the kernel's elsewhere.
     Hardware,
@@ -125,6 +171,9 @@ pub struct Live {
     /// Interface that a mirror feeds (repeatable).
     #[arg(short, long = "interface", value_name = "IFACE", required = true)]
     pub interfaces: Vec<String>,
+    /// What frames are captured by.
+    #[arg(long, value_enum, default_value = "xdp")]
+    pub backend: Backend,
     /// Copy the BGP that this host itself sends and receives by the interfaces; its sessions go on.
     #[arg(long)]
     pub tap: bool,
@@ -146,6 +195,12 @@ pub struct Live {
     /// How the XDP program is attached.
     #[arg(long, value_enum, default_value = "auto")]
     pub mode: Mode,
+    /// Which variant of the XDP program is used.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub program: Program,
+    /// Do as an older kernel would, for instance 5.15: what is younger fails.
+    #[arg(long, value_name = "RELEASE", hide = true, value_parser = release)]
+    pub pretend_linux: Option<(u16, u16)>,
     /// Whether the driver writes frames straight into the memory that they are read from.
     #[arg(long, value_enum, default_value = "auto")]
     pub zero_copy: ZeroCopy,
@@ -155,7 +210,8 @@ pub struct Live {
     /// Have waiting for frames drive the driver instead of interrupts; falls back to interrupts.
     #[arg(long)]
     pub busy_poll: bool,
-    /// Entries of each receive ring; the fill ring has twice as many. A power of two.
+    /// Entries of each receive ring; the fill ring has twice as many. A power of two. With
+    /// `--backend af-packet`: pages of each ring.
     #[arg(long, value_name = "N", default_value = "8192")]
     pub ring: u32,
     /// Frames that all streams together may hold out of order.
@@ -236,6 +292,13 @@ pub struct Doctor {
     pub huge_pages: bool,
 }
 
+/// `6.1`
+fn release(text: &str) -> Result<(u16, u16), String> {
+    let (major, minor) = text.split_once('.').ok_or("a release is two numbers")?;
+    let number = |text: &str| text.parse().map_err(|_| format!("{text} is no number"));
+    Ok((number(major)?, number(minor)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +312,8 @@ mod tests {
     #[test]
     fn the_contract_parses() {
         for line in [
+            "bgptap live -i a --backend af-packet --ring 1024",
+            "bgptap live -i a --program basic --pretend-linux 5.15",
             "bgptap live -i a -i b --json - --raw --port 179 --port 1179",
             "bgptap live --tap -i eth0 --tap-mode clsact",
             "bgptap live -i a --http",

@@ -7,6 +7,19 @@ use crate::bgp::MessageSet;
 use crate::wire::FragmentLimits;
 use std::time::Duration;
 
+/// What is done about TCP checksums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Checksums {
+    /// Nothing: segments are taken as they are.
+    Off,
+    /// A segment with a wrong one is passed over where right ones were seen in its direction before; one
+    /// that a card was to complete is taken.
+    #[default]
+    Auto,
+    /// Only segments with right ones are taken.
+    On,
+}
+
 /// Bounds on memory and time that the worker keeps, whatever arrives.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -43,6 +56,8 @@ pub struct Limits {
     pub fragments: FragmentLimits,
     /// The VLAN tells sessions between the same addresses and ports apart.
     pub key_vlan: bool,
+    /// TCP checksums.
+    pub checksums: Checksums,
     /// Messages that are read; of others the header is counted and the body skipped.
     pub messages: MessageSet,
     /// Buffers are wiped when they are given back.
@@ -57,8 +72,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             held_frames_max: 2048,
-            held_frames_per_session_max: 512,
-            held_bytes_per_stream_max: 1 << 20,
+            held_frames_per_session_max: 2048,
+            held_bytes_per_stream_max: 4 << 20,
             gap_grace: Duration::from_millis(200),
             one_sided_wait: Duration::from_secs(10),
             open_wait: Duration::from_millis(50),
@@ -71,6 +86,7 @@ impl Default for Limits {
             carry_heap_max: 64 << 20,
             fragments: FragmentLimits::default(),
             key_vlan: false,
+            checksums: Checksums::default(),
             messages: MessageSet::ALL,
             zero_buffers: false,
             rib: true,

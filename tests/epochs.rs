@@ -279,8 +279,30 @@ fn a_syn_with_payload_that_nobody_accepts_ends_nothing() {
         assert_eq!(told.of("OPEN").count(), 2);
         assert_eq!(told.of("KEEPALIVE").count(), 3);
         assert_eq!(states(&told).last().map(|s| s.1), Some(6), "still up");
+        let discarded = |d: &bgptap::sink::totals::Direction| d.bytes.discarded.window;
+        let discarded: u64 = told.directions.iter().map(discarded).sum();
+        assert_eq!(discarded, 29, "what the SYN carried is counted");
         balanced(&told);
     }
+}
+
+/// Forged data in one direction, acknowledged by forged segments of the other, move neither.
+#[test]
+fn a_forged_conversation_does_not_move_a_session() {
+    let mut bench = Bench::new();
+    let (a, b) = establish(&mut bench, 0, 1000, 9000);
+    for round in 0..3_u32 {
+        bench.now_ns += 5 * S;
+        let x = 0x5000_0000 + 19 * round;
+        bench.send(&Seg::new(0, ACK, x, 0x1111_1111, &keepalive()));
+        bench.send(&Seg::new(1, ACK, 0x3333_0000 + 7 * round, x + 19, &[]));
+    }
+    bench.send(&Seg::new(0, ACK, a, b, &keepalive()));
+    bench.send(&Seg::new(1, ACK, b, a + 19, &keepalive()));
+    let told = bench.finish();
+    assert_eq!(told.of("KEEPALIVE").count(), 4);
+    assert_eq!(told.of("GAP").count(), 0);
+    balanced(&told);
 }
 
 /// The handshake of a connection was not captured. The one before it had ended, so what comes is

@@ -213,8 +213,12 @@ fn a_session_is_whole_whatever_is_forged_beside_it() {
         cases: 400,
         ..Config::default()
     };
-    // Time-dependent seeds would make failures hard to see again; proptest prints the failing steps.
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let seed: [u8; 32] = std::array::from_fn(|at| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        (now.unwrap().as_nanos() >> (at % 8 * 8)) as u8
+    });
+    println!("seed {seed:?}");
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let isns = prop_oneof![Just([1000, 9000]), Just([u32::MAX - 60, u32::MAX - 90])];
     let steps = proptest::collection::vec(step(), 1..60);

@@ -92,7 +92,7 @@ fn by_direction(sessions: BTreeMap<String, Vec<Value>>) -> BTreeMap<String, Vec<
     let mut directions: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for mut event in sessions.into_values().flatten() {
         event.as_object_mut().unwrap().remove("id");
-        if event["type"] != "STATE" {
+        if event["type"] != "STATE" && event["type"] != "TRANSFER" {
             let direction = format!("{} {}", event["session"], event["peer"]);
             directions.entry(direction).or_default().push(event);
         }

@@ -244,7 +244,7 @@ fn faults(whole: &[Captured], seed: u64) -> Vec<String> {
     for event in &events {
         match event["type"].as_str().unwrap() {
             "GAP" => *gaps.entry(way(event)).or_default() += event["bytes"].as_u64().unwrap(),
-            "STATE" | "MALFORMED" => {}
+            "STATE" | "TRANSFER" | "MALFORMED" => {}
             _ => decoded
                 .entry(way(event))
                 .or_default()

@@ -123,7 +123,7 @@ fn kind(name: &str) -> String {
 
 fn ours(event: &Value) -> Option<Key> {
     let kind_name = event["type"].as_str()?;
-    if matches!(kind_name, "STATE" | "GAP" | "MALFORMED") {
+    if matches!(kind_name, "STATE" | "TRANSFER" | "GAP" | "MALFORMED") {
         return None;
     }
     Some((

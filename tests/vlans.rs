@@ -6,26 +6,7 @@ mod support;
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
-use support::flows::{self, Captured};
-
-/// The frame on a VLAN, its sequence numbers moved on by half of their space.
-fn on_vlan(frame: &Captured, vlan: u8, shift: u32) -> Captured {
-    let mut bytes = frame.bytes.clone();
-    let tcp = match bytes[12..14] {
-        [0x08, 0x00] => 34,
-        [0x86, 0xdd] => 54,
-        _ => panic!("the recording is all IP"),
-    };
-    for at in [tcp + 4, tcp + 8] {
-        let number = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
-        bytes[at..at + 4].copy_from_slice(&number.wrapping_add(shift).to_be_bytes());
-    }
-    bytes.splice(12..12, [0x81, 0, 0, vlan]);
-    Captured {
-        ns: frame.ns,
-        bytes,
-    }
-}
+use support::flows::{self, on_vlan};
 
 fn read(file: &Path, arguments: &[&str]) -> (Value, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_bgptap"))

@@ -49,8 +49,10 @@ pub const META_LEN: usize = header::META_LEN as usize;
 /// What the steering program wrote about a packet when it arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meta {
-    /// When the XDP program ran, in nanoseconds of `CLOCK_TAI`.
+    /// When the XDP program ran, in nanoseconds of `CLOCK_TAI`, or of `CLOCK_MONOTONIC`.
     pub xdp_ns: u64,
+    /// It is `CLOCK_MONOTONIC`.
+    pub monotonic: bool,
     /// When the network card received the packet, in nanoseconds of the card's own clock.
     pub hw_ns: Option<u64>,
     /// The outermost VLAN tag (priority, DEI and id), in the frame or stripped by the card.
@@ -77,6 +79,7 @@ impl Meta {
         let hw_ns = u64::from_ne_bytes(field(meta, header::META_OFF_HW_NS));
         Some(Self {
             xdp_ns: u64::from_ne_bytes(field(meta, header::META_OFF_XDP_NS)),
+            monotonic: u32::from(flags) & header::META_MONOTONIC != 0,
             hw_ns: (hw_ns != 0).then_some(hw_ns),
             vlan: (u32::from(flags) & header::META_VLAN != 0).then_some(tci),
         })
@@ -219,11 +222,13 @@ mod tests {
         assert_eq!(meta.xdp_ns, 1);
         assert_eq!(meta.hw_ns, Some(256));
         assert_eq!(meta.vlan, Some(0xe064));
+        assert!(!meta.monotonic);
 
-        below[13] = 0; // no tag: its field means nothing
+        below[13] = 2; // no tag: its field means nothing; another clock
         below[25] = 0; // no hardware timestamp
         let meta = Meta::parse(&below).unwrap();
         assert_eq!((meta.hw_ns, meta.vlan), (None, None));
+        assert!(meta.monotonic);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::query::{ifindex, occupant};
-use crate::{Counters, Error, ErrorKind, Mode, Options, Steering};
+use crate::{Counters, Error, ErrorKind, Mode, Options, Program, Steering};
 
 const ATTACH: &str = "attach the XDP program";
 
@@ -20,7 +20,7 @@ pub struct Attached {
     link: OwnedFd,
     steering: Steering,
     native: bool,
-    kfuncs: bool,
+    program: Program,
     failures: Vec<String>,
 }
 
@@ -29,35 +29,46 @@ pub struct Attached {
 struct Way {
     name: &'static str,
     native: bool,
-    kfuncs: bool,
+    program: Program,
 }
 
 /// From the best to the one that always works.
-const WAYS: [Way; 3] = [
+const WAYS: [Way; 5] = [
     Way {
         name: "native mode with hardware metadata",
         native: true,
-        kfuncs: true,
+        program: Program::Kfuncs,
     },
     Way {
         name: "native mode",
         native: true,
-        kfuncs: false,
+        program: Program::Plain,
+    },
+    Way {
+        name: "native mode with the basic program",
+        native: true,
+        program: Program::Basic,
     },
     Way {
         name: "SKB mode",
         native: false,
-        kfuncs: false,
+        program: Program::Plain,
+    },
+    Way {
+        name: "SKB mode with the basic program",
+        native: false,
+        program: Program::Basic,
     },
 ];
 
 impl Way {
-    fn allowed_by(self, mode: Mode) -> bool {
-        match mode {
+    fn allowed_by(self, options: &Options) -> bool {
+        let mode = match options.mode {
             Mode::Auto => true,
             Mode::Native => self.native,
             Mode::Skb => !self.native,
-        }
+        };
+        mode && options.program.is_none_or(|only| only == self.program)
     }
 }
 
@@ -75,14 +86,14 @@ impl Attached {
             return Err(Error::occupied(interface, Some(id)));
         }
         let mut failures = Vec::new();
-        for way in WAYS.into_iter().filter(|w| w.allowed_by(options.mode)) {
+        for way in WAYS.into_iter().filter(|w| w.allowed_by(options)) {
             match attach(way, ifindex, options) {
                 Ok((steering, link)) => {
                     return Ok(Self {
                         link,
                         steering,
                         native: way.native,
-                        kfuncs: way.kfuncs,
+                        program: way.program,
                         failures,
                     });
                 }
@@ -93,6 +104,9 @@ impl Attached {
             if let Some(id) = occupant(interface)? {
                 return Err(Error::occupied(interface, Some(id)));
             }
+        }
+        if failures.is_empty() {
+            failures.push("the program with kfuncs is for native mode".into());
         }
         Err(Error::kernel(ATTACH, failures.join("; ")))
     }
@@ -106,7 +120,13 @@ impl Attached {
     /// Whether the program asks the driver for timestamps and stripped VLAN tags.
     #[must_use]
     pub fn kfuncs(&self) -> bool {
-        self.kfuncs
+        self.program == Program::Kfuncs
+    }
+
+    /// Which variant of the program it is.
+    #[must_use]
+    pub fn program(&self) -> Program {
+        self.program
     }
 
     /// What was tried before and failed: one text for each better way.
@@ -156,11 +176,11 @@ impl Drop for Attached {
 }
 
 fn attach(way: Way, ifindex: u32, options: &Options) -> Result<(Steering, OwnedFd), Error> {
-    let steering = if way.kfuncs {
-        Steering::with_kfuncs(options, ifindex)?
-    } else {
-        Steering::plain(options)?
-    };
+    if let Some((major, minor)) = options.pretend.filter(|it| *it < way.program.since()) {
+        let why = format!("Linux {major}.{minor}, as it is to be, does not load it");
+        return Err(Error::kernel(ATTACH, why));
+    }
+    let steering = Steering::for_device(way.program, options, ifindex)?;
     let flags = if way.native {
         libbpf_sys::XDP_FLAGS_DRV_MODE
     } else {

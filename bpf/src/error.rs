@@ -50,7 +50,7 @@ impl Error {
                 kind: ErrorKind::Kernel,
                 step,
                 why,
-                remedy: "Linux 6.1 or later with CONFIG_XDP_SOCKETS and CONFIG_BPF_SYSCALL, \
+                remedy: "Linux 5.15 or later with CONFIG_XDP_SOCKETS and CONFIG_BPF_SYSCALL, \
                          and a driver with XDP or the mode skb"
                     .into(),
             };

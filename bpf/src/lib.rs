@@ -54,7 +54,14 @@ pub struct Options {
     pub fragments: bool,
     /// Where in the receive path the program runs.
     pub mode: Mode,
+    /// The only variant that may be tried; the best that works if there is none.
+    pub program: Option<Program>,
+    /// Do as an older kernel would: variants that are younger than this release fail.
+    pub pretend: Option<Release>,
 }
+
+/// Major and minor number of a Linux release.
+pub type Release = (u16, u16);
 
 impl Default for Options {
     fn default() -> Self {
@@ -63,6 +70,31 @@ impl Default for Options {
             drop_foreign: false,
             fragments: true,
             mode: Mode::Auto,
+            program: None,
+            pretend: None,
+        }
+    }
+}
+
+/// Variants of the program, from the best to the one that runs on the oldest kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// Asks the driver for the card's timestamp and stripped tags. Native mode, Linux 6.3.
+    Kfuncs,
+    /// Takes packets in several buffers, reads `CLOCK_TAI`. Linux 6.1.
+    Plain,
+    /// Packets in one buffer, `CLOCK_MONOTONIC`. Linux 5.15.
+    Basic,
+}
+
+impl Program {
+    /// The first release that runs it.
+    #[must_use]
+    pub fn since(self) -> Release {
+        match self {
+            Self::Kfuncs => (6, 3),
+            Self::Plain => (6, 1),
+            Self::Basic => (5, 15),
         }
     }
 }

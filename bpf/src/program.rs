@@ -7,10 +7,11 @@ use libbpf_rs::{MapCore, MapFlags, MapImpl, Object, ObjectBuilder, OpenObject, P
 
 use crate::abi::{QUEUES_MAX, config};
 use crate::log::captured;
-use crate::{Counters, Error, Options};
+use crate::{Counters, Error, Options, Program};
 
 const PLAIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plain.bpf.o"));
 const BASELINE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/baseline.bpf.o"));
+const BASIC: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/basic.bpf.o"));
 const KFUNCS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kfuncs.bpf.o"));
 
 const PROGRAM: &str = "bgptap_steer";
@@ -42,10 +43,25 @@ impl Steering {
         Self::load(PLAIN, options, None)
     }
 
-    /// Loads the variant that asks the driver of one interface for its
-    /// timestamps. It can only be attached there, in native mode.
-    pub(crate) fn with_kfuncs(options: &Options, ifindex: u32) -> Result<Self, Error> {
-        Self::load(KFUNCS, options, Some(ifindex))
+    /// Loads the variant for old kernels, which runs everywhere too.
+    ///
+    /// # Errors
+    /// As for [`Self::plain`].
+    pub fn basic(options: &Options) -> Result<Self, Error> {
+        Self::load(BASIC, options, None)
+    }
+
+    /// Loads a variant for one interface. That with kfuncs can only be attached there, in native mode.
+    pub(crate) fn for_device(
+        program: Program,
+        options: &Options,
+        ifindex: u32,
+    ) -> Result<Self, Error> {
+        match program {
+            Program::Kfuncs => Self::load(KFUNCS, options, Some(ifindex)),
+            Program::Plain => Self::plain(options),
+            Program::Basic => Self::basic(options),
+        }
     }
 
     fn load(elf: &[u8], options: &Options, device: Option<u32>) -> Result<Self, Error> {
@@ -219,5 +235,47 @@ fn with_log(error: &libbpf_rs::Error, log: &str) -> String {
         format!("{error:#}")
     } else {
         format!("{error:#}: {log}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    /// `BPF_FUNC_…` that a loaded program calls (include/uapi/linux/bpf.h): they are numbered by age.
+    fn helpers(steering: &Steering) -> Vec<i32> {
+        const CALL: u8 = 0x85;
+        let program = steering.program("test").expect("it was loaded");
+        let calls = program.insns().iter().filter(|insn| insn.code == CALL);
+        // Source register 1 is a call within the program, 2 one of a kfunc.
+        calls
+            .filter(|insn| insn.src_reg() == 0)
+            .map(|insn| insn.imm)
+            .collect()
+    }
+
+    /// No older kernel is at hand to load it: it must not call what that would not know.
+    #[test]
+    fn the_basic_program_calls_only_what_linux_5_15_has() {
+        const NEWEST_OF_5_15: i32 = 175; // BPF_FUNC_task_pt_regs
+        const KTIME_GET_TAI_NS: i32 = 208; // Linux 6.1
+        let [basic, plain] =
+            [Steering::basic, Steering::plain].map(|load| load(&Options::default()));
+        let (basic, plain) = match (basic, plain) {
+            (Ok(basic), Ok(plain)) => (helpers(&basic), helpers(&plain)),
+            (Err(error), _) | (_, Err(error)) => {
+                let required = std::env::var_os("BGPTAP_REQUIRE_ALL").is_some();
+                assert!(error.kind == ErrorKind::NoPrivilege && !required, "{error}");
+                println!("skipped: loading a program needs root");
+                return;
+            }
+        };
+        assert!(plain.contains(&KTIME_GET_TAI_NS), "{plain:?}");
+        assert!(basic.len() >= 5, "{basic:?}");
+        assert!(
+            basic.iter().all(|id| (1..=NEWEST_OF_5_15).contains(id)),
+            "{basic:?}"
+        );
     }
 }

@@ -315,7 +315,8 @@ impl Bench {
 
     fn beyond(&mut self, place: u16, fin: bool) {
         if self.offered {
-            self.left_ms = self.left_ms.min(170_000);
+            // A receiver that leaves much unanswered for a second is not seen any more.
+            self.left_ms = self.left_ms.min(900);
             self.stray((1 << 23) + (u32::from(place) << 8), 0x10 | u8::from(fin));
         }
     }
@@ -352,7 +353,9 @@ impl Bench {
         self.segment(0x11, self.sequence(self.sent.len()), Vec::new());
     }
 
+    /// No receiver takes back what it has acknowledged.
     fn ack(&mut self, offset: usize) {
+        let offset = offset.max(self.acked);
         self.acked = self.acked.max(offset);
         let (ack, stamp) = (self.sequence(offset), self.stamp());
         self.stream

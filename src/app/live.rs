@@ -2,7 +2,9 @@
 
 use super::watch::{FRAMES, Watch};
 use super::{Ended, outputs};
-use crate::capture::xdp::{InterfaceCounts, Options, Taps, Timestamps, XdpSource, ZeroCopy, plan};
+use crate::capture::af_packet::{self, AfPacketSource, Sockets};
+use crate::capture::xdp::{Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, ZeroCopy, plan};
+use crate::capture::{InterfaceCounts, Live, TapCounts};
 use crate::cli;
 use crate::config::Limits;
 use crate::doctor;
@@ -14,7 +16,7 @@ use crate::sink::totals::Frames;
 use crate::sink::writer::WhenFull;
 use crate::wire::{Ports, Skip};
 use crate::worker::{Outcome, Worker};
-use bgptap_bpf::{Mode, TapMode};
+use bgptap_bpf::{Mode, Program, Release, TapMode};
 use bgptap_umem::xsk::{FramePool, Gauges, PoolOptions};
 use caps::Capability;
 use std::collections::BTreeMap;
@@ -24,22 +26,22 @@ use std::time::{Duration, Instant};
 
 /// Frames that may be worked on at a time, for each queue.
 pub(super) const BATCH_FRAMES: u32 = 1024;
+/// The first kernel on which maps are read without rights.
+const MAPS_WITHOUT_RIGHTS: Release = (5, 19);
 
 pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
-    let limits = Limits {
-        held_frames_max: options.held_frames,
-        ..outputs::limits(&options.outputs)
-    };
+    match options.backend {
+        cli::Backend::Xdp => by_xdp(options, stop),
+        cli::Backend::AfPacket => by_af_packet(options, stop),
+    }
+}
+
+fn by_xdp(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+    let limits = limits(options);
     let held_frames_max = limits.held_frames_max;
-    let mut capture = capture_options(options)?;
+    let mut capture = xdp_options(options)?;
     let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
-    let checks = doctor::preflight(&capture.wanted(&pool_options));
-    let mut warnings = doctor::admit(&checks, options.force)?;
-    let listener = Listener::bind(options.metrics)?;
-    let http = options.http;
-    let http = http.map(|address| Listener::bind_for(address, "--http"));
-    let http = http.transpose()?;
-    let mut files = outputs::Files::open(&options.outputs)?;
+    let run = Run::open(options, stop, limits, &capture.wanted(&pool_options))?;
     let taps = capture
         .tap
         .map(|mode| Taps::prepare(&capture.interfaces, mode));
@@ -48,74 +50,25 @@ pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, 
         Some(taps) => taps.within(|| frame_pool(&pool_options))?,
         None => frame_pool(&pool_options),
     }?;
-    let mut source = XdpSource::open(&pool, &capture, taps)?;
-    let memory = outputs::memory(&limits)?;
-    // Everything is open now, and no thread runs yet that would keep its rights.
-    let confined = privileges::give_up(&Keep {
-        folders: outputs::folders(&options.outputs),
-        capabilities: kept_capabilities(&capture),
-    })?;
-    let metrics = Arc::new(Metrics::default());
-    let server = listener.serve(Arc::clone(&metrics))?;
-    let desk = http::Desk::default();
-    let http = http.map(|listener| http::serve(listener, desk.clone()));
-    let http = http.transpose()?;
-    let closing = files.start(&options.outputs, metrics, WhenFull::Drop)?;
-    warnings.extend_from_slice(source.warnings());
-    announce(&source, &pool, &confined, &warnings);
-    if let Some(seconds) = options.duration {
-        stop_after(Duration::from_secs(seconds), stop);
-    }
-
-    let ports = Ports::new(&options.outputs.ports);
-    eprintln!(
-        "bgptap: payload and connections take at most {} MiB beside the pool",
-        memory.bound(&limits) >> 20
-    );
-    if let Some(http) = &http {
-        eprintln!("bgptap: sessions at http://{}/sessions", http.address());
-    }
-    eprintln!("bgptap: metrics at http://{}/metrics", server.address());
-    let mut worker = Worker::new(limits, ports, closing, memory);
-    worker.answer_at(desk);
-    let started = Instant::now();
-    let mut watch = Watch::default();
-    let gather = |source: &mut XdpSource<'_>, snapshot: &mut Snapshot| {
-        let buffers = snapshot.pools.len();
-        fill_snapshot(
-            source,
-            &pool.gauges(),
-            held_frames_max,
-            snapshot,
-            &mut watch,
-        );
-        for pool in &snapshot.pools[..buffers] {
-            warn(watch.buffers(pool));
-        }
+    let source = XdpSource::open(&pool, &capture, taps)?;
+    let locked = if pool.locked().is_ok() {
+        "locked"
+    } else {
+        "not locked"
     };
-    let mut interrupted = worker.run(&mut source, stop, gather);
-    // Off first: then what was steered is in the rings, and the last round finds it all.
-    // Where that fails the interface is gone, and the program with it.
-    if let Err(error) = source.stop_steering()
-        && interrupted.is_empty()
-    {
-        return Err(error);
-    }
-    interrupted.extend(worker.drain(&mut source));
-    let copies = source.tap_counts().collect();
-    let frames: Vec<InterfaceCounts> = source.counts().map(|(_, counts)| counts).collect();
-    let (outcome, closing) = worker.finish(interrupted, started);
-    let mut summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
-    summary.capture = source.modes().collect();
-    summary.tap = copies;
+    let room = format!("{} frames in the pool, {locked}", pool.gauges().total);
+    let taps = |source: &XdpSource<'_>| source.tap_counts().collect();
+    let keep = kept_capabilities(&capture);
+    let ended = run.carry(source, keep, &room, taps, |source, snapshot, watch| {
+        describe_taps(source.tap_counts(), snapshot);
+        describe_pool(&pool.gauges(), source.pending(), snapshot);
+        describe_usage(&source.usage(held_frames_max), snapshot, watch);
+    })?;
     let gauges = pool.gauges();
     assert!(
         gauges.conserved(),
         "frames were lost or doubled: {gauges:?}"
     );
-    let ended = outputs::close(&options.outputs, files, closing, &outcome, &summary)?;
-    report_latency(&outcome);
-    drop((server, http));
     Ok(ended)
 }
 
@@ -123,11 +76,172 @@ fn frame_pool(options: &PoolOptions) -> Result<FramePool, SetupError> {
     FramePool::new(options).map_err(|error| SetupError::Other {
         what: "setting up the frame pool".into(),
         why: error.to_string(),
-        remedy: error.remedy().into(),
+        remedy: format!("{}; {WITHOUT}", error.remedy()),
     })
 }
 
-fn capture_options(options: &cli::Live) -> Result<Options, SetupError> {
+fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+    if options.tap {
+        return Err(SetupError::Other {
+            what: "tapping with --backend af-packet".into(),
+            why: "copies are captured by AF_XDP".into(),
+            remedy: "leave --tap out: a packet socket sees what the host sends and receives anyway"
+                .into(),
+        });
+    }
+    let capture = af_packet::Options {
+        interfaces: options.interfaces.clone(),
+        ports: options.outputs.ports.clone(),
+        fragments: !options.no_fragments,
+        ring: options.ring,
+        timestamps: timestamps(options),
+    };
+    let mut run = Run::open(options, stop, limits(options), &capture.wanted())?;
+    let without_effect = without_effect(options)
+        .map(|flag| format!("{flag} has no effect with --backend af-packet"));
+    run.warnings.extend(without_effect);
+    let sockets = Sockets::open(&capture)?;
+    let room = format!("{} blocks in the rings, locked", sockets.blocks().0);
+    let source = AfPacketSource::new(&sockets);
+    let ended = run.carry(
+        source,
+        Vec::new(),
+        &room,
+        |_| Vec::new(),
+        |_, snapshot, _| {
+            describe_blocks(sockets.blocks(), snapshot);
+        },
+    )?;
+    let (_, ours) = sockets.blocks();
+    assert_eq!(ours, 0, "blocks that were not given back");
+    Ok(ended)
+}
+
+fn limits(options: &cli::Live) -> Limits {
+    Limits {
+        held_frames_max: options.held_frames,
+        ..outputs::limits(&options.outputs)
+    }
+}
+
+/// Options that only mean something with AF_XDP.
+fn without_effect(options: &cli::Live) -> impl Iterator<Item = &'static str> {
+    [
+        ("--foreign drop", options.foreign == cli::Foreign::Drop),
+        ("--mode", options.mode != cli::Mode::Auto),
+        ("--program", options.program != cli::Program::Auto),
+        ("--zero-copy", options.zero_copy != cli::ZeroCopy::Auto),
+        ("--busy-poll", options.busy_poll),
+        ("--huge-pages", options.huge_pages),
+    ]
+    .into_iter()
+    .filter_map(|(flag, given)| given.then_some(flag))
+}
+
+/// A capture that is set up but for its source.
+struct Run<'o> {
+    options: &'o cli::Live,
+    stop: &'o Arc<AtomicBool>,
+    limits: Limits,
+    warnings: Vec<String>,
+    listener: Listener,
+    http: Option<Listener>,
+    files: outputs::Files,
+}
+
+impl<'o> Run<'o> {
+    /// Opens the outputs, if what is wanted can be.
+    fn open(
+        options: &'o cli::Live,
+        stop: &'o Arc<AtomicBool>,
+        limits: Limits,
+        wanted: &doctor::Wanted,
+    ) -> Result<Self, SetupError> {
+        let http = options.http;
+        let http = http.map(|address| Listener::bind_for(address, "--http"));
+        Ok(Self {
+            options,
+            stop,
+            limits,
+            warnings: doctor::admit(&doctor::preflight(wanted), options.force)?,
+            listener: Listener::bind(options.metrics)?,
+            http: http.transpose()?,
+            files: outputs::Files::open(&options.outputs)?,
+        })
+    }
+
+    /// Captures until it is stopped. `keep` are the capabilities that its end takes, `room` says what memory
+    /// frames come into, `taps` what taps have copied in the end, and `describe` adds to the metrics
+    /// what the source alone can tell.
+    fn carry<S: Live>(
+        mut self,
+        mut source: S,
+        keep: Vec<Capability>,
+        room: &str,
+        taps: impl Fn(&S) -> Vec<TapCounts>,
+        describe: impl Fn(&mut S, &mut Snapshot, &mut Watch),
+    ) -> Result<Ended, SetupError> {
+        let outputs = &self.options.outputs;
+        let memory = outputs::memory(&self.limits)?;
+        // Everything is open now, and no thread runs yet that would keep its rights.
+        let confined = privileges::give_up(&Keep {
+            folders: outputs::folders(outputs),
+            capabilities: keep,
+        })?;
+        let metrics = Arc::new(Metrics::default());
+        let server = self.listener.serve(Arc::clone(&metrics))?;
+        let desk = http::Desk::default();
+        let http = self
+            .http
+            .map(|listener| http::serve(listener, desk.clone()));
+        let http = http.transpose()?;
+        let closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
+        self.warnings.extend_from_slice(source.warnings());
+        announce(&source, room, &confined, &self.warnings);
+        if let Some(seconds) = self.options.duration {
+            stop_after(Duration::from_secs(seconds), self.stop);
+        }
+        eprintln!(
+            "bgptap: payload and connections take at most {} MiB beside that",
+            memory.bound(&self.limits) >> 20
+        );
+        if let Some(http) = &http {
+            eprintln!("bgptap: sessions at http://{}/sessions", http.address());
+        }
+        eprintln!("bgptap: metrics at http://{}/metrics", server.address());
+        let mut worker = Worker::new(self.limits, Ports::new(&outputs.ports), closing, memory);
+        worker.answer_at(desk);
+        let started = Instant::now();
+        let mut watch = Watch::default();
+        let mut interrupted = worker.run(&mut source, self.stop, |source, snapshot| {
+            for pool in &snapshot.pools {
+                warn(watch.buffers(pool));
+            }
+            count_frames(source, snapshot);
+            describe(source, snapshot, &mut watch);
+        });
+        // Off first: then what came is in the rings, and the last round finds it all.
+        // Where that fails the interface is gone.
+        if let Err(error) = source.stop()
+            && interrupted.is_empty()
+        {
+            return Err(error);
+        }
+        interrupted.extend(worker.drain(&mut source));
+        let copies = taps(&source);
+        let frames = source.counts();
+        let (outcome, closing) = worker.finish(interrupted, started);
+        let mut summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
+        summary.capture = source.modes();
+        summary.tap = copies;
+        let ended = outputs::close(outputs, self.files, closing, &outcome, &summary)?;
+        report_latency(&outcome);
+        drop((server, http));
+        Ok(ended)
+    }
+}
+
+fn xdp_options(options: &cli::Live) -> Result<Options, SetupError> {
     Ok(Options {
         interfaces: options.interfaces.clone(),
         tap: options.tap.then_some(match options.tap_mode {
@@ -138,27 +252,35 @@ fn capture_options(options: &cli::Live) -> Result<Options, SetupError> {
         drop_foreign: options.foreign == cli::Foreign::Drop,
         fragments: !options.no_fragments,
         mode: xdp_mode(options)?,
+        program: match options.program {
+            cli::Program::Auto => None,
+            cli::Program::Kfuncs => Some(Program::Kfuncs),
+            cli::Program::Plain => Some(Program::Plain),
+            cli::Program::Basic => Some(Program::Basic),
+        },
+        pretend: options.pretend_linux,
         ring: options.ring,
         zero_copy: match options.zero_copy {
             cli::ZeroCopy::Auto => ZeroCopy::Auto,
             cli::ZeroCopy::Require => ZeroCopy::Require,
             cli::ZeroCopy::Never => ZeroCopy::Never,
         },
-        timestamps: match options.timestamps {
-            cli::Timestamps::Xdp => Timestamps::Xdp,
-            cli::Timestamps::Hardware => Timestamps::Hardware,
-        },
+        timestamps: timestamps(options),
         busy_poll: options.busy_poll,
         huge_pages: options.huge_pages,
     })
 }
 
-/// What the end of the capture takes: filters of a clsact qdisc are removed by hand.
+/// What counting and the end of the capture take: filters of a clsact qdisc are removed by hand.
 fn kept_capabilities(capture: &Options) -> Vec<Capability> {
-    match capture.tap {
-        Some(TapMode::Clsact) => vec![Capability::CAP_NET_ADMIN],
-        Some(TapMode::Tcx) | None => Vec::new(),
+    let mut kept = Vec::new();
+    if capture.tap == Some(TapMode::Clsact) {
+        kept.push(Capability::CAP_NET_ADMIN);
     }
+    if capture.pretend.unwrap_or_else(doctor::running) < MAPS_WITHOUT_RIGHTS {
+        kept.push(Capability::CAP_BPF);
+    }
+    kept
 }
 
 fn xdp_mode(options: &cli::Live) -> Result<Mode, SetupError> {
@@ -177,7 +299,14 @@ fn xdp_mode(options: &cli::Live) -> Result<Mode, SetupError> {
     }
 }
 
-fn announce(source: &XdpSource<'_>, pool: &FramePool, confined: &Confined, warnings: &[String]) {
+fn timestamps(options: &cli::Live) -> Timestamps {
+    match options.timestamps {
+        cli::Timestamps::Xdp => Timestamps::Xdp,
+        cli::Timestamps::Hardware => Timestamps::Hardware,
+    }
+}
+
+fn announce(source: &impl Live, room: &str, confined: &Confined, warnings: &[String]) {
     for mode in source.modes() {
         eprintln!("bgptap: {mode}");
     }
@@ -185,15 +314,7 @@ fn announce(source: &XdpSource<'_>, pool: &FramePool, confined: &Confined, warni
         eprintln!("bgptap: warning: {warning}");
     }
     eprintln!("bgptap: {confined}");
-    let locked = if pool.locked().is_ok() {
-        "locked"
-    } else {
-        "not locked"
-    };
-    eprintln!(
-        "bgptap: {} frames in the pool, {locked}",
-        pool.gauges().total
-    );
+    eprintln!("bgptap: {room}");
 }
 
 fn stop_after(duration: Duration, stop: &Arc<AtomicBool>) {
@@ -210,15 +331,9 @@ fn warn(warning: Option<String>) {
     }
 }
 
-fn fill_snapshot(
-    source: &mut XdpSource<'_>,
-    gauges: &Gauges,
-    held_frames_max: u32,
-    snapshot: &mut Snapshot,
-    watch: &mut Watch,
-) {
+fn count_frames<S: Live>(source: &S, snapshot: &mut Snapshot) {
     snapshot.frames.clear();
-    for (name, counts) in source.counts() {
+    for (name, counts) in source.interfaces().iter().zip(source.counts()) {
         let mut outcomes = vec![
             ("seen", counts.seen),
             ("redirected", counts.redirected),
@@ -226,35 +341,54 @@ fn fill_snapshot(
         ];
         outcomes.extend(counts.other);
         outcomes.extend(counts.drops);
-        snapshot.frames.push((name.to_owned(), outcomes));
+        snapshot.frames.push((name.clone(), outcomes));
     }
-    for ((_, outcomes), tap) in snapshot.frames.iter_mut().zip(source.tap_counts()) {
+}
+
+fn describe_taps(taps: impl Iterator<Item = TapCounts>, snapshot: &mut Snapshot) {
+    for ((_, outcomes), tap) in snapshot.frames.iter_mut().zip(taps) {
         outcomes.push(("tap_ingress", tap.ingress.copied));
         outcomes.push(("tap_egress", tap.egress.copied));
         outcomes.push(("tap_lost", tap.lost()));
     }
+}
+
+fn describe_pool(gauges: &Gauges, pending: u64, snapshot: &mut Snapshot) {
     snapshot.frame_states = vec![
         ("free", gauges.free.into()),
         ("given", gauges.given.into()),
         ("batch", gauges.batch.into()),
         ("held", gauges.held.into()),
-        ("rx_ring", source.pending()),
+        ("rx_ring", pending),
     ];
-    let waiting = u32::try_from(source.pending()).unwrap_or(u32::MAX);
+    let waiting = u32::try_from(pending).unwrap_or(u32::MAX);
     let in_use = gauges.batch + gauges.held + waiting;
     snapshot.pools.push(Pool {
         name: "umem".into(),
         utilisation: f64::from(in_use) / f64::from(gauges.total),
         fallbacks: 0,
     });
-    for (which, usage) in FRAMES.iter().zip(source.usage(held_frames_max)) {
+}
+
+fn describe_usage(usages: &[Usage; 2], snapshot: &mut Snapshot, watch: &mut Watch) {
+    for (which, usage) in FRAMES.iter().zip(usages) {
         snapshot.pools.push(Pool {
             name: which.0.into(),
             utilisation: usage.utilisation(),
             fallbacks: 0,
         });
-        warn(watch.frames(*which, &usage));
+        warn(watch.frames(*which, usage));
     }
+}
+
+/// Blocks in all, and those that are not with the kernel.
+#[allow(clippy::cast_precision_loss)]
+fn describe_blocks((all, ours): (usize, usize), snapshot: &mut Snapshot) {
+    snapshot.pools.push(Pool {
+        name: "ring_blocks".into(),
+        utilisation: ours as f64 / all as f64,
+        fallbacks: 0,
+    });
 }
 
 fn add_up(interfaces: &[InterfaceCounts], outcome: &Outcome) -> Frames {
@@ -269,6 +403,7 @@ fn add_up(interfaces: &[InterfaceCounts], outcome: &Outcome) -> Frames {
     for counts in interfaces {
         frames.seen += counts.seen;
         frames.redirected += counts.redirected;
+        frames.freezes += counts.freezes;
         add(&mut frames.other, &counts.other);
         add(&mut frames.drops, &counts.drops);
     }

@@ -77,6 +77,7 @@ pub(super) fn folders(options: &cli::Outputs) -> Vec<PathBuf> {
 pub(super) fn limits(options: &cli::Outputs) -> Limits {
     let mut limits = Limits {
         key_vlan: options.key_vlan,
+        checksums: options.checksums.into(),
         zero_buffers: options.zero_buffers,
         rib: !options.no_rib,
         rib_bytes_max: u64::from(options.rib_memory) << 20,
@@ -140,6 +141,7 @@ pub(super) fn summarise(outcome: &Outcome, frames: Frames) -> Summary {
         directions: outcome.directions.clone(),
         unlisted: outcome.unlisted,
         refused: outcome.frames.refused,
+        refused_bytes: outcome.frames.refused_bytes,
         errors: ERROR_KINDS
             .into_iter()
             .zip(totals.errors)

@@ -35,7 +35,7 @@ pub struct OpenFacts {
     pub multiple_labels: FamilySet,
     /// Graceful restart (RFC 4724), if announced.
     pub graceful_restart: Option<Restart>,
-    /// Families with long-lived graceful restart (RFC 9494).
+    /// Families whose routes may be kept for long while the sender is away (RFC 9494).
     pub long_lived: FamilySet,
     /// The longest of their long-lived stale times, seconds.
     pub long_lived_s: u32,
@@ -46,13 +46,13 @@ pub struct OpenFacts {
 pub struct Restart {
     /// The sender has restarted.
     pub restarted: bool,
+    /// NOTIFICATIONs are subject to it too (RFC 8538 §2).
+    pub notifications: bool,
     /// Seconds that it needs to come back.
     pub time: u16,
-    /// NOTIFICATIONs are subject to it (RFC 8538 §2).
-    pub notifications: bool,
     /// Families whose forwarding state it can preserve.
     pub families: FamilySet,
-    /// Families whose forwarding state it has preserved (the F bit).
+    /// Those whose forwarding state it has preserved (F bit).
     pub preserved: FamilySet,
 }
 
@@ -88,19 +88,11 @@ impl OpenFacts {
         facts
     }
 
-    /// RFC 9494 §3: AFI, SAFI, flags and three octets of seconds for each family.
-    fn add_long_lived(&mut self, value: &[u8]) {
-        for &[a, b, safi, _flags, x, y, z] in value.as_chunks().0 {
-            let family = Family::new(u16::from_be_bytes([a, b]), safi);
-            self.long_lived = self.long_lived.with(family);
-            self.long_lived_s = self.long_lived_s.max(u32::from_be_bytes([0, x, y, z]));
-        }
-    }
-
     fn add(&mut self, capability: &Capability<'_>) {
         match *capability {
             Capability::Multiprotocol(family) => self.families = self.families.with(family),
-            Capability::RouteRefresh => self.route_refresh = true,
+            // RFC 8810 §2.1: 128 is the same before it was a standard.
+            Capability::RouteRefresh | Capability::RouteRefreshCisco => self.route_refresh = true,
             Capability::EnhancedRouteRefresh => self.enhanced_refresh = true,
             Capability::ExtendedMessage => self.extended_message = true,
             Capability::FourOctetAs(_) => self.as4 = true,
@@ -132,21 +124,26 @@ impl OpenFacts {
             Capability::GracefulRestart(restart) => {
                 self.graceful_restart = Some(Restart {
                     restarted: restart.restarted(),
-                    time: restart.restart_time(),
                     notifications: restart.notifications(),
+                    time: restart.restart_time(),
                     families: restart.families.iter().map(|(family, _)| family).collect(),
-                    preserved: restart
-                        .families
-                        .iter()
-                        .filter(|(_, flags)| flags & 0x80 != 0)
-                        .map(|(family, _)| family)
-                        .collect(),
+                    preserved: restart.preserved().collect(),
                 });
             }
-            Capability::Other { code: 71, value } => self.add_long_lived(value),
-            Capability::Role(_)
+            Capability::LongLivedGracefulRestart(list) => {
+                self.long_lived = list.iter().map(|entry| entry.family).collect();
+                self.long_lived_s = list.iter().map(|entry| entry.stale_time).max().unwrap_or(0);
+            }
+            // They say nothing about how a message is read, or cannot be read themselves.
+            Capability::RouteFilters { .. }
+            | Capability::BgpSec { .. }
+            | Capability::Role(_)
             | Capability::Fqdn { .. }
             | Capability::SoftwareVersion(_)
+            | Capability::PathsLimit(_)
+            | Capability::LinkLocalNextHop
+            | Capability::MultisessionCisco { .. }
+            | Capability::Malformed { .. }
             | Capability::Other { .. } => {}
         }
     }
@@ -228,6 +225,71 @@ impl Context {
             multiple_labels: FamilySet::EMPTY,
             peering: Peering::Unknown,
             nesting: 0,
+        }
+    }
+
+    /// What is to be expected of messages from a sender to a receiver, as far as OPENs were seen.
+    ///
+    /// What one side says is taken for what both agree on, but for path identifiers in messages
+    /// to the one: many offer to receive them, few have a peer that sends them. Evidence may tell
+    /// otherwise; see [`Possible`].
+    #[must_use]
+    pub const fn expected(sender: Option<&OpenFacts>, receiver: Option<&OpenFacts>) -> Self {
+        match (sender, receiver) {
+            (Some(sender), Some(receiver)) => Self::negotiate(sender, receiver),
+            (Some(sender), None) => Self {
+                extended: false,
+                add_path: sender.add_path_send,
+                ..Self::of_both(sender)
+            },
+            (None, Some(receiver)) => Self {
+                // RFC 8654 §4: its say alone.
+                extended: receiver.extended_message,
+                add_path: FamilySet::EMPTY,
+                ..Self::of_both(receiver)
+            },
+            (None, None) => Self::assumed(),
+        }
+    }
+
+    /// As if both sides had sent this OPEN, but for the AS number.
+    const fn of_both(facts: &OpenFacts) -> Self {
+        Self {
+            peering: Peering::Unknown,
+            ..Self::negotiate(facts, facts)
+        }
+    }
+}
+
+/// What may be in messages from a sender to a receiver, as far as OPENs were seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Possible {
+    /// Four-octet AS numbers; without the consent of one side there are none.
+    pub as4: bool,
+    /// Families that may have path identifiers; all if `None`.
+    pub add_path: Option<FamilySet>,
+    /// Families that may have several labels; all if `None`.
+    pub multiple_labels: Option<FamilySet>,
+}
+
+impl Possible {
+    /// What neither OPEN that was seen rules out.
+    #[must_use]
+    pub fn new(sender: Option<&OpenFacts>, receiver: Option<&OpenFacts>) -> Self {
+        let either = |a: Option<FamilySet>, b: Option<FamilySet>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.intersection(b)),
+            _ => a.or(b),
+        };
+        Self {
+            as4: sender.is_none_or(|open| open.as4) && receiver.is_none_or(|open| open.as4),
+            add_path: either(
+                sender.map(|open| open.add_path_send),
+                receiver.map(|open| open.add_path_receive),
+            ),
+            multiple_labels: either(
+                sender.map(|open| open.multiple_labels),
+                receiver.map(|open| open.multiple_labels),
+            ),
         }
     }
 }

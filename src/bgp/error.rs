@@ -7,6 +7,8 @@ pub enum Disposition {
     Ignore,
     /// Drop the attribute, keep the routes.
     AttributeDiscard,
+    /// Drop the NLRI that is concerned, keep the others (RFC 9552 §8.2.2).
+    NlriDiscard,
     /// Handle the routes of the message as withdrawn.
     TreatAsWithdraw,
     /// Ignore the address family until the session is reset.
@@ -16,12 +18,23 @@ pub enum Disposition {
 }
 
 impl Disposition {
+    /// All of them, mildest first.
+    pub const ALL: [Self; 6] = [
+        Self::Ignore,
+        Self::AttributeDiscard,
+        Self::NlriDiscard,
+        Self::TreatAsWithdraw,
+        Self::AfiSafiDisable,
+        Self::SessionReset,
+    ];
+
     /// The name in events and metrics, in the words of RFC 7606.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ignore => "ignore",
             Self::AttributeDiscard => "attribute-discard",
+            Self::NlriDiscard => "nlri-discard",
             Self::TreatAsWithdraw => "treat-as-withdraw",
             Self::AfiSafiDisable => "afi-safi-disable",
             Self::SessionReset => "session-reset",
@@ -50,6 +63,8 @@ pub enum ErrorCode {
     BadBgpIdentifier = 0x0203,
     /// A hold time of one or two seconds.
     UnacceptableHoldTime = 0x0206,
+    /// Roles that contradict each other (RFC 9234 §4.2).
+    RoleMismatch = 0x020b,
     /// Fields or attributes that do not fit, or one attribute twice.
     MalformedAttributeList = 0x0301,
     /// A well-known attribute that is not known.

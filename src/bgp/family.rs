@@ -139,10 +139,10 @@ impl Family {
         matches!(self.safi, Safi::FLOWSPEC | Safi::FLOWSPEC_VPN)
     }
 
-    /// Position in [`KNOWN`].
+    /// Position in [`KNOWN`], if it is there.
     #[must_use]
     #[inline]
-    const fn index(self) -> Option<u32> {
+    pub const fn index(self) -> Option<u32> {
         // The two families that nearly every message is about come first.
         if self.afi.0 == 1 && self.safi.0 == 1 {
             return Some(0);
@@ -231,6 +231,21 @@ impl FamilySet {
             Some(index) => Self(self.0 | 1 << index),
             None => self,
         }
+    }
+
+    /// The set without `family`.
+    #[must_use]
+    pub const fn without(self, family: Family) -> Self {
+        match family.index() {
+            Some(index) => Self(self.0 & !(1 << index)),
+            None => self,
+        }
+    }
+
+    /// Families in either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// Whether `family` is a member.

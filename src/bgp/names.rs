@@ -138,6 +138,17 @@ pub const fn capability(code: u8) -> Option<&'static str> {
     })
 }
 
+/// "BGP Outbound Route Filtering (ORF) Types".
+#[must_use]
+pub const fn route_filter(kind: u8) -> Option<&'static str> {
+    Some(match kind {
+        64 => "address-prefix",
+        65 => "covering-prefixes",
+        128 => "address-prefix-cisco",
+        _ => return None,
+    })
+}
+
 /// "BGP Well-known Communities".
 #[must_use]
 pub const fn community(value: u32) -> Option<&'static str> {

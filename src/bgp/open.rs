@@ -57,63 +57,58 @@ impl<'a> Open<'a> {
             parameters,
             errors: Errors::new(),
         };
-        for fault in problem.into_iter().chain(open.faults()) {
-            let error = fault.place(HEADER_LEN, None, Disposition::SessionReset);
-            open.errors.push(error);
-        }
+        let mut errors = Errors::new();
+        let mut report = |fault: Fault| {
+            errors.push(fault.place(HEADER_LEN, None, Disposition::SessionReset));
+        };
+        problem.into_iter().for_each(&mut report);
+        open.check_fields(&mut report);
+        open.check_parameters(&mut report);
+        open.errors = errors;
         Some(open)
     }
 
-    fn faults(&self) -> impl Iterator<Item = Fault> + use<> {
-        let check = |wrong: bool, at, code, text| wrong.then(|| fault(at, code, text));
-        [
-            check(
-                self.version != 4,
-                0,
-                ErrorCode::UnsupportedVersion,
-                "version is not 4",
-            ),
-            check(
-                self.my_as == 0 || self.asn() == 0,
-                1,
-                ErrorCode::BadPeerAs,
-                "AS number 0",
-            ),
-            check(
-                matches!(self.hold_time, 1 | 2),
-                3,
-                ErrorCode::UnacceptableHoldTime,
-                "hold time of one or two seconds",
-            ),
-            check(
-                self.bgp_id.is_unspecified(),
-                5,
-                ErrorCode::BadBgpIdentifier,
-                "BGP identifier 0",
-            ),
-            self.unreadable_parameter(),
-        ]
-        .into_iter()
-        .flatten()
+    fn check_fields(&self, report: &mut impl FnMut(Fault)) {
+        let mut check = |wrong, at, code, text| {
+            if wrong {
+                report(fault(at, code, text));
+            }
+        };
+        let version = "version is not 4";
+        check(self.version != 4, 0, ErrorCode::UnsupportedVersion, version);
+        let no_as = self.my_as == 0 || self.asn() == 0;
+        check(no_as, 1, ErrorCode::BadPeerAs, "AS number 0");
+        let short = "hold time of one or two seconds";
+        let too_short = matches!(self.hold_time, 1 | 2);
+        check(too_short, 3, ErrorCode::UnacceptableHoldTime, short);
+        let no_id = self.bgp_id.is_unspecified();
+        check(no_id, 5, ErrorCode::BadBgpIdentifier, "BGP identifier 0");
     }
 
-    /// A parameter, or a capability in one, that does not fit.
-    fn unreadable_parameter(&self) -> Option<Fault> {
-        let end = self.body.len();
-        let text = "optional parameter or capability does not fit";
+    /// What does not fit, and capabilities whose values cannot be read.
+    fn check_parameters(&self, report: &mut impl FnMut(Fault)) {
+        let does_not_fit = "optional parameter or capability does not fit";
         let mut parameters = self.parameters;
+        let mut role = None;
         loop {
-            let at = end.saturating_sub(parameters.reader.len());
+            let at = parameters.offset();
             let (kind, value) = match parameters.step() {
-                Step::End => return None,
-                Step::Cut => return Some(fault(at, ErrorCode::MalformedOpen, text)),
+                Step::End => return,
+                Step::Cut => return report(fault(at, ErrorCode::MalformedOpen, does_not_fit)),
                 Step::Item(kind, value) => (kind, value),
             };
+            if kind != Parameters::CAPABILITIES {
+                continue;
+            }
+            let end = parameters.offset();
             let mut capabilities = Reader::new(value);
-            while kind == Parameters::CAPABILITIES && !capabilities.is_empty() {
-                if take_capability(&mut capabilities).is_none() {
-                    return Some(fault(at, ErrorCode::MalformedOpen, text));
-                }
+            while !capabilities.is_empty() {
+                let at = end - capabilities.len();
+                let Some((code, value)) = take_capability(&mut capabilities) else {
+                    report(fault(at, ErrorCode::MalformedOpen, does_not_fit));
+                    break;
+                };
+                check_capability(Capability::parse(code, value), at, &mut role, report);
             }
         }
     }
@@ -161,10 +156,33 @@ const fn fault(at: usize, code: ErrorCode, text: &'static str) -> Fault {
     Fault::new(at, code, text)
 }
 
+/// `role` is the one that an earlier capability named.
+fn check_capability(
+    capability: Capability<'_>,
+    at: usize,
+    role: &mut Option<u8>,
+    report: &mut impl FnMut(Fault),
+) {
+    match capability {
+        // RFC 5492 leaves it open; to a receiver it is a capability that it does not know.
+        Capability::Malformed { .. } => {
+            let text = "capability whose value cannot be read";
+            report(fault(at, ErrorCode::MalformedOpen, text).with(Disposition::Ignore));
+        }
+        // RFC 9234 §4.2: several are allowed if they say the same.
+        Capability::Role(value) if role.replace(value).is_some_and(|other| other != value) => {
+            report(fault(at, ErrorCode::RoleMismatch, "roles that differ"));
+        }
+        _ => {}
+    }
+}
+
 /// Iterator over optional parameters: type and value.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameters<'a> {
     reader: Reader<'a>,
+    /// Where they end in the body.
+    end: usize,
     /// Two-octet lengths (RFC 9072 §2).
     extended: bool,
 }
@@ -195,8 +213,17 @@ impl<'a> Parameters<'a> {
         let text = "length of the optional parameters contradicts that of the message";
         let problem = (length != reader.len()).then(|| fault(at, ErrorCode::MalformedOpen, text));
         let bytes = reader.take(length.min(reader.len()))?;
-        let reader = Reader::new(bytes);
-        Some((Self { reader, extended }, problem))
+        let parameters = Self {
+            reader: Reader::new(bytes),
+            end: total.saturating_sub(reader.len()),
+            extended,
+        };
+        Some((parameters, problem))
+    }
+
+    /// Where the next one begins in the body.
+    fn offset(&self) -> usize {
+        self.end - self.reader.len()
     }
 
     fn step(&mut self) -> Step<'a> {
@@ -330,5 +357,33 @@ mod tests {
         assert_eq!(open.errors().as_slice()[0].code, ErrorCode::MalformedOpen);
         assert_eq!(open.capabilities().count(), 1);
         assert!(Open::parse(&bytes[..9]).is_err());
+    }
+
+    /// RFC 9234 §4.2: the same role twice is one role; another one is a Role Mismatch.
+    #[test]
+    fn roles_must_not_contradict_each_other() {
+        let same = body(&[8, 2, 6, 9, 1, 3, 9, 1, 3]);
+        let open = Open::parse(&same).expect("fixed part");
+        assert_eq!(open.errors().total(), 0);
+        let other = body(&[10, 2, 3, 9, 1, 3, 2, 3, 9, 1, 4]);
+        let open = Open::parse(&other).expect("fixed part");
+        let errors = open.errors().as_slice();
+        assert_eq!(errors.len(), 1);
+        assert_eq!(
+            (errors[0].code, errors[0].offset),
+            (ErrorCode::RoleMismatch, 19 + 17)
+        );
+    }
+
+    /// RFC 9072 §2: whatever nonzero length stands before the mark.
+    #[test]
+    fn the_length_before_the_mark_of_long_parameters_is_ignored() {
+        let bytes = body(&[1, 255, 0, 5, 2, 0, 2, 2, 0]);
+        let open = Open::parse(&bytes).expect("fixed part");
+        assert_eq!(open.errors().total(), 0);
+        assert_eq!(
+            open.capabilities().collect::<Vec<_>>(),
+            [Capability::RouteRefresh]
+        );
     }
 }

@@ -1,9 +1,10 @@
-//! ROUTE-REFRESH (RFC 2918), demarcated by RFC 7313.
+//! ROUTE-REFRESH (RFC 2918), demarcated by RFC 7313, with route filters (RFC 5291).
 
 use super::error::{Disposition, Error, ErrorCode, Errors, Fault};
 use super::family::Family;
 use super::header::HEADER_LEN;
 use super::names;
+use super::route_filter::RouteFilters;
 
 /// A borrowed ROUTE-REFRESH.
 #[derive(Clone, Copy, Debug)]
@@ -39,13 +40,28 @@ impl<'a> RouteRefresh<'a> {
         if matches!(subtype, 1 | 2) && !filters.is_empty() {
             errors.push(at_length("refresh demarcation with data"));
         }
+        let family = Family::new(u16::from_be_bytes([a, b]), safi);
+        // RFC 5291 leaves it open; routers do without the filters that they cannot read.
+        let parsed = RouteFilters::parse(family.afi, filters);
+        if subtype == 0 && parsed.is_some_and(|filters| !filters.is_well_formed()) {
+            let text = "route filters that cannot be read";
+            let code = ErrorCode::InvalidRefreshLength;
+            let fault = Fault::new(4, code, text).with(Disposition::Ignore);
+            errors.push(fault.place(HEADER_LEN, None, Disposition::Ignore));
+        }
         Ok(Self {
             body,
-            family: Family::new(u16::from_be_bytes([a, b]), safi),
+            family,
             subtype,
             filters,
             errors,
         })
+    }
+
+    /// The outbound route filters; `None` if there are none.
+    #[must_use]
+    pub fn route_filters(&self) -> Option<RouteFilters<'a>> {
+        RouteFilters::parse(self.family.afi, self.filters)
     }
 
     /// Name of the subtype.
@@ -70,6 +86,7 @@ impl<'a> RouteRefresh<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bgp::route_filter::FilterAction;
 
     #[test]
     fn demarcation_must_be_bare() {
@@ -79,8 +96,73 @@ mod tests {
         assert_eq!(begin.errors().total(), 0);
         let odd = RouteRefresh::parse(&[0, 1, 2, 1, 9]).expect("long enough");
         assert_eq!(odd.errors().as_slice()[0].code.code(), 7);
-        let filters = RouteRefresh::parse(&[0, 1, 0, 1, 9]).expect("long enough");
-        assert_eq!((filters.errors().total(), filters.filters), (0, &[9u8][..]));
         assert!(RouteRefresh::parse(&[0, 1, 0]).is_err());
+    }
+
+    /// From bgp_orf_prefix_advertisement.pcapng.cap of packetlife.net, which tshark reads like
+    /// this: two entries of "Cisco PrefixList ORF-Type", deny 1.1.0.0/21 and permit 0.0.0.0/0.
+    const CISCO: [u8; 27] = [
+        0, 1, 0, 1, 1, 128, 0, 19, 0x20, 0, 0, 0, 5, 24, 24, 21, 1, 1, 0, 0, 0, 0, 0, 10, 0, 32, 0,
+    ];
+
+    #[test]
+    fn filters_by_address_prefix() {
+        let message = RouteRefresh::parse(&CISCO).expect("long enough");
+        assert_eq!(message.errors().total(), 0);
+        let filters = message.route_filters().expect("there are filters");
+        assert_eq!(filters.when_name(), Some("immediate"));
+        let groups: Vec<_> = filters.groups().collect();
+        assert_eq!((groups.len(), groups[0].kind), (1, 128));
+        let entries: Vec<_> = groups[0]
+            .entries()
+            .map(|entry| {
+                let rule = entry.rule.expect("an entry to add");
+                let lengths = (rule.min_len, rule.max_len);
+                let text = rule.prefix.to_string();
+                (entry.action, entry.deny, rule.sequence, lengths, text)
+            })
+            .collect();
+        let add = FilterAction::Add;
+        let expected = [
+            (add, true, 5, (24, 24), "1.1.0.0/21".to_owned()),
+            (add, false, 10, (0, 32), "0.0.0.0/0".to_owned()),
+        ];
+        assert_eq!(entries, expected);
+    }
+
+    /// RFC 5291 §4: an entry that removes all has nothing behind its first octet.
+    #[test]
+    fn all_filters_are_removed() {
+        let body = [0, 2, 0, 1, 2, 64, 0, 1, 0x80];
+        let message = RouteRefresh::parse(&body).expect("long enough");
+        let filters = message.route_filters().expect("there are filters");
+        assert_eq!((filters.when, message.errors().total()), (2, 0));
+        let group = filters.groups().next().expect("a group");
+        let entries: Vec<_> = group.entries().map(|e| (e.action, e.rule)).collect();
+        assert_eq!(entries, [(FilterAction::RemoveAll, None)]);
+    }
+
+    #[test]
+    fn filters_that_do_not_fit_are_reported_and_the_rest_is_read() {
+        for length in 5..CISCO.len() {
+            let message = RouteRefresh::parse(&CISCO[..length]).expect("long enough");
+            // The first octet of filters alone is none too many.
+            let wrong = usize::from(length > 5);
+            assert_eq!(usize::from(message.errors().total()), wrong, "{length}");
+        }
+        let mut bad = CISCO;
+        bad[15] = 33;
+        let message = RouteRefresh::parse(&bad).expect("long enough");
+        assert_eq!(message.errors().worst(), Some(Disposition::Ignore));
+        // A type without typed entries keeps them.
+        bad[5] = 65;
+        let message = RouteRefresh::parse(&bad).expect("long enough");
+        assert_eq!(message.errors().total(), 0);
+        let filters = message.route_filters().expect("there are filters");
+        let group = filters.groups().next().expect("a group");
+        assert_eq!(
+            (group.name(), group.as_bytes().len()),
+            (Some("covering-prefixes"), 19)
+        );
     }
 }

@@ -1,25 +1,39 @@
-//! Where frames come from: AF_XDP rings (`xdp`) or capture files (`pcap`).
+//! Where frames come from: AF_XDP rings (`xdp`), the ring of a packet socket (`af_packet`) or capture
+//! files (`pcap`).
 //!
-//! Both implement [`Source`]; the worker does not know which one it drains.
+//! All implement [`Source`]; the worker does not know which one it drains.
 
 use std::time::Duration;
 
+#[cfg(feature = "capture")]
+pub mod af_packet;
 mod copies;
+mod counts;
+#[cfg(feature = "capture")]
+mod live;
 mod mode;
 pub mod pcap;
 #[cfg(feature = "capture")]
 pub mod xdp;
 
 pub use copies::{Copies, TapCounts};
-pub use mode::CaptureMode;
+pub use counts::InterfaceCounts;
+#[cfg(feature = "capture")]
+pub use live::Live;
+pub use mode::{AfPacketMode, Backend, CaptureMode, XdpMode};
 
 /// Bytes of one frame, in memory that stays valid and unchanged while the value lives.
 ///
-/// For AF_XDP it is a UMEM slot that goes back to the kernel when dropped, for
-/// files a view into the mapping. Moving the value does not move the bytes.
+/// For AF_XDP it is a UMEM slot that goes back to the kernel when dropped, for AF_PACKET a
+/// view of a block of its ring, for files one of the mapping. Moving the value does not move the bytes.
 pub trait Frame: AsRef<[u8]> {
     /// Tells the pool that the frame outlives its batch (it is held out of order).
     fn mark_held(&mut self) {}
+
+    /// The source runs short of room: a copy of what is needed is better than holding the frame.
+    fn is_wanted_back(&self) -> bool {
+        false
+    }
 }
 
 /// The clock that a timestamp was read from.
@@ -29,6 +43,10 @@ pub enum StampSource {
     Hardware,
     /// The XDP program, on arrival in the kernel.
     Xdp,
+    /// The kernel, when its packet socket saw the frame.
+    Kernel,
+    /// User space, when it took the frame: nobody told when it came, or the card's clock is not set.
+    User,
     /// The capture file.
     File,
 }
@@ -40,6 +58,8 @@ impl StampSource {
         match self {
             Self::Hardware => "hardware",
             Self::Xdp => "xdp",
+            Self::Kernel => "kernel",
+            Self::User => "user",
             Self::File => "file",
         }
     }
@@ -133,6 +153,17 @@ pub trait Source {
         batch: &mut Vec<Captured<Self::Frame>>,
         wait: Duration,
     ) -> Result<Polled, Interrupted>;
+
+    /// Whose clock tells the time while nothing comes.
+    fn clock(&self) -> StampSource {
+        StampSource::File
+    }
+
+    /// Frames that are held stand in the way of new ones: those that
+    /// [want to be back](Frame::is_wanted_back) should go now.
+    fn wants_frames_back(&mut self) -> bool {
+        false
+    }
 
     /// Interfaces or files, in the order that [`Captured::interface`] counts them.
     fn interfaces(&self) -> &[String];

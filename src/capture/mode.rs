@@ -8,6 +8,27 @@ use std::fmt;
 pub struct CaptureMode {
     /// Its name.
     pub interface: String,
+    /// By what.
+    #[serde(flatten)]
+    pub backend: Backend,
+    /// What would have been better and did not work, with the reasons.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<String>,
+}
+
+/// What the frames came through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "backend", rename_all = "kebab-case")]
+pub enum Backend {
+    /// AF_XDP.
+    Xdp(XdpMode),
+    /// AF_PACKET.
+    AfPacket(AfPacketMode),
+}
+
+/// The modes of AF_XDP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct XdpMode {
     /// It was tapped, and how: `tcx` or `clsact`. The rest tells how the copies were captured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tap: Option<&'static str>,
@@ -15,6 +36,8 @@ pub struct CaptureMode {
     pub native: bool,
     /// The program asked the driver for hardware timestamps and stripped VLAN tags.
     pub kfuncs: bool,
+    /// Which variant of the program it was: `kfuncs`, `plain`, `basic`.
+    pub program: &'static str,
     /// The driver wrote straight into the frames (`XDP_OPTIONS`).
     pub zero_copy: bool,
     /// Frames might span several buffers.
@@ -25,10 +48,33 @@ pub struct CaptureMode {
     pub queues: usize,
 }
 
+/// The modes of AF_PACKET.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AfPacketMode {
+    /// Bytes of the ring.
+    pub ring_bytes: u64,
+    /// Blocks that it consists of.
+    pub blocks: u32,
+    /// What the host sends was captured too.
+    pub outgoing: bool,
+}
+
 impl fmt::Display for CaptureMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = |yes, this, that| if yes { this } else { that };
         write!(f, "{}: ", self.interface)?;
+        match &self.backend {
+            Backend::Xdp(mode) => mode.fmt(f),
+            Backend::AfPacket(mode) => mode.fmt(f),
+        }
+    }
+}
+
+fn word(yes: bool, this: &'static str, that: &'static str) -> &'static str {
+    if yes { this } else { that }
+}
+
+impl fmt::Display for XdpMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(tap) = self.tap {
             write!(f, "tapped by {tap}, ")?;
         }
@@ -36,11 +82,23 @@ impl fmt::Display for CaptureMode {
             f,
             "XDP {} ({}), {}, {}, {}, {} queue(s)",
             word(self.native, "native", "skb"),
-            word(self.kfuncs, "with kfuncs", "plain"),
+            word(self.kfuncs, "with kfuncs", self.program),
             word(self.zero_copy, "zero-copy", "copy"),
             word(self.multi_buffer, "multi-buffer", "single-buffer"),
             word(self.busy_poll, "busy polling", "need-wakeup"),
             self.queues,
+        )
+    }
+}
+
+impl fmt::Display for AfPacketMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "AF_PACKET, ring of {} KiB in {} blocks, {}",
+            self.ring_bytes >> 10,
+            self.blocks,
+            word(self.outgoing, "both ways", "incoming only"),
         )
     }
 }

@@ -1,7 +1,7 @@
 //! What the kernel has.
 
 use super::{Check, Remedy};
-use bgptap_bpf::{ErrorKind, Options, Steering};
+use bgptap_bpf::{ErrorKind, Options, Program, Release, Steering};
 use std::io;
 
 /// What serves where there is no AF_XDP.
@@ -13,17 +13,25 @@ pub(super) fn release() -> Check {
     judge_release(release.trim())
 }
 
-fn judge_release(release: &str) -> Check {
-    const NAME: &str = "kernel";
+/// The release that is running, as far as numbers go.
+pub(crate) fn running() -> Release {
+    numbers(&std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default())
+}
+
+fn numbers(release: &str) -> Release {
     let mut numbers = release
         .split(|c: char| !c.is_ascii_digit())
         .map(|number| number.parse().unwrap_or(0));
-    let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+fn judge_release(release: &str) -> Check {
+    const NAME: &str = "kernel";
+    let version = numbers(release);
     let found = format!("Linux {release}");
-    if version < (6, 1) {
-        // What fails is bpf_ktime_get_tai_ns: `program` says for certain.
-        let remedy = Remedy::Advice(format!("Linux 6.1 or later; {OTHERWISE}"));
-        return Check::warn(NAME, format!("{found} is older than 6.1"), remedy);
+    if version < Program::Basic.since() {
+        let remedy = Remedy::Advice(format!("Linux 5.15 or later; {OTHERWISE}"));
+        return Check::warn(NAME, format!("{found} is older than 5.15"), remedy);
     }
     if version < (6, 6) {
         let found = format!("{found}: frames of one buffer only (no jumbo frames), no tcx");
@@ -63,7 +71,10 @@ fn judge_af_xdp(socket: io::Result<()>) -> Check {
 
 /// Whether the kernel accepts the steering program.
 pub(super) fn program() -> Check {
-    judge_program(Steering::plain(&Options::default()).map(drop))
+    let options = Options::default();
+    // What old kernels are served with.
+    let loaded = Steering::plain(&options).or_else(|_| Steering::basic(&options));
+    judge_program(loaded.map(drop))
 }
 
 fn judge_program(loaded: Result<(), bgptap_bpf::Error>) -> Check {

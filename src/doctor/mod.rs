@@ -19,6 +19,7 @@ mod rights;
 mod xdp;
 
 pub use fix::{Ran, mend};
+pub(crate) use kernel::running;
 pub(crate) use limits::no_huge_pages;
 
 use crate::error::SetupError;

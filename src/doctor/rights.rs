@@ -56,8 +56,19 @@ fn judge(way: Way, has: &dyn Fn(Capability) -> bool) -> Check {
     Check::fail(
         "capabilities",
         format!("the process lacks {}", names(&missing, ", ")),
-        Remedy::Advice(format!("run as root, or: setcap {granted}+ep {binary}")),
+        Remedy::Advice(format!(
+            "run as root, or: setcap {granted}+ep {binary}{}",
+            otherwise(way)
+        )),
     )
+}
+
+/// The way that takes least.
+fn otherwise(way: Way) -> &'static str {
+    match way {
+        Way::Steer => "; bgptap live --backend af-packet needs CAP_NET_RAW only",
+        Way::Tap | Way::Packets => "",
+    }
 }
 
 #[cfg(test)]

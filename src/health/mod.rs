@@ -142,18 +142,14 @@ impl Health {
     #[must_use]
     pub fn window_at_most(&self, direction: Direction, segment: &Segment) -> u64 {
         let [a, b] = &self.sides;
-        let shift = if segment.flags.syn() {
+        let unscaled = |side: &Side| side.syn_seen && side.window_scale.is_none();
+        let shift = if segment.flags.syn() || unscaled(a) || unscaled(b) {
             0
-        } else if !a.syn_seen || !b.syn_seen {
-            WINDOW_SCALE_MAX
-        } else {
-            let scaled = a.window_scale.is_some() && b.window_scale.is_some();
+        } else if a.syn_seen && b.syn_seen {
             let scale = self.sides[direction & 1].window_scale.unwrap_or(0);
-            if scaled {
-                scale.min(WINDOW_SCALE_MAX)
-            } else {
-                0
-            }
+            scale.min(WINDOW_SCALE_MAX)
+        } else {
+            WINDOW_SCALE_MAX
         };
         u64::from(segment.window) << shift
     }
@@ -180,7 +176,7 @@ impl Health {
     pub fn margin_ns(&self, direction: Direction, now_ns: u64) -> Option<u64> {
         let hold = u64::from(self.hold_s.filter(|hold| *hold > 0)?) * 1_000_000_000;
         let last = self.message_ns[direction & 1];
-        (last > 0).then(|| (last + hold).saturating_sub(now_ns))
+        (last > 0).then(|| last.saturating_add(hold).saturating_sub(now_ns))
     }
 
     /// The least margin that was left when a message came.
@@ -206,7 +202,7 @@ impl Health {
         let hold = u64::from(self.hold_s.unwrap_or(HOLD_S)) * 1_000_000_000;
         let closed_ns = self.sides[this ^ 1].zero_since_ns;
         let (side, told) = (&self.sides[this], &mut self.told[this]);
-        let closed = |since: u64| now_ns >= since + ZERO_WINDOW_NS;
+        let closed = |since: u64| now_ns >= since.saturating_add(ZERO_WINDOW_NS);
         if !told.zero_window && side.zero_since_ns.is_some_and(closed) {
             told.zero_window = true;
             return Some(Alarm::ZeroWindow);

@@ -228,7 +228,7 @@ impl Side {
             }
             Some(since) if segment.window > 0 => {
                 self.zero_window_last_ns = now_ns.saturating_sub(since);
-                self.zero_window_ns += self.zero_window_last_ns;
+                self.zero_window_ns = self.zero_window_ns.saturating_add(self.zero_window_last_ns);
                 self.zero_since_ns = None;
             }
             _ => (),
@@ -241,6 +241,6 @@ impl Side {
         let open = self
             .zero_since_ns
             .map_or(0, |since| now_ns.saturating_sub(since));
-        self.zero_window_ns + open
+        self.zero_window_ns.saturating_add(open)
     }
 }

@@ -54,6 +54,8 @@ pub struct Cache<K: Kind> {
     now_s: u32,
     /// Taken by values beside their slots.
     heap: usize,
+    /// Goes on with each new entry: between two of them the order of the others does not matter.
+    epoch: u32,
 }
 
 struct Slot<V> {
@@ -62,6 +64,8 @@ struct Slot<V> {
     hash: u32,
     /// When it was asked for last.
     used_s: u32,
+    /// When it came to the front of its list last.
+    front: u32,
     newer: u32,
     older: u32,
     class: u8,
@@ -119,6 +123,7 @@ impl<K: Kind> Cache<K> {
             classes: classes.iter().map(state).collect(),
             now_s: 0,
             heap: 0,
+            epoch: 0,
         }
     }
 
@@ -166,7 +171,7 @@ impl<K: Kind> Cache<K> {
         };
         let number = *self.index.find(spread(low(hash)), same)?;
         self.classes.get_mut(class)?.stats.hits += 1;
-        self.refresh(number);
+        self.touch(number);
         K::Id::new(number).map(Handle::to)
     }
 
@@ -193,6 +198,7 @@ impl<K: Kind> Cache<K> {
             value,
             hash: low(hash),
             used_s: self.now_s,
+            front: self.epoch,
             newer: NONE,
             older: NONE,
             class: kept_class,
@@ -209,6 +215,7 @@ impl<K: Kind> Cache<K> {
             state.stats.uninterned_total += 1;
         }
         self.push_newest(number);
+        self.epoch = self.epoch.wrapping_add(1);
         Some(Handle::to(id))
     }
 
@@ -354,12 +361,24 @@ impl<K: Kind> Cache<K> {
         self.free.extend(K::Id::new(number));
     }
 
-    /// The entry was asked for, or found in use.
+    /// The entry was asked for.
+    #[inline]
+    fn touch(&mut self, number: u32) {
+        let (now_s, epoch) = (self.now_s, self.epoch);
+        if let Some(slot) = self.slot(number)
+            && (slot.front != epoch || slot.used_s != now_s)
+        {
+            self.refresh(number);
+        }
+    }
+
+    /// The entry comes to the front of its list.
     fn refresh(&mut self, number: u32) {
-        let now_s = self.now_s;
+        let (now_s, epoch) = (self.now_s, self.epoch);
         if let Some(slot) = self.slot(number) {
             let newest = slot.newer == NONE;
             slot.used_s = now_s;
+            slot.front = epoch;
             if !newest {
                 self.unlink(number);
                 self.push_newest(number);

@@ -4,6 +4,7 @@ use super::attributes::Part;
 use super::cache::Cache;
 use super::counts::Counts;
 use super::handle::{Class, Kind};
+use smallvec::SmallVec;
 use std::num::{NonZeroU16, NonZeroU32};
 
 /// Entries that nobody refers to are kept for so long: routes that flap find theirs again.
@@ -30,6 +31,16 @@ trait HeapBytes {
 impl HeapBytes for u32 {}
 
 impl<const N: usize> HeapBytes for [u8; N] {}
+
+impl<const N: usize> HeapBytes for SmallVec<[u8; N]> {
+    fn heap_bytes(&self) -> usize {
+        if self.spilled() {
+            self.capacity() + PIECE
+        } else {
+            0
+        }
+    }
+}
 
 impl<T> HeapBytes for Box<[T]> {
     fn heap_bytes(&self) -> usize {
@@ -70,7 +81,7 @@ kinds! {
     /// is only two bytes smaller.
     PathId: u32, NonZeroU16, [class("path_id", 50, 256)];
     /// Label stacks, three octets for each label.
-    LabelStack: Box<[u8]>, NonZeroU16, [class("label_stack", 100, 1000)];
+    LabelStack: SmallVec<[u8; 16]>, NonZeroU16, [class("label_stack", 100, 1000)];
     /// Values of path attributes, in the classes of [`class_of`].
     Value: Box<[u8]>, NonZeroU32, [
         class("other_attribute", 64, 65_536),

@@ -28,5 +28,5 @@ mod session;
 pub use adj::{AdjRib, Partial, Route, RouteKey, Why};
 pub use budget::Budget;
 pub use changes::{CHANGES, Changes, Codes};
-pub use ribs::{End, Ribs, Usage};
+pub use ribs::{Ribs, Usage};
 pub use session::{Direction, Tables};

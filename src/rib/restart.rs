@@ -6,24 +6,11 @@ use super::session::{Tables, release};
 use crate::bgp::attribute::{Communities, PathAttribute};
 use crate::bgp::{Context, Family, Form, OpenFacts};
 use crate::intern::{AttrSet, AttrStore};
+use crate::session::{End, Transfer, stale};
 
 /// NO_LLGR (RFC 9494 §4.3).
 const NO_LLGR: [u8; 4] = [0xff, 0xff, 0, 7];
 const SECOND_NS: u64 = 1_000_000_000;
-
-/// How a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// TCP ended, or the session went silent, or another one took its place.
-    Lost,
-    /// A NOTIFICATION.
-    Notification {
-        /// A hard reset (RFC 8538 §3).
-        hard: bool,
-    },
-    /// Nobody knows: the monitor looks no further.
-    Unknown,
-}
 
 /// Tables of sessions that are over, until their sender is back.
 #[derive(Default)]
@@ -44,11 +31,10 @@ impl Retained {
         let mut retained = Self::default();
         let opens = tables.opens;
         for (direction, kept) in retained.directions.iter_mut().enumerate() {
+            let sender = opens[direction].as_ref();
+            let stale = stale(end, sender, opens[direction ^ 1].as_ref());
             for mut rib in tables.directions[direction].take() {
-                let times = match (&opens[direction], &opens[direction ^ 1]) {
-                    (Some(sender), Some(receiver)) => times(sender, receiver, rib.family(), end),
-                    _ => None,
-                };
+                let times = times(stale, sender, rib.family());
                 let Some((restart_s, long_lived_s)) = times else {
                     release(rib, budget);
                     continue;
@@ -120,17 +106,28 @@ impl Retained {
 
 /// Seconds for which routes outlive the session, and seconds for which they may live longer still.
 /// `None` if they go with the session.
-fn times(sender: &OpenFacts, receiver: &OpenFacts, family: Family, end: End) -> Option<(u32, u32)> {
-    let (from, to) = (sender.graceful_restart?, receiver.graceful_restart?);
-    let applies = match end {
-        End::Lost => true,
-        // RFC 8538 §4: if both sides said so, except after a hard reset.
-        End::Notification { hard } => !hard && from.notifications && to.notifications,
-        End::Unknown => false,
+fn times(
+    stale: Option<Transfer>,
+    sender: Option<&OpenFacts>,
+    family: Family,
+) -> Option<(u32, u32)> {
+    let Some(Transfer::Stale {
+        families,
+        restart_time,
+        long_lived,
+    }) = stale
+    else {
+        return None;
     };
-    let both = sender.long_lived.contains(family) && receiver.long_lived.contains(family);
-    let long_lived_s = if both { sender.long_lived_s } else { 0 };
-    (applies && from.families.contains(family)).then_some((from.time.into(), long_lived_s))
+    let longest = sender.map_or(0, |sender| sender.long_lived_s);
+    let long_lived_s = if long_lived.contains(family) {
+        longest
+    } else {
+        0
+    };
+    families
+        .contains(family)
+        .then_some((restart_time.into(), long_lived_s))
 }
 
 /// The sender has kept forwarding, and the receiver has not lost what it knew.

@@ -3,7 +3,6 @@
 use super::adj::{At, Why};
 use super::budget::Budget;
 use super::changes::Changes;
-pub use super::restart::End;
 use super::restart::Retained;
 use super::session::Tables;
 use crate::bgp::attribute::{Attribute, MpReach};
@@ -12,10 +11,12 @@ use crate::bgp::{
     Disposition, Family, Form, Message, MessageType, NlriField, RouteRefresh, Update,
 };
 use crate::intern::{AttrSet, AttrStore};
-use crate::session::{Direction, Pair, Session};
+use crate::session::{Direction, End, Pair, Session};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
+/// The end of a session that another one took the place of.
+const REPLACED: End = End::Silent("new_connection");
 /// NEXT_HOP.
 const NEXT_HOP: u8 = 3;
 /// MP_REACH_NLRI, of which a route keeps the next hop.
@@ -116,7 +117,12 @@ impl Ribs {
         }
         match message {
             Message::Open(_) => {
-                self.opened(session, now_ns);
+                if session.is_negotiated() {
+                    self.opened(session, now_ns);
+                } else {
+                    // The first of two: whatever came before it on this connection was another session.
+                    self.end(session.id, REPLACED, now_ns);
+                }
                 None
             }
             Message::Update(update) => self.update(session, direction, update, now_ns),
@@ -131,9 +137,6 @@ impl Ribs {
 
     /// With both OPENs a session begins, and one that was between the two before is over.
     fn opened(&mut self, session: &Session, now_ns: u64) {
-        if session.open(0).is_none() || session.open(1).is_none() {
-            return;
-        }
         let pair = session.key.pair();
         if let Some(pair) = pair
             && let Some(before) = self.current.insert(pair, session.id)
@@ -147,7 +150,7 @@ impl Ribs {
                 id(0) && id(1)
             });
             if same {
-                self.end(before, End::Lost, now_ns);
+                self.end(before, REPLACED, now_ns);
                 self.current.insert(pair, session.id);
             }
         }
@@ -157,7 +160,7 @@ impl Ribs {
             .or_insert_with(|| Tables::new(session, now_ns));
         tables.take_opens(session);
         if let Some(retained) = pair.and_then(|pair| self.retained.remove(&pair)) {
-            let contexts = [session.context(0).0, session.context(1).0];
+            let contexts = [session.context(0), session.context(1)];
             retained.go_on(tables, contexts, &mut self.budget);
         }
     }
@@ -304,7 +307,7 @@ impl Ribs {
         if refresh.errors().total() > 0 || !matches!(refresh.subtype, BEGIN | END) {
             return None;
         }
-        let context = session.context(direction).0;
+        let context = session.context(direction);
         let form = Form::announced(refresh.family, context);
         if NlriField::new(form, &[]).is_opaque() {
             return None;

@@ -4,7 +4,6 @@ use super::adj::{AdjRib, Partial, Why};
 use super::budget::Budget;
 use crate::bgp::{Context, Family, Form, OpenFacts};
 use crate::session::{Key, Session};
-use crate::sink::json::ContextSource;
 
 /// What one side has told the other.
 #[derive(Default)]
@@ -130,7 +129,7 @@ impl Tables {
 fn doubt(session: &Session, direction: usize) -> Option<Why> {
     if session.open(direction).is_none() {
         Some(Why::Joined)
-    } else if session.context(direction).1 != ContextSource::Negotiated {
+    } else if !session.is_negotiated() {
         Some(Why::Assumed)
     } else {
         None

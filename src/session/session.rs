@@ -1,8 +1,10 @@
 //! What has been said so far, and how the next message is to be decoded.
 
+use super::inference::Inference;
 use super::key::{Direction, Key};
 use super::state::{Sight, State};
-use crate::bgp::{Context, OpenFacts};
+use super::transfer::{self, End, Progress, Transfer};
+use crate::bgp::{Context, Message, OpenFacts, Possible, Update};
 use crate::sink::json::ContextSource;
 
 /// Both directions of one connection between two BGP speakers.
@@ -16,11 +18,14 @@ pub struct Session {
     /// State, as a bystander can tell it.
     pub state: State,
     opens: [Option<OpenFacts>; 2],
-    contexts: [(Context, ContextSource); 2],
+    contexts: [Context; 2],
+    /// What the messages themselves say, while an OPEN is missing.
+    inference: Option<Box<Inference>>,
+    transfers: [Progress; 2],
     keepalive_seen: [bool; 2],
     messages: [u64; 2],
     events: u64,
-    /// The handshake was seen, so both OPENs have to come before any UPDATE.
+    /// The handshake or an OPEN was seen, so both OPENs have to come before any UPDATE.
     from_start: bool,
     open_wait: OpenWait,
     /// A FIN, RST or NOTIFICATION was seen: what is still delivered does not revive the session.
@@ -45,7 +50,9 @@ impl Session {
             id: key.session_id(epoch),
             state: State::Idle,
             opens: [None; 2],
-            contexts: [(Context::assumed(), ContextSource::Assumed); 2],
+            contexts: [Context::assumed(); 2],
+            inference: None,
+            transfers: [Progress::default(); 2],
             keepalive_seen: [false; 2],
             messages: [0; 2],
             events: 0,
@@ -61,27 +68,94 @@ impl Session {
         self.opens[direction & 1].as_ref()
     }
 
-    /// How messages of a direction are encoded, and how sure that is.
+    /// How messages of a direction are encoded, as far as that is known.
     #[must_use]
-    pub fn context(&self, direction: Direction) -> (&Context, ContextSource) {
-        let (context, source) = &self.contexts[direction & 1];
-        (context, *source)
+    pub fn context(&self, direction: Direction) -> &Context {
+        &self.contexts[direction & 1]
+    }
+
+    /// Both OPENs were seen.
+    #[must_use]
+    pub fn is_negotiated(&self) -> bool {
+        self.opens.iter().all(Option::is_some)
+    }
+
+    /// Whether extended messages may come in a direction; `None` while nobody knows. The
+    /// receiver's OPEN decides alone (RFC 8654 §4).
+    #[must_use]
+    pub fn extended(&self, direction: Direction) -> Option<bool> {
+        self.open(direction ^ 1).map(|open| open.extended_message)
+    }
+
+    /// What the reading of a message rests on.
+    #[must_use]
+    pub fn source(&self, direction: Direction, message: &Message<'_>) -> ContextSource {
+        if self.is_negotiated() {
+            return ContextSource::Negotiated;
+        }
+        let supported = self
+            .inference
+            .as_ref()
+            .is_some_and(|inference| match message {
+                Message::Update(update) if update.eor().is_none() => {
+                    inference.supports(direction, update)
+                }
+                _ => inference.has_evidence(direction),
+            });
+        if supported {
+            ContextSource::Inferred
+        } else {
+            ContextSource::Assumed
+        }
     }
 
     /// Takes note of an OPEN. Both together decide how the rest is encoded.
+    ///
+    /// A second OPEN in a direction begins another session: what was said before it is void.
     pub fn take_open(&mut self, direction: Direction, facts: OpenFacts) {
-        let (this, other) = (direction & 1, (direction & 1) ^ 1);
+        let this = direction & 1;
+        if self.opens[this].is_some() {
+            self.opens = [None; 2];
+        }
         self.opens[this] = Some(facts);
+        self.inference = None;
         self.keepalive_seen = [false; 2];
-        if let Some(theirs) = &self.opens[other] {
-            self.contexts[this].0 = Context::negotiate(&facts, theirs);
-            self.contexts[other].0 = Context::negotiate(theirs, &facts);
-            self.contexts[0].1 = ContextSource::Negotiated;
-            self.contexts[1].1 = ContextSource::Negotiated;
-        } else if !facts.as4 {
-            // Whatever the other side said: without this side's consent there are two octets.
-            self.contexts[this].0.as4 = false;
-            self.contexts[other].0.as4 = false;
+        self.from_start = true;
+        self.open_wait = OpenWait::NotYet;
+        let [low, high] = [self.opens[0].as_ref(), self.opens[1].as_ref()];
+        self.contexts = [Context::expected(low, high), Context::expected(high, low)];
+    }
+
+    /// Takes what an UPDATE, read with [`Self::context`], says about how it is encoded, while an
+    /// OPEN is missing. Whether it should wait for more evidence.
+    pub fn weigh(&mut self, direction: Direction, update: &Update<'_>) -> bool {
+        let (sender, receiver) = (self.open(direction), self.open(direction ^ 1));
+        let possible = Possible::new(sender, receiver);
+        let inference = self.inference.get_or_insert_default();
+        if inference.weigh(direction, update, possible) {
+            for (side, context) in self.contexts.iter_mut().enumerate() {
+                inference.apply(side, context);
+            }
+        }
+        inference.is_open(direction)
+    }
+
+    /// A message of such a length came: extended ones are in use.
+    pub fn note_extended(&mut self, direction: Direction) {
+        self.contexts[direction & 1].extended = true;
+    }
+
+    /// Something is asked about the encoding of a direction and not answered yet.
+    #[must_use]
+    pub fn has_open_questions(&self, direction: Direction) -> bool {
+        let inference = self.inference.as_ref();
+        inference.is_some_and(|inference| inference.is_open(direction))
+    }
+
+    /// No more evidence is waited for.
+    pub fn settle(&mut self, direction: Direction) {
+        if let Some(inference) = &mut self.inference {
+            inference.settle(direction);
         }
     }
 
@@ -107,6 +181,34 @@ impl Session {
     /// Waits no longer: there is nothing more to come.
     pub fn stop_waiting(&mut self) {
         self.open_wait = OpenWait::Over;
+    }
+
+    /// The session came up: what a direction's transfer begins with, if both OPENs were seen.
+    pub fn begin_transfer(&mut self, direction: Direction, ns: u64) -> Option<Transfer> {
+        let this = direction & 1;
+        let (sender, receiver) = (self.opens[this].as_ref()?, self.opens[this ^ 1].as_ref()?);
+        Some(self.transfers[this].begin(sender, receiver, ns))
+    }
+
+    /// What a message says about the transfer of its direction.
+    pub fn take_transfer(
+        &mut self,
+        direction: Direction,
+        message: &Message<'_>,
+        ns: u64,
+    ) -> Option<Transfer> {
+        let enhanced = self
+            .opens
+            .iter()
+            .flatten()
+            .all(|open| open.enhanced_refresh);
+        self.transfers[direction & 1].take(message, enhanced, ns)
+    }
+
+    /// What becomes of the routes of a direction when the session ends.
+    #[must_use]
+    pub fn stale(&self, direction: Direction, end: End) -> Option<Transfer> {
+        transfer::stale(end, self.open(direction), self.open(direction ^ 1))
     }
 
     /// A FIN, a RST or a NOTIFICATION was seen.

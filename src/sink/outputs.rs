@@ -7,7 +7,7 @@ use super::writer::Writer;
 use crate::bgp::{self, Message, MessageType};
 use crate::health::Alarm;
 use crate::rib::{CHANGES, Changes};
-use crate::session::State;
+use crate::session::{State, Transfer};
 use crate::stream::{Gap, GapReason, MalformedReason};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -173,6 +173,14 @@ impl Outputs {
         }
     }
 
+    /// The transfer of one side's routes has come to another point.
+    pub fn transfer(&mut self, meta: &Meta<'_>, transfer: &Transfer) {
+        if let Some(json) = &mut self.json {
+            json.writer
+                .event(|out| json::write_transfer(out, meta, transfer));
+        }
+    }
+
     /// The TCP under a session is in trouble, or out of it.
     pub fn alarm(&mut self, meta: &Meta<'_>, counters: &Direction, alarm: Alarm) {
         counters.alarms[alarm.index()].add(1);
@@ -254,6 +262,7 @@ fn disposition_index(disposition: bgp::Disposition) -> usize {
         bgp::Disposition::TreatAsWithdraw => 2,
         bgp::Disposition::AttributeDiscard => 3,
         bgp::Disposition::Ignore => 9,
+        bgp::Disposition::NlriDiscard => 11,
     }
 }
 

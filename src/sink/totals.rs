@@ -58,6 +58,17 @@ pub struct Frames {
     pub drops: BTreeMap<&'static str, u64>,
     /// Frames that user space received and found no segment in, by reason.
     pub undissected: BTreeMap<&'static str, u64>,
+    /// Times that a ring of AF_PACKET stood still, since a block was not given back yet.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub freezes: u64,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// One direction of one session.
@@ -100,6 +111,9 @@ pub struct Unlisted {
     /// Bytes of all of them.
     #[serde(flatten)]
     pub bytes: Bytes,
+    /// What the equations leave unexplained of each, added up.
+    #[serde(skip)]
+    unaccounted: i64,
 }
 
 /// Bytes dropped, by reason.
@@ -134,6 +148,8 @@ pub struct Summary {
     pub unlisted: Unlisted,
     /// Segments of connections that there was no room for.
     pub refused: u64,
+    /// Payload of these, bytes: in no direction.
+    pub refused_bytes: u64,
     pub errors: BTreeMap<&'static str, u64>,
     /// Those of them that concern a path attribute, by its name and then by kind.
     pub attribute_errors: BTreeMap<String, BTreeMap<&'static str, u64>>,
@@ -211,6 +227,7 @@ impl Unlisted {
     pub fn add(&mut self, direction: &Direction) {
         let (sum, more) = (&mut self.bytes, &direction.bytes);
         self.directions += 1;
+        self.unaccounted = self.unaccounted.saturating_add(more.unaccounted());
         sum.captured += more.captured;
         sum.span += more.span;
         sum.decoded += more.decoded;
@@ -235,7 +252,9 @@ impl Summary {
         self.unaccounted.frames = difference(frames.seen, other + frames.redirected).abs()
             + difference(frames.redirected, frames.received + drops).abs()
             + difference(frames.received, self.segments + undissected).abs();
-        self.unaccounted.bytes = self.bytes().map(Bytes::unaccounted).sum();
+        let listed = self.directions.iter().map(|direction| &direction.bytes);
+        let listed: i64 = listed.map(Bytes::unaccounted).sum();
+        self.unaccounted.bytes = listed.saturating_add(self.unlisted.unaccounted);
     }
 
     /// The bytes of all directions, listed or not.

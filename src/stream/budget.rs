@@ -28,7 +28,8 @@ pub struct Budget {
     pub frames_low: u32,
     /// Beyond so many, nothing is held.
     pub frames_max: u32,
-    /// Bytes kept outside frames now: what is searched, and what waits for an OPEN.
+    /// Bytes kept outside frames now: what is searched, and what waits for an OPEN or until it is
+    /// known how it is encoded.
     pub bytes: u64,
     /// What that may come to.
     pub bytes_max: u64,
@@ -65,8 +66,8 @@ impl Budget {
         }
     }
 
-    /// A stream that kept `before` bytes keeps `now` bytes.
-    pub(super) fn charge(&mut self, before: u64, now: u64) {
+    /// Who kept `before` bytes keeps `now` bytes.
+    pub(crate) fn charge(&mut self, before: u64, now: u64) {
         self.bytes = (self.bytes + now).saturating_sub(before);
     }
 }

@@ -33,7 +33,7 @@ impl<F: Frame> Held<F> {
         at: usize,
         budget: &mut Budget,
     ) -> Option<Self> {
-        if budget.frames >= budget.frames_low {
+        if budget.frames >= budget.frames_low || frame.is_wanted_back() {
             let bytes = frame.as_ref().get(at..at + (end - start) as usize)?;
             if let Some(held) = Self::copy(start, stamp, bytes, budget) {
                 return Some(held);
@@ -73,6 +73,20 @@ impl<F: Frame> Held<F> {
         })
     }
 
+    /// Lets go of the frame if its source wants it back and there is room for a copy.
+    pub(super) fn spill(&mut self, budget: &mut Budget) {
+        let Bytes::Frame { frame, .. } = &self.bytes else {
+            return;
+        };
+        if !frame.is_wanted_back() {
+            return;
+        }
+        if let Some(copy) = Self::copy(self.start, self.stamp, self.bytes(), budget) {
+            self.release(budget);
+            self.bytes = copy.bytes;
+        }
+    }
+
     /// Gives back what it took of the budget.
     pub(super) fn release(&self, budget: &mut Budget) {
         if matches!(self.bytes, Bytes::Frame { .. }) {
@@ -90,5 +104,86 @@ impl<F: Frame> Held<F> {
             Bytes::Frame { frame, at } => frame.as_ref().get(*at..*at + length).unwrap_or_default(),
             Bytes::Spilled(copy) => copy,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::StampSource;
+    use bgptap_umem::buffer::{BufferPool, Class};
+    use std::cell::Cell;
+
+    /// A frame whose source may want it back, and that tells when it is gone.
+    struct Lent<'a> {
+        wanted: &'a Cell<bool>,
+        gone: &'a Cell<bool>,
+    }
+
+    impl AsRef<[u8]> for Lent<'_> {
+        fn as_ref(&self) -> &[u8] {
+            b"..payload"
+        }
+    }
+
+    impl Frame for Lent<'_> {
+        fn is_wanted_back(&self) -> bool {
+            self.wanted.get()
+        }
+    }
+
+    impl Drop for Lent<'_> {
+        fn drop(&mut self) {
+            self.gone.set(true);
+        }
+    }
+
+    fn budget(slots: usize) -> Budget {
+        let class = Class {
+            size: 64,
+            count: slots,
+        };
+        let spill = BufferPool::with_heap_max(&[class], false, 0).expect("some bytes");
+        Budget::with_spill(10, 0, spill)
+    }
+
+    const STAMP: Stamp = Stamp {
+        ns: 1,
+        source: StampSource::File,
+    };
+
+    #[test]
+    fn a_frame_goes_when_its_source_wants_it_back_and_the_payload_stays() {
+        let (wanted, gone) = (Cell::new(false), Cell::new(false));
+        let mut budget = budget(1);
+        let frame = Lent {
+            wanted: &wanted,
+            gone: &gone,
+        };
+        let mut held = Held::frame((5, 12), STAMP, frame, 2, &mut budget).expect("room");
+        held.cut = 3;
+        held.spill(&mut budget);
+        assert!(!gone.get(), "nobody wants it");
+        wanted.set(true);
+        held.spill(&mut budget);
+        assert!(gone.get());
+        assert_eq!(
+            (held.bytes(), held.start, held.end),
+            (&b"payload"[..], 5, 12)
+        );
+        assert_eq!((held.cut, budget.frames, budget.spilled), (3, 0, 1));
+
+        // There is no room for a second copy: the frame is held rather than the bytes lost.
+        gone.set(false);
+        let frame = Lent {
+            wanted: &wanted,
+            gone: &gone,
+        };
+        let mut second = Held::frame((5, 12), STAMP, frame, 2, &mut budget).expect("room");
+        second.spill(&mut budget);
+        assert!(!gone.get());
+        assert_eq!((second.bytes(), budget.frames), (&b"payload"[..], 1));
+        second.release(&mut budget);
+        assert_eq!(budget.frames, 0);
     }
 }

@@ -8,7 +8,7 @@ use super::{Gap, GapReason, Handler, Stream};
 use crate::capture::{Frame, Stamp};
 use std::collections::VecDeque;
 
-/// Segments that a stream may hold while frames are scarce.
+/// Segments that a stream may hold once the spill arena is full too.
 const FAIR_SHARE: usize = 32;
 
 impl<F: Frame> Stream<F> {
@@ -48,7 +48,9 @@ impl<F: Frame> Stream<F> {
                 let heard = position.ack_ns.max(since);
                 (heard, UNHEARD_NS, GapReason::OneSided)
             } else {
-                (since, self.limits.one_sided_ns, GapReason::OneSided)
+                // As long as bytes come before the hole, it may be no hole yet: what lies behind it is early.
+                let from = since.max(position.advanced_ns);
+                (from, self.limits.one_sided_ns, GapReason::OneSided)
             };
             if now_ns < from.saturating_add(wait_ns) {
                 return;
@@ -136,7 +138,7 @@ impl<F: Frame> Stream<F> {
         while !self.held.is_empty()
             && (self.held.len() > self.limits.held_frames as usize
                 || self.held_bytes > self.limits.held_bytes
-                || budget.frames >= budget.frames_low && self.held.len() > FAIR_SHARE)
+                || budget.frames > budget.frames_low && self.held.len() > FAIR_SHARE)
         {
             self.give_up(GapReason::Limit, stamp, budget, handler);
         }

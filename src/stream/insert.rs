@@ -118,6 +118,9 @@ impl<F: Frame> Stream<F> {
             return;
         };
         held.cut = cut;
+        if let Some(position) = &mut self.position {
+            position.expect_answer(held.len(), held.stamp.ns);
+        }
         self.held_bytes += held.len();
         let index = self.held.partition_point(|other| other.start < held.start);
         self.held.insert(index, held);
@@ -138,6 +141,7 @@ impl<F: Frame> Stream<F> {
         );
         if let Some(position) = &mut self.position {
             position.next = until;
+            position.advanced(bytes.len() as u64, stamp.ns);
             position.cut = position.cut.filter(|(_, to, _)| *to > until);
         }
     }

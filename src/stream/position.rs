@@ -6,6 +6,15 @@ pub(super) const WINDOW: u64 = 1 << 30;
 /// A receiver is taken to offer at least so much: window updates may have been missed.
 const WINDOW_LEAST: u64 = 1 << 16;
 
+/// A receiver whose SYN was missed is taken to offer no more: real receivers hardly do, and of
+/// all numbers that somebody may make up few lie so near.
+const WINDOW_MOST: u64 = 1 << 24;
+
+/// A receiver acknowledges what comes in order within half a second (RFC 9293 §3.8.6.3). One that has
+/// not for so long, and so many bytes, is not seen any more, and nobody knows its window.
+const UNANSWERED_NS: u64 = 1_000_000_000;
+const UNANSWERED: u64 = WINDOW_LEAST / 2;
+
 /// For so long nothing may have come of a stream that goes on somewhere else.
 const SILENCE_NS: u64 = 1_000_000_000;
 
@@ -32,8 +41,8 @@ pub(super) struct Position {
     /// When the receiver was first seen to have acknowledged a hole, and up to where: one
     /// acknowledgement confirms all holes before it.
     pub(super) confirmed: Option<(u64, u64)>,
-    /// Since when the receiver has acknowledged bytes behind `highest`.
-    pub(super) unseen_since_ns: Option<u64>,
+    /// The receiver has acknowledged bytes behind `highest`.
+    unseen: Option<Unseen>,
     /// Bytes that the capture cut from the last frame in order, and when it came.
     pub(super) cut: Option<(u64, u64, u64)>,
     /// Where the FIN stands.
@@ -48,6 +57,11 @@ pub(super) struct Position {
     sacked_at: usize,
     /// When the receiver was last heard of; 0: never.
     pub(super) ack_ns: u64,
+    /// Since when the receiver has had something to say to what came, and was not heard; and to how
+    /// many bytes.
+    unanswered: Option<(u64, u64)>,
+    /// When bytes last came in order.
+    pub(super) advanced_ns: u64,
     /// The number that was acknowledged last, by whomever.
     acked_low: Option<u32>,
     /// Most bytes that the receiver has offered to take at a time, if it was heard of.
@@ -63,6 +77,16 @@ struct Stray {
     first: u32,
     next: u32,
     count: u8,
+}
+
+/// An acknowledgement of bytes that nobody saw.
+#[derive(Clone, Copy, Debug)]
+struct Unseen {
+    since_ns: u64,
+    /// What had been acknowledged before.
+    acked: u64,
+    /// The receiver has said so again.
+    repeated: bool,
 }
 
 /// Where a segment lies, seen from its receiver.
@@ -92,7 +116,7 @@ impl Position {
             acked: start,
             isn,
             confirmed: None,
-            unseen_since_ns: None,
+            unseen: None,
             cut: None,
             fin: None,
             last_ns: 0,
@@ -101,6 +125,8 @@ impl Position {
             sacked: [(0, 0); SACKED],
             sacked_at: 0,
             ack_ns: 0,
+            unanswered: None,
+            advanced_ns: 0,
             acked_low: None,
             window: None,
         }
@@ -108,13 +134,18 @@ impl Position {
 
     /// Where `length` bytes at `start` lie (RFC 9293 §3.10.7.4). A bystander may have missed the
     /// last acknowledgements, so the largest window that was offered counts from the newest byte seen
-    /// on; whoever was never heard of may take anything.
-    pub(super) fn region(&self, start: u64, length: u64) -> Region {
+    /// on; whoever was never heard of, or is not any more, may take anything.
+    pub(super) fn region(&self, start: u64, length: u64, now_ns: u64) -> Region {
+        let unanswered = |(since, bytes): (u64, u64)| {
+            bytes >= UNANSWERED && now_ns >= since.saturating_add(UNANSWERED_NS)
+        };
         let window = self
             .window
-            .map_or(WINDOW, |window| window.clamp(WINDOW_LEAST, WINDOW));
+            .filter(|_| !self.unanswered.is_some_and(unanswered))
+            .map_or(WINDOW, |window| window.clamp(WINDOW_LEAST, WINDOW_MOST));
+        let behind = window.min(WINDOW_MOST);
         let end = start + length;
-        if start > self.next + WINDOW || end < self.start || end + window < self.next {
+        if start > self.next + WINDOW || end < self.start || end + behind < self.next {
             Region::Outside
         } else if start > self.next.max(self.acked) + window {
             Region::Beyond
@@ -129,6 +160,22 @@ impl Position {
             self.highest = up_to;
             self.announced_ns = now_ns;
         }
+    }
+
+    /// So many bytes have come in order, up to where the stream stands now.
+    pub(super) fn advanced(&mut self, bytes: u64, now_ns: u64) {
+        self.advanced_ns = self.advanced_ns.max(now_ns);
+        // Whoever goes on behind a FIN has not sent it.
+        self.fin = self.fin.filter(|fin| *fin >= self.next);
+        if self.next > self.acked {
+            self.expect_answer(bytes, now_ns);
+        }
+    }
+
+    /// Bytes have come that the receiver has something to say to: an acknowledgement, or the same
+    /// one again if a hole is before them (RFC 5681 §3.2).
+    pub(super) fn expect_answer(&mut self, bytes: u64, now_ns: u64) {
+        self.unanswered.get_or_insert((now_ns, 0)).1 += bytes;
     }
 
     /// The receiver was heard of since `ns`, but for the order in which a mirror shows things.
@@ -199,41 +246,66 @@ impl Position {
             && (taken && count >= 2 || unheard && count >= 3)
     }
 
-    /// The receiver has acknowledged up to `ack`; whether that is news.
-    pub(super) fn acknowledge(&mut self, ack: u32, now_ns: u64) -> bool {
-        self.ack_ns = now_ns;
+    /// Bytes up to `end` are the last of some that are too far away.
+    pub(super) fn has_strayed_to(&self, end: u32) -> bool {
+        self.stray.count > 0 && self.stray.next == end
+    }
+
+    /// The receiver has acknowledged up to `ack`; whether that changes anything.
+    pub(super) fn acknowledge(&mut self, ack: u32, now_ns: u64, grace_ns: u64) -> bool {
         let acked = self.extend(ack);
-        if acked <= self.acked || acked.abs_diff(self.next) > WINDOW {
+        if acked.abs_diff(self.next) > WINDOW || acked > self.highest.max(self.acked) + UNSEEN_MAX {
             return false;
+        }
+        self.ack_ns = now_ns;
+        self.unanswered = None;
+        if let Some(unseen) = &mut self.unseen {
+            if acked >= self.acked {
+                unseen.repeated = true;
+            } else if acked >= unseen.acked && now_ns >= unseen.since_ns.saturating_add(grace_ns) {
+                // No receiver takes back what it has acknowledged: somebody else said that.
+                self.acked = acked;
+                self.unseen = None;
+                return false;
+            }
+        }
+        if acked <= self.acked {
+            return self.has_unseen();
         }
         // A FIN that was not seen takes one number too.
-        let unseen = acked.saturating_sub(self.highest);
-        if unseen > UNSEEN_MAX {
-            return false;
-        }
-        if unseen > 1 && self.fin.is_none() {
-            self.unseen_since_ns.get_or_insert(now_ns);
+        if acked > self.highest + 1 && self.fin.is_none() && self.unseen.is_none() {
+            self.unseen = Some(Unseen {
+                since_ns: now_ns,
+                acked: self.acked,
+                repeated: false,
+            });
         }
         self.acked = acked;
         true
     }
 
-    /// Bytes that the receiver has had for `grace_ns` although nobody saw them: from
-    /// now on they are a hole. Whether there are any.
+    /// The receiver has acknowledged bytes behind `highest`.
+    pub(super) fn has_unseen(&self) -> bool {
+        self.unseen.is_some()
+    }
+
+    /// Bytes that the receiver has had for `grace_ns` although nobody saw them, as it has said twice: from
+    /// now on they are a hole. Whether there are any. With `u64::MAX` once is enough: nothing more will come.
     pub(super) fn open_unseen(&mut self, now_ns: u64, grace_ns: u64) -> bool {
-        let Some(since) = self.unseen_since_ns else {
+        let Some(unseen) = self.unseen else {
             return false;
         };
         if self.acked <= self.highest + 1 || self.fin.is_some() {
-            self.unseen_since_ns = None;
+            self.unseen = None;
             return false;
         }
-        if now_ns < since.saturating_add(grace_ns) {
+        let sure = unseen.repeated || now_ns == u64::MAX;
+        if !sure || now_ns < unseen.since_ns.saturating_add(grace_ns) {
             return false;
         }
-        self.unseen_since_ns = None;
-        self.announce(self.acked, since);
-        self.confirmed = Some((since, self.acked));
+        self.unseen = None;
+        self.announce(self.acked, unseen.since_ns);
+        self.confirmed = Some((unseen.since_ns, self.acked));
         true
     }
 }

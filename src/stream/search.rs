@@ -21,10 +21,15 @@ use crate::bgp::attribute::{Attribute, Attributes, Flags};
 use crate::bgp::header::{HEADER_LEN, Header, MARKER, MAX_LEN, MAX_LEN_EXTENDED, plausible};
 use crate::bgp::{Context, Message};
 use crate::capture::Stamp;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// Longest message that a search believes in. A length of 0xff00 and more is far more likely the end
 /// of a marker that bytes of ones precede; waiting for so long a message would hide the true header.
 const LENGTH_MAX: u16 = 0xfeff;
+
+/// Prepared once: that takes longer than to search a segment (`benches/simd.rs`).
+static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(&MARKER));
 
 /// Chains that are followed at a time; more places are looked at when one of them ends.
 const CHAINS_MAX: usize = 64;
@@ -137,10 +142,7 @@ impl Search {
             LENGTH_MAX
         };
         while self.chains.len() < CHAINS_MAX {
-            let Some(found) = bytes
-                .get(self.scanned..)
-                .and_then(|rest| memchr::memmem::find(rest, &MARKER))
-            else {
+            let Some(found) = bytes.get(self.scanned..).and_then(|rest| FINDER.find(rest)) else {
                 // The last bytes may be the beginning of a marker.
                 self.scanned = self
                     .scanned

@@ -133,14 +133,21 @@ impl<F: Frame> Stream<F> {
         self.position.is_none()
     }
 
+    /// Its FIN was seen, and nothing before it is still waited for.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.position
+            .is_some_and(|position| position.fin.is_some_and(|fin| fin <= position.next))
+    }
+
     /// Time may change something: a hole is open, a search is on, or a message waits.
     #[must_use]
     pub fn wants_ticks(&self) -> bool {
         self.framer.wants_ticks()
             || !self.unproven.is_empty()
-            || self.position.is_some_and(|position| {
-                position.highest > position.next || position.unseen_since_ns.is_some()
-            })
+            || self
+                .position
+                .is_some_and(|position| position.highest > position.next || position.has_unseen())
     }
 
     /// Takes a segment with its frame. Whether its receiver would take it too, as far as
@@ -181,7 +188,7 @@ impl<F: Frame> Stream<F> {
             fin: segment.flags.fin(),
             stamp,
         };
-        let region = position.region(start, length.into());
+        let region = position.region(start, length.into(), stamp.ns);
         let moves = region != Region::Within && position.strays(sequence, length, stamp.ns);
         self.position = Some(position);
         let start = match region {
@@ -232,8 +239,8 @@ impl<F: Frame> Stream<F> {
         self.keep_limits(piece.stamp, budget, handler);
     }
 
-    /// Counts a segment that no receiver would take.
-    pub(super) fn refuse(&mut self, length: u64) {
+    /// Counts a segment that no receiver would take, with so many bytes of payload.
+    pub fn refuse(&mut self, length: u64) {
         self.ledger.discarded_window += length;
         self.counters.out_of_window += 1;
     }
@@ -252,7 +259,9 @@ impl<F: Frame> Stream<F> {
         // Before anything else has come, the answer to a SYN is one (RFC 9293 §3.5.3).
         self.position.is_none_or(|position| {
             let at = position.extend(segment.seq);
-            (position.next..=position.highest.max(position.acked) + 1).contains(&at)
+            // What the receiver expects (RFC 5961 §3.2), or anything that may be on the way to it.
+            let known = position.next..=position.highest.max(position.acked) + 1;
+            at == position.acked || known.contains(&at)
         })
     }
 
@@ -310,6 +319,14 @@ impl<F: Frame> Stream<F> {
         start
     }
 
+    /// The segment is the last of some that go on elsewhere, or stands behind them.
+    #[must_use]
+    pub fn has_strayed_to(&self, segment: &Segment) -> bool {
+        let end = segment.seq.wrapping_add(segment.payload.len() as u32);
+        self.position
+            .is_some_and(|position| position.has_strayed_to(end))
+    }
+
     /// The other side acknowledges `ack`; nobody knows yet whether that is to be believed.
     pub fn note_ack(&mut self, ack: u32) {
         if let Some(position) = &mut self.position {
@@ -333,7 +350,7 @@ impl<F: Frame> Stream<F> {
         handler: &mut H,
     ) {
         if let Some(position) = &mut self.position
-            && position.acknowledge(ack, stamp.ns)
+            && position.acknowledge(ack, stamp.ns, self.limits.gap_grace_ns)
         {
             self.review_unproven(stamp.ns, budget, handler);
             self.give_up_due(stamp.ns, stamp, budget, handler);
@@ -373,6 +390,14 @@ impl<F: Frame> Stream<F> {
             );
             self.settle(budget);
         }
+    }
+
+    /// Copies what is held in frames that their source wants back, as far as there is room.
+    pub fn spill(&mut self, budget: &mut Budget) {
+        for held in &mut self.held {
+            held.spill(budget);
+        }
+        self.refuse_wanted(budget);
     }
 
     /// Goes on with a message that waited.

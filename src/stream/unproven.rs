@@ -21,7 +21,8 @@ pub(super) struct Unproven<F> {
 impl<F: Frame> Stream<F> {
     /// Keeps a segment until more is known about the window.
     pub(super) fn hold_unproven(&mut self, mut frame: F, piece: Piece, budget: &mut Budget) {
-        if self.unproven.len() >= UNPROVEN_MAX || budget.frames >= budget.frames_low {
+        let full = self.unproven.len() >= UNPROVEN_MAX || budget.frames >= budget.frames_low;
+        if full || frame.is_wanted_back() {
             return self.refuse(piece.len());
         }
         frame.mark_held();
@@ -43,7 +44,7 @@ impl<F: Frame> Stream<F> {
         while let (Some(waiting), Some(position)) = (self.unproven.get(index), &self.position) {
             let piece = waiting.piece;
             let grace_ns = self.limits.gap_grace_ns;
-            let region = position.region(piece.start, piece.len());
+            let region = position.region(piece.start, piece.len(), now_ns);
             // The receiver has spoken since, and its window does not reach there; or is not heard at all.
             let disproved = position.ack_ns >= piece.stamp.ns.saturating_add(grace_ns);
             let unheard = now_ns >= piece.stamp.ns.saturating_add(UNHEARD_NS);
@@ -79,6 +80,21 @@ impl<F: Frame> Stream<F> {
             let piece = self.let_go(0, budget).piece;
             self.refuse(piece.len());
         }
+    }
+
+    /// Lets go of those whose source wants their frames back: genuine ones are rare, and none stands in the way
+    /// of everything else.
+    pub(super) fn refuse_wanted(&mut self, budget: &mut Budget) {
+        let mut index = 0;
+        while let Some(waiting) = self.unproven.get(index) {
+            if waiting.frame.is_wanted_back() {
+                let piece = self.let_go(index, budget).piece;
+                self.refuse(piece.len());
+            } else {
+                index += 1;
+            }
+        }
+        self.settle(budget);
     }
 
     fn let_go(&mut self, index: usize, budget: &mut Budget) -> Unproven<F> {

@@ -12,6 +12,7 @@
 //! fragment(s)     pieces of datagrams, put together             → a datagram to dissect
 //! ```
 
+mod checksum;
 mod encapsulation;
 mod ether;
 mod fragment;
@@ -28,6 +29,7 @@ mod tcp;
 mod tests;
 mod walk;
 
+pub use checksum::{Checksum, checksum};
 pub use fragment::Fragment;
 pub use fragments::{FragmentLimits, Fragments, Skipped, Whole};
 pub use options::{SackBlocks, TcpOption, TcpOptions};

@@ -15,6 +15,8 @@ pub enum Skip {
     Truncated,
     /// A header contradicts itself.
     BadHeader,
+    /// The TCP checksum does not fit.
+    BadChecksum,
     /// There are more headers before TCP than are followed.
     TooDeep,
     /// A fragment that became part of a datagram, which another frame completed.
@@ -33,13 +35,14 @@ pub enum Skip {
 
 impl Skip {
     /// All reasons, in the order of [`Skip::index`].
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotIp,
         Self::NotTcp,
         Self::OtherPort,
         Self::Fragment,
         Self::Truncated,
         Self::BadHeader,
+        Self::BadChecksum,
         Self::TooDeep,
         Self::FragmentAssembled,
         Self::FragmentDuplicate,
@@ -68,6 +71,7 @@ impl Skip {
             Self::Fragment => "fragment",
             Self::Truncated => "truncated",
             Self::BadHeader => "bad_header",
+            Self::BadChecksum => "bad_checksum",
             Self::TooDeep => "too_deep",
             Self::FragmentAssembled => "fragment_assembled",
             Self::FragmentDuplicate => "fragment_duplicate",

@@ -21,13 +21,8 @@ pub(super) fn read(cursor: &mut Cursor<'_>, ports: &Ports) -> Result<Found, Skip
     if header_len < HEADER {
         return Err(Skip::BadHeader);
     }
-    let data = at + header_len;
-    if data > cursor.end {
-        return Err(Skip::Truncated);
-    }
-    // A frame that was cut within its options is still a segment: it says what was sent.
+    cursor.skip(header_len - HEADER)?;
     let held_end = cursor.held_end();
-    cursor.at = data.min(held_end);
     Ok(Found::Segment(Segment {
         src: Endpoint {
             addr: cursor.src,
@@ -45,7 +40,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>, ports: &Ports) -> Result<Found, Skip
         window: u16::from_be_bytes([header[14], header[15]]),
         options: offset(at + HEADER)..offset(cursor.at),
         payload: offset(cursor.at)..offset(held_end),
-        cut: offset(cursor.end.saturating_sub(held_end.max(data))),
+        cut: offset(cursor.end.saturating_sub(held_end)),
     }))
 }
 

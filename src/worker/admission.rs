@@ -77,6 +77,9 @@ impl<F: Frame> Worker<F> {
         // Whatever a SYN carries, it changes nothing about a session until its receiver
         // has answered it (RFC 5961 §4).
         if begins && (bare || known.is_some() && !ended) {
+            if let Some(connection) = known.and_then(|index| self.connections.get_mut(index)) {
+                connection.discard(direction, segment.payload.len() as u64);
+            }
             self.handshakes
                 .note(key, direction, segment, options, stamp, known.is_some());
             return None;
@@ -126,6 +129,7 @@ impl<F: Frame> Worker<F> {
             self.close(index, "new_connection", stamp);
         } else if !self.make_room(stamp) {
             self.frames.refused += 1;
+            self.frames.refused_bytes += segment.payload.len() as u64;
             return None;
         }
         let syns = handshake.syns.into_iter().enumerate();
@@ -187,7 +191,9 @@ impl<F: Frame> Worker<F> {
     /// connection that asked for more.
     pub(super) fn relieve(&mut self, index: usize, stamp: Stamp) {
         let refused = self.buffers.refused();
-        let short = self.budget.bytes > self.budget.bytes_max || refused != self.buffers_refused;
+        let short = self.budget.bytes > self.budget.bytes_max
+            || self.budget.frames > self.budget.frames_low
+            || refused != self.buffers_refused;
         self.buffers_refused = refused;
         if !short {
             return;
@@ -248,7 +254,7 @@ impl<F: Frame> Worker<F> {
         count as u64
     }
 
-    fn remove(&mut self, index: usize, reason: &str, stamp: Stamp) {
+    fn remove(&mut self, index: usize, reason: &'static str, stamp: Stamp) {
         self.close(index, reason, stamp);
         let key = self.connections.remove(index).key();
         self.by_key.remove(&key);

@@ -1,13 +1,13 @@
 //! Both streams of a connection with their session.
 
+use super::backlog::Backlog;
 use super::delivery::{Counters, Delivery};
 use super::handshakes::{Options, Syn};
 use crate::capture::{Frame, Stamp};
 use crate::config::Limits;
 use crate::health::{Figures, Health};
-use crate::rib::{End, Ribs};
-use crate::session::{Direction, Key, Session, Sight, State};
-use crate::sink::json::ContextSource;
+use crate::rib::Ribs;
+use crate::session::{Direction, End, Key, Session, Sight, State};
 use crate::sink::outputs::Outputs;
 use crate::sink::totals;
 use crate::stream::{Budget, Ledger, Stream};
@@ -20,10 +20,15 @@ pub(super) struct Connection<F> {
     streams: [Stream<F>; 2],
     counters: Counters,
     health: Health,
+    backlogs: [Backlog; 2],
+    /// Bytes of the budget that the backlogs have taken.
+    charged: u64,
     published: [Ledger; 2],
     /// Segments that the mirror showed twice: no retransmissions, though their bytes are old.
     mirror_copies: [u64; 2],
     told: [Figures; 2],
+    /// Segments with a right checksum were seen.
+    right_checksums: [bool; 2],
     /// When the last frame came, nanoseconds since the epoch.
     pub(super) last_ns: u64,
     delivered: u64,
@@ -54,6 +59,7 @@ macro_rules! with_delivery {
             session: &mut $self.session,
             counters: &mut $self.counters,
             health: &mut $self.health,
+            backlogs: &mut $self.backlogs,
             direction,
             ribs: $shared.ribs.as_deref_mut(),
             outputs: $shared.outputs,
@@ -64,6 +70,9 @@ macro_rules! with_delivery {
         let $delivery = &mut delivery;
         let result = $body;
         $self.delivered += delivery.delivered;
+        let backlogs = $self.backlogs[0].memory() + $self.backlogs[1].memory();
+        let charged = std::mem::replace(&mut $self.charged, backlogs);
+        $shared.budget.charge(charged, backlogs);
         result
     }};
 }
@@ -86,9 +95,12 @@ impl<F: Frame> Connection<F> {
             ],
             counters: [None, None],
             health: Health::default(),
+            backlogs: [Backlog::default(), Backlog::default()],
+            charged: 0,
             published: [Ledger::default(); 2],
             mirror_copies: [0; 2],
             told: [Figures::default(); 2],
+            right_checksums: [false; 2],
             last_ns: 0,
             delivered: 0,
             listed: false,
@@ -125,9 +137,6 @@ impl<F: Frame> Connection<F> {
         }
         let (this, other) = (direction & 1, (direction & 1) ^ 1);
         let options = Options::of(frame.as_ref(), segment);
-        if segment.flags.ack() {
-            self.streams[other].note_ack(segment.ack);
-        }
         let repeated = self.streams[this].counters().retransmitted_segments;
         let believed = with_delivery!(self, direction, shared, |stream, delivery| stream.segment(
             frame,
@@ -136,6 +145,10 @@ impl<F: Frame> Connection<F> {
             shared.budget,
             delivery
         ));
+        // Whoever is believed, or goes on elsewhere itself, says where the other side stands.
+        if segment.flags.ack() && (believed || self.streams[this].has_strayed_to(segment)) {
+            self.streams[other].note_ack(segment.ack);
+        }
         if believed {
             let copy = self
                 .health
@@ -151,13 +164,19 @@ impl<F: Frame> Connection<F> {
         if self.delivered != before {
             self.after_messages(stamp, shared);
         }
-        if believed && (segment.flags.rst() || segment.flags.fin()) {
-            let reason = if segment.flags.rst() { "rst" } else { "fin" };
-            with_delivery!(self, direction, shared, |_stream, delivery| delivery.see(
-                Sight::End,
-                reason,
-                stamp
-            ));
+        if believed && segment.flags.rst() {
+            with_delivery!(self, direction, shared, |_stream, delivery| delivery
+                .end(End::Silent("rst"), stamp));
+        }
+        self.close_at_fin(direction, stamp, shared);
+    }
+
+    /// A FIN ends the session once its receiver has all that was sent before it (RFC 9293 §3.10.7.4): one
+    /// behind a hole may be forged, or the data before it late.
+    fn close_at_fin(&mut self, direction: Direction, stamp: Stamp, shared: &mut Shared<'_>) {
+        if self.streams[direction & 1].is_closed() && !self.session.has_ended() {
+            with_delivery!(self, direction, shared, |_stream, delivery| delivery
+                .end(End::Silent("fin"), stamp));
         }
     }
 
@@ -190,9 +209,8 @@ impl<F: Frame> Connection<F> {
     /// An OPEN may have come: other lengths are allowed now, and a message that waited may go on.
     fn after_messages(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
         for direction in [0, 1] {
-            let (context, source) = self.session.context(direction);
-            if source == ContextSource::Negotiated {
-                self.streams[direction].set_extended(context.extended);
+            if let Some(extended) = self.session.extended(direction) {
+                self.streams[direction].set_extended(extended);
             }
         }
         self.resume(stamp, shared);
@@ -220,14 +238,22 @@ impl<F: Frame> Connection<F> {
                 shared.budget,
                 delivery
             ));
+            self.close_at_fin(direction, stamp, shared);
         }
-        self.listed = self.streams.iter().any(Stream::wants_ticks);
+        with_delivery!(self, 0, shared, |_stream, delivery| delivery.release_due());
+        self.listed = self.is_waiting();
         self.listed
+    }
+
+    /// Something waits for time to pass.
+    fn is_waiting(&self) -> bool {
+        self.streams.iter().any(Stream::wants_ticks)
+            || self.backlogs.iter().any(|backlog| !backlog.is_empty())
     }
 
     /// Time matters to the connection, and nobody has noted that yet.
     pub(super) fn wants_ticks(&mut self) -> bool {
-        let news = !self.listed && self.streams.iter().any(Stream::wants_ticks);
+        let news = !self.listed && self.is_waiting();
         self.listed |= news;
         news
     }
@@ -291,6 +317,21 @@ impl<F: Frame> Connection<F> {
         this.expects(segment.seq) || this.is_unknown() && other.expects(segment.ack)
     }
 
+    pub(super) fn note_right_checksum(&mut self, direction: Direction) {
+        self.right_checksums[direction & 1] = true;
+    }
+
+    pub(super) fn has_right_checksums(&self, direction: Direction) -> bool {
+        self.right_checksums[direction & 1]
+    }
+
+    /// Payload that is not looked at.
+    pub(super) fn discard(&mut self, direction: Direction, bytes: u64) {
+        let stream = &mut self.streams[direction & 1];
+        stream.count_captured(bytes);
+        stream.refuse(bytes);
+    }
+
     /// How much speaks for its being a session.
     pub(super) fn proof(&self) -> Proof {
         let spoke = |stream: &Stream<F>| stream.ledger().decoded > 0;
@@ -310,6 +351,7 @@ impl<F: Frame> Connection<F> {
 
     /// Gives up what it keeps beside frames.
     pub(super) fn shed(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
+        with_delivery!(self, 0, shared, |_stream, delivery| delivery.release_all());
         for direction in [0, 1] {
             with_delivery!(self, direction, shared, |stream, delivery| stream.shed(
                 stamp,
@@ -322,7 +364,7 @@ impl<F: Frame> Connection<F> {
     /// Nothing more will come: what is complete is delivered, what is missing becomes a gap.
     pub(super) fn finish(
         &mut self,
-        reason: &str,
+        reason: &'static str,
         stamp: Stamp,
         shared: &mut Shared<'_>,
     ) -> [Option<totals::Direction>; 2] {
@@ -335,19 +377,18 @@ impl<F: Frame> Connection<F> {
                 delivery
             ));
         }
+        with_delivery!(self, 0, shared, |_stream, delivery| delivery.release_all());
         // The end of a capture says nothing about the session.
         if reason != END_OF_CAPTURE && self.delivered > 0 {
-            with_delivery!(self, 0, shared, |_stream, delivery| delivery.see(
-                Sight::End,
-                reason,
-                stamp
-            ));
+            let end = End::Silent(reason);
+            with_delivery!(self, 0, shared, |_stream, delivery| delivery
+                .end(end, stamp));
         }
         if reason != END_OF_CAPTURE
             && let Some(ribs) = &mut shared.ribs
         {
             // Whatever was not told of its end.
-            ribs.end(self.session.id, End::Unknown, shared.now_ns);
+            ribs.end(self.session.id, End::Silent("evicted"), shared.now_ns);
         }
         self.publish(shared.now_ns, shared.ribs.as_deref());
         let (key, id) = (self.session.key, self.session.id);
@@ -392,6 +433,13 @@ impl<F: Frame> Connection<F> {
                 family.rib_stale.set(rib.stale() as u64);
                 family.rib_complete.set(rib.partial().is_none().into());
             }
+        }
+    }
+
+    /// Copies what is held in frames that their source wants back.
+    pub(super) fn spill(&mut self, budget: &mut Budget) {
+        for stream in &mut self.streams {
+            stream.spill(budget);
         }
     }
 

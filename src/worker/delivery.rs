@@ -1,11 +1,12 @@
 //! Takes what a stream yields through the session to the outputs.
 
-use crate::bgp::header::HEADER_LEN;
+use super::backlog::Backlog;
+use crate::bgp::header::{HEADER_LEN, MAX_LEN};
 use crate::bgp::{Header, Message, MessageType, OpenFacts};
 use crate::capture::Stamp;
 use crate::health::{Alarm, Health};
-use crate::rib::{End, Ribs, Why};
-use crate::session::{Direction, Session, Sight, State};
+use crate::rib::{Ribs, Why};
+use crate::session::{Direction, End, Session, Sight, State, Transfer};
 use crate::sink::json::Meta;
 use crate::sink::metrics;
 use crate::sink::outputs::Outputs;
@@ -21,14 +22,17 @@ pub(super) struct Delivery<'a> {
     pub(super) session: &'a mut Session,
     pub(super) counters: &'a mut Counters,
     pub(super) health: &'a mut Health,
+    /// Messages of each direction that wait until it is known how they are encoded.
+    pub(super) backlogs: &'a mut [Backlog; 2],
     pub(super) direction: Direction,
+    /// The tables of all sessions, if they are kept.
     pub(super) ribs: Option<&'a mut Ribs>,
     pub(super) outputs: &'a mut Outputs,
     /// How long a message may wait for the other side's OPEN.
     pub(super) open_wait_ns: u64,
     /// The time that waiting is measured by.
     pub(super) now_ns: u64,
-    /// Messages delivered.
+    /// Messages taken.
     pub(super) delivered: u64,
 }
 
@@ -42,9 +46,6 @@ impl Delivery<'_> {
 
     /// Moves the session's state on and tells about it.
     pub(super) fn see(&mut self, sight: Sight, reason: &str, stamp: Stamp) {
-        if sight == Sight::End {
-            self.end_tables(end_of(reason), stamp);
-        }
         let Some(previous) = self.session.see(sight) else {
             return;
         };
@@ -64,17 +65,24 @@ impl Delivery<'_> {
         let meta = meta(self.session, self.direction, stamp, seq, event, &host);
         self.outputs.state(&meta, state, previous, reason);
         self.outputs.host = host;
+        if state == State::Established {
+            for direction in [0, 1] {
+                let began = self.session.begin_transfer(direction, stamp.ns);
+                self.tell_transfer(direction, began, stamp);
+            }
+        }
     }
 
-    /// Tells what the TCP under the session has come to.
-    pub(super) fn alarm(&mut self, alarm: Alarm, stamp: Stamp) {
-        let counters = self.counters();
-        let seq = self.session.last_message(self.direction);
-        let event = self.session.next_event();
-        let host = std::mem::take(&mut self.outputs.host);
-        let meta = meta(self.session, self.direction, stamp, seq, event, &host);
-        self.outputs.alarm(&meta, &counters, alarm);
-        self.outputs.host = host;
+    /// The session has ended: what waited is told before.
+    pub(super) fn end(&mut self, end: End, stamp: Stamp) {
+        self.release_all();
+        self.end_tables(end, stamp);
+        let was_up = self.session.state == State::Established;
+        self.see(Sight::End, end.reason(), stamp);
+        for direction in [0, 1] {
+            let stale = self.session.stale(direction, end);
+            self.tell_transfer(direction, stale.filter(|_| was_up), stamp);
+        }
     }
 
     /// With the session its tables end.
@@ -96,16 +104,38 @@ impl Delivery<'_> {
         }
     }
 
+    fn tell_transfer(&mut self, direction: Direction, transfer: Option<Transfer>, stamp: Stamp) {
+        let Some(transfer) = transfer else { return };
+        let seq = self.session.last_message(direction);
+        let event = self.session.next_event();
+        let host = std::mem::take(&mut self.outputs.host);
+        let meta = meta(self.session, direction, stamp, seq, event, &host);
+        self.outputs.transfer(&meta, &transfer);
+        self.outputs.host = host;
+    }
+
+    /// Tells what the TCP under the session has come to.
+    pub(super) fn alarm(&mut self, alarm: Alarm, stamp: Stamp) {
+        self.release(self.direction);
+        let counters = self.counters();
+        let seq = self.session.last_message(self.direction);
+        let event = self.session.next_event();
+        let host = std::mem::take(&mut self.outputs.host);
+        let meta = meta(self.session, self.direction, stamp, seq, event, &host);
+        self.outputs.alarm(&meta, &counters, alarm);
+        self.outputs.host = host;
+    }
+
     fn see_message(&mut self, message: &Message<'_>, stamp: Stamp) {
-        if let Message::Notification(notification) = message {
-            // First: that it is a NOTIFICATION does not tell of which kind.
-            let hard = (notification.code, notification.subcode) == HARD_RESET;
-            self.end_tables(End::Notification { hard }, stamp);
+        match message {
+            // What cannot be read tells nothing about the session.
+            Message::Broken { .. } => (),
+            Message::Notification(message) => self.end(End::by(message), stamp),
+            _ => self.see_kind(message.kind(), stamp),
         }
-        // What cannot be read tells nothing about the session.
-        if !matches!(message, Message::Broken { .. }) {
-            self.see_kind(message.kind(), stamp);
-        }
+        let direction = self.direction;
+        let transfer = self.session.take_transfer(direction, message, stamp.ns);
+        self.tell_transfer(direction, transfer, stamp);
     }
 
     /// Most of what a message says about the session's state its type says already.
@@ -118,7 +148,7 @@ impl Delivery<'_> {
             }
             MessageType::Update => self.see(Sight::Traffic, "update", stamp),
             MessageType::RouteRefresh => self.see(Sight::Traffic, "route_refresh", stamp),
-            MessageType::Notification => self.see(Sight::End, "notification", stamp),
+            MessageType::Notification => self.end(End::Silent("notification"), stamp),
             MessageType::Unknown(_) => (),
         }
     }
@@ -142,45 +172,129 @@ impl Delivery<'_> {
     }
 }
 
+/// What an OPEN that was not seen would have told is told by the messages themselves: they wait
+/// until enough of them have come, but not for long.
+impl Delivery<'_> {
+    /// A message of a session of which an OPEN is missing.
+    fn infer(&mut self, kind: MessageType, bytes: &[u8], stamp: Stamp, framing: Framing) {
+        let direction = self.direction;
+        if matches!(kind, MessageType::Open | MessageType::Notification) {
+            // Nothing that comes later says anything about what came before.
+            self.release_all();
+        }
+        if bytes.len() > usize::from(MAX_LEN) {
+            self.session.note_extended(direction);
+        }
+        let before = *self.session.context(direction);
+        let message = Message::parse_body(kind, body(bytes), &before);
+        let waits = match &message {
+            Message::Update(update) => self.session.weigh(direction, update),
+            _ => self.session.has_open_questions(direction),
+        };
+        let backlog = &mut self.backlogs[direction & 1];
+        if backlog.is_empty() && !waits {
+            if *self.session.context(direction) == before {
+                self.deliver(&message, bytes, stamp, framing);
+            } else {
+                self.read(bytes, stamp, framing);
+            }
+            return;
+        }
+        backlog.push(bytes, stamp, framing, self.now_ns);
+        if backlog.is_full() || !waits {
+            self.release(direction);
+        }
+    }
+
+    /// Delivers what has waited in a direction, read as all that is known by now says.
+    pub(super) fn release(&mut self, direction: Direction) {
+        let backlog = std::mem::take(&mut self.backlogs[direction & 1]);
+        if backlog.is_empty() {
+            return;
+        }
+        self.session.settle(direction);
+        let own = std::mem::replace(&mut self.direction, direction);
+        for (bytes, stamp, framing) in backlog.messages() {
+            self.read(bytes, stamp, framing);
+        }
+        self.direction = own;
+    }
+
+    pub(super) fn release_all(&mut self) {
+        self.release(0);
+        self.release(1);
+    }
+
+    /// Delivers what has waited for long enough, or need not wait any more.
+    pub(super) fn release_due(&mut self) {
+        for direction in [0, 1] {
+            let answered = !self.session.has_open_questions(direction);
+            if answered || self.backlogs[direction].is_due(self.now_ns) {
+                self.release(direction);
+            }
+        }
+    }
+
+    /// Reads a message and delivers it.
+    fn read(&mut self, bytes: &[u8], stamp: Stamp, framing: Framing) {
+        let context = *self.session.context(self.direction);
+        let message = Message::parse_body(kind(bytes), body(bytes), &context);
+        self.deliver(&message, bytes, stamp, framing);
+    }
+
+    /// Tells the session and the outputs of a message.
+    fn deliver(&mut self, message: &Message<'_>, bytes: &[u8], stamp: Stamp, framing: Framing) {
+        let counters = self.counters();
+        let context = *self.session.context(self.direction);
+        let source = self.session.source(self.direction, message);
+        self.take_open(message);
+        let seq = self.session.next_message(self.direction);
+        let event = self.session.next_event();
+        let changes = self
+            .ribs
+            .as_deref_mut()
+            .and_then(|ribs| ribs.message(self.session, self.direction, message, stamp.ns));
+        // Taken out for the time of the call, so that the event can borrow it.
+        let host = std::mem::take(&mut self.outputs.host);
+        let mut meta = meta(self.session, self.direction, stamp, seq, event, &host);
+        meta.searched = framing == Framing::Searched;
+        let (context, changes) = ((&context, source), changes.as_ref());
+        self.outputs
+            .message(&meta, &counters, message, context, bytes, changes);
+        self.outputs.host = host;
+        self.see_message(message, stamp);
+    }
+}
+
+/// The type of a message; the framer has checked the header.
+fn kind(bytes: &[u8]) -> MessageType {
+    MessageType::from_code(bytes.get(18).copied().unwrap_or(0))
+}
+
+fn body(bytes: &[u8]) -> &[u8] {
+    bytes.get(HEADER_LEN..).unwrap_or_default()
+}
+
 impl Handler for Delivery<'_> {
     fn message(&mut self, bytes: &[u8], stamp: Stamp, framing: Framing) -> Verdict {
-        let is_update = bytes.get(18) == Some(&MessageType::Update.code());
-        if is_update
+        let kind = kind(bytes);
+        if kind == MessageType::Update
             && self
                 .session
                 .must_wait(self.direction, self.now_ns, self.open_wait_ns)
         {
             return Verdict::Wait;
         }
-        let counters = self.counters();
-        let (context, source) = self.session.context(self.direction);
-        let context = *context;
-        // The framer has checked the header.
-        let kind = MessageType::from_code(bytes.get(18).copied().unwrap_or(0));
-        let message =
-            Message::parse_body(kind, bytes.get(HEADER_LEN..).unwrap_or_default(), &context);
-        self.take_open(&message);
         // What restarts the hold timer (RFC 4271 §8.2.2, events 26 and 27; an OPEN sets it).
         if let MessageType::Open | MessageType::Update | MessageType::Keepalive = kind {
             self.health.message(self.direction, stamp.ns);
         }
-        let seq = self.session.next_message(self.direction);
-        let event = self.session.next_event();
-        let changes = self
-            .ribs
-            .as_deref_mut()
-            .and_then(|ribs| ribs.message(self.session, self.direction, &message, stamp.ns));
-        // Taken out for the time of the call, so that the event can borrow it.
-        let host = std::mem::take(&mut self.outputs.host);
-        let mut meta = meta(self.session, self.direction, stamp, seq, event, &host);
-        meta.searched = framing == Framing::Searched;
-        let context = (&context, source);
-        let changes = changes.as_ref();
-        self.outputs
-            .message(&meta, &counters, &message, context, bytes, changes);
-        self.outputs.host = host;
-        self.see_message(&message, stamp);
         self.delivered += 1;
+        if self.session.is_negotiated() {
+            self.read(bytes, stamp, framing);
+        } else {
+            self.infer(kind, bytes, stamp, framing);
+        }
         Verdict::Next
     }
 
@@ -194,6 +308,7 @@ impl Handler for Delivery<'_> {
     }
 
     fn gap(&mut self, gap: Gap, stamp: Stamp) {
+        self.release(self.direction);
         self.disturb_tables(Why::Gap, stamp);
         let seq = self.session.last_message(self.direction);
         let event = self.session.next_event();
@@ -205,6 +320,7 @@ impl Handler for Delivery<'_> {
     }
 
     fn malformed(&mut self, bytes: u64, reason: MalformedReason, stamp: Stamp) {
+        self.release(self.direction);
         self.disturb_tables(Why::Malformed, stamp);
         let counters = self.counters();
         let seq = self.session.last_message(self.direction);
@@ -217,19 +333,6 @@ impl Handler for Delivery<'_> {
 
     fn stop_waiting(&mut self) {
         self.session.stop_waiting();
-    }
-}
-
-/// Cease, Hard Reset (RFC 8538 §3).
-const HARD_RESET: (u8, u8) = (6, 9);
-
-/// What the reason of a session's end says about its routes.
-fn end_of(reason: &str) -> End {
-    match reason {
-        "fin" | "rst" | "new_connection" => End::Lost,
-        // One whose body was skipped: nobody knows of which kind.
-        "notification" => End::Notification { hard: true },
-        _ => End::Unknown,
     }
 }
 

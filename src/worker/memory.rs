@@ -6,7 +6,7 @@ use super::handshakes::Handshake;
 use super::keeps_ribs;
 use crate::config::Limits;
 use crate::rib::Ribs;
-use crate::session::Key;
+use crate::session::{Inference, Key};
 use crate::sink::metrics::Metrics;
 use crate::sink::totals;
 use crate::stream::{Budget, classes_for, spill_arena};
@@ -42,7 +42,9 @@ impl Memory {
     #[must_use]
     pub fn bound(&self, limits: &Limits) -> u64 {
         // As large as with any frame, but for a few bytes; the map of keys has up to half of its room free.
-        let connection = size_of::<Connection<Box<[u8]>>>() + 4 * size_of::<(Key, usize)>();
+        let connection = size_of::<Connection<Box<[u8]>>>()
+            + size_of::<Inference>()
+            + 4 * size_of::<(Key, usize)>();
         let handshake = size_of::<(Key, Handshake)>() + 4 * size_of::<(Key, u32)>();
         let direction = size_of::<totals::Direction>();
         let ribs = keeps_ribs(limits);

@@ -5,6 +5,7 @@
 
 mod admission;
 mod answers;
+mod backlog;
 mod connection;
 mod delivery;
 mod handshakes;
@@ -61,6 +62,8 @@ pub struct FrameCounts {
     pub segments: u64,
     /// Segments of connections that there was no room for.
     pub refused: u64,
+    /// Payload of these, bytes.
+    pub refused_bytes: u64,
 }
 
 /// What a run came to.
@@ -183,9 +186,12 @@ impl<F: Frame> Worker<F> {
         while !stop.load(Ordering::Relaxed) && !self.outputs.is_broken() {
             match source.poll(&mut batch, Duration::from_millis(20)) {
                 Ok(Polled::Frames) => self.batch(&mut batch),
-                Ok(Polled::Idle) => self.idle(),
+                Ok(Polled::Idle) => self.idle(source.clock()),
                 Ok(Polled::End) => break,
                 Err(error) => interrupted.push(error),
+            }
+            if source.wants_frames_back() {
+                self.spill();
             }
             if published.elapsed() >= PUBLISH_INTERVAL {
                 published = Instant::now();
@@ -203,6 +209,9 @@ impl<F: Frame> Worker<F> {
                 Ok(Polled::Frames) => self.batch(&mut batch),
                 Ok(Polled::Idle | Polled::End) => return None,
                 Err(error) => return Some(error),
+            }
+            if source.wants_frames_back() {
+                self.spill();
             }
         }
     }
@@ -225,12 +234,21 @@ impl<F: Frame> Worker<F> {
         }
     }
 
+    /// Copies what is held in frames that their source wants back. Whoever holds frames waits for time to pass.
+    fn spill(&mut self) {
+        for index in &self.ticking {
+            if let Some(connection) = self.connections.get_mut(*index) {
+                connection.spill(&mut self.budget);
+            }
+        }
+    }
+
     /// Nothing came: whatever waits for time to pass is looked at, and output goes out.
-    fn idle(&mut self) {
+    fn idle(&mut self, clock: StampSource) {
         if self.live {
             let stamp = Stamp {
                 ns: wall_clock_ns().max(self.now_ns),
-                source: StampSource::Xdp,
+                source: clock,
             };
             self.advance(stamp);
         }
@@ -262,6 +280,8 @@ impl<F: Frame> Worker<F> {
             if let Some(ribs) = &mut self.ribs {
                 ribs.advance(self.now_ns);
             }
+            // By the time of the capture: a file is read with the same outcome on any machine.
+            self.expire(stamp);
         }
     }
 
@@ -292,7 +312,7 @@ impl<F: Frame> Worker<F> {
     }
 
     /// Ends a connection and keeps its figures.
-    fn close(&mut self, index: usize, reason: &str, stamp: Stamp) {
+    fn close(&mut self, index: usize, reason: &'static str, stamp: Stamp) {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
@@ -324,7 +344,6 @@ impl<F: Frame> Worker<F> {
     }
 
     fn snapshot_now(&mut self, gather: impl FnOnce(&mut Snapshot)) {
-        self.expire(self.stamp_now());
         for (_, connection) in &mut self.connections {
             connection.publish(self.now_ns, self.ribs.as_ref());
         }

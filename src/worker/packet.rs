@@ -26,4 +26,10 @@ impl<F: Frame> Frame for Packet<F> {
             frame.mark_held();
         }
     }
+    fn is_wanted_back(&self) -> bool {
+        match self {
+            Self::Frame(frame) => frame.is_wanted_back(),
+            Self::Assembled(_) => false,
+        }
+    }
 }

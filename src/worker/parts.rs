@@ -3,8 +3,9 @@
 use super::Worker;
 use super::packet::Packet;
 use crate::capture::{Captured, Frame, LinkType, Stamp};
+use crate::config::Checksums;
 use crate::session::{Direction, Key};
-use crate::wire::{Segment, Skip, dissect, fragment};
+use crate::wire::{Checksum, Segment, Skip, checksum, dissect, fragment};
 
 /// Fragments may hold fragments of another datagram; more than a few times is an attack.
 const FRAGMENT_LAYERS_MAX: usize = 4;
@@ -94,12 +95,25 @@ impl<F: Frame> Worker<F> {
 
     fn segment(&mut self, packet: Packet<F>, mut segment: Segment, stamp: Stamp, continues: bool) {
         let (key, direction) = Key::with_vlan(&segment, self.limits.key_vlan);
+        let whole = !continues && self.limits.checksums != Checksums::Off;
+        let sum = match whole {
+            true => checksum(packet.as_ref(), &segment),
+            false => Checksum::Unknown,
+        };
+        if self.is_damaged(&key, direction, sum) {
+            self.frames.segments -= 1;
+            self.skip(Skip::BadChecksum);
+            return;
+        }
         let options = segment.options.start as usize..segment.options.end as usize;
         let options = packet.as_ref().get(options).unwrap_or_default();
         let Some(index) = self.connection(key, direction, &segment, options, stamp) else {
             self.pass_over(continues);
             return;
         };
+        if sum == Checksum::Right {
+            self.connections[index].note_right_checksum(direction);
+        }
         if !continues {
             self.deliver(index, direction, packet, &segment, stamp);
             return;
@@ -204,6 +218,19 @@ impl<F: Frame> Worker<F> {
             }
         }
         self.skip(Skip::Fragment);
+    }
+
+    /// The segment is not what its sender sent. Where every checksum is wrong, a card makes them behind
+    /// the capture, or a tool has changed the frames and left them alone.
+    fn is_damaged(&self, key: &Key, direction: Direction, sum: Checksum) -> bool {
+        let known = || self.by_key.get(key).map(|index| &self.connections[*index]);
+        match (self.limits.checksums, sum) {
+            (Checksums::On, Checksum::Wrong | Checksum::Partial) => true,
+            (Checksums::Auto, Checksum::Wrong) => {
+                known().is_some_and(|connection| connection.has_right_checksums(direction))
+            }
+            _ => false,
+        }
     }
 
     fn deliver(

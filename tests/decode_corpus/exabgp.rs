@@ -1,13 +1,10 @@
 //! ExaBGP's own vectors, with the JSON that it expects.
 
-use std::collections::BTreeMap;
-
-use bgptap::bgp::attribute::ExtCommunity;
-use bgptap::bgp::attribute::ext_community::{Administrator, ExtValue, FlowAction};
 use bgptap::bgp::{Context, Family, FamilySet, Message, NlriField, Update};
 use serde_json::{Value, json};
-use std::net::Ipv4Addr;
+use std::collections::BTreeMap;
 
+use crate::ext_community::exabgp_json;
 use crate::nlri::from_exabgp;
 use crate::{Allowed, Differences, bytes, corpus, lines, strings, text};
 
@@ -50,64 +47,10 @@ fn our_exabgp(update: &Update<'_>, field: &str) -> Value {
             let triples = list.iter().map(|c| (c.global, c.local1, c.local2));
             triples.collect::<Vec<_>>()
         })),
-        "ext" => json!(update.ext_communities().map(|list| {
-            let items = list.iter().map(|community| {
-                let mut item = json!({
-                    "value": community.to_bits(),
-                    "string": exabgp_text(community),
-                });
-                if let ExtValue::Flow(FlowAction::InterfaceSet { .. }) = community.value() {
-                    item["transitive"] = community.is_transitive().into();
-                }
-                item
-            });
-            items.collect::<Vec<_>>()
-        })),
+        "ext" => json!(update.ext_communities().map(|c| exabgp_json(c.iter()))),
         "originator" => text(update.originator_id()),
         "cluster" => strings(update.cluster_list().map(|c| c.iter())),
         other => panic!("no such field: {other}"),
-    }
-}
-
-/// An extended community as ExaBGP writes it, from what we read.
-fn exabgp_text(community: ExtCommunity) -> String {
-    match community.value() {
-        ExtValue::Specific { admin, local } => match (community.name(), admin) {
-            (Some("route-target"), _) => format!("target:{admin}:{local}"),
-            // The number of a route origin as an address, if it has four octets.
-            (Some("route-origin"), Administrator::As(_)) if community.kind().0 == 0 => {
-                format!("origin:{admin}:{}", Ipv4Addr::from_bits(local))
-            }
-            (Some("route-origin"), _) => format!("origin:{admin}:{local}"),
-            other => format!("{other:?}"),
-        },
-        ExtValue::Layer2Info {
-            encapsulation,
-            flags,
-            mtu,
-            preference,
-        } => format!("l2info:{encapsulation}:{flags}:{mtu}:{preference}"),
-        ExtValue::MupSegment { high, low } => format!("mup:{high}:{low}"),
-        ExtValue::Flow(FlowAction::Rate { bits, .. }) => {
-            format!("rate-limit:{}", f32::from_bits(bits))
-        }
-        ExtValue::Flow(FlowAction::Redirect { admin, local }) => {
-            format!("redirect:{admin}:{local}")
-        }
-        ExtValue::Flow(FlowAction::InterfaceSet {
-            asn,
-            input,
-            output,
-            group,
-        }) => {
-            let direction = match (input, output) {
-                (true, true) => "input-output",
-                (true, false) => "input",
-                _ => "output",
-            };
-            format!("interface-set:{direction}:{asn}:{group}")
-        }
-        other => format!("{other:?}"),
     }
 }
 

@@ -14,8 +14,11 @@ use serde_json::Value;
 
 mod bgpdump;
 mod exabgp;
+mod exabgp_tlvs;
+mod ext_community;
 mod nlri;
 mod projects;
+mod quoted;
 #[path = "../support/skip.rs"]
 #[allow(unreachable_pub, reason = "shared by several test programs")]
 mod skip;

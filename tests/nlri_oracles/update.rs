@@ -40,7 +40,7 @@ pub(crate) fn case(wanted: impl Fn(Family) -> bool) -> BoxedStrategy<Case> {
         (Just(mode), any::<bool>(), plain, sources)
     })
     .prop_flat_map(|(mode, add_path, plain, sources)| {
-        next_hops(plain).prop_map(move |next_hops| Case {
+        next_hops(mode.family, plain).prop_map(move |next_hops| Case {
             mode,
             add_path,
             plain,
@@ -52,14 +52,25 @@ pub(crate) fn case(wanted: impl Fn(Family) -> bool) -> BoxedStrategy<Case> {
 }
 
 /// One address, or a global and a link-local one (RFC 2545 §3). Which family it is of, its length
-/// says (RFC 8950 §3), so that each goes with every family of NLRI.
-fn next_hops(plain: bool) -> BoxedStrategy<Vec<IpAddr>> {
+/// says (RFC 8950 §3); only IPv6 routes have IPv6 next hops and no others (RFC 2545 §3, RFC 4659 §3.2.1).
+fn next_hops(family: Family, plain: bool) -> BoxedStrategy<Vec<IpAddr>> {
     let one = |v6| addr(v6).prop_map(|addr| vec![addr]).boxed();
     if plain {
-        return one(false);
+        return one(false)
+            .prop_filter("a host", |hops| hops.iter().all(is_host))
+            .boxed();
     }
     let both = (addr(true), addr(true)).prop_map(|(a, b)| vec![a, b]);
+    if family.afi.0 == 2 && matches!(family.safi.0, 1 | 2 | 4 | 128 | 129) {
+        return prop_oneof![one(true), both].boxed();
+    }
     prop_oneof![one(false), one(true), both].boxed()
+}
+
+/// RFC 4271 §6.3: NEXT_HOP is the address of a host.
+fn is_host(addr: &IpAddr) -> bool {
+    let IpAddr::V4(addr) = addr else { return true };
+    !(addr.octets()[0] == 0 || addr.is_loopback() || addr.is_multicast() || addr.is_broadcast())
 }
 
 fn attribute(flags: u8, code: u8, value: &[u8]) -> Vec<u8> {

@@ -7,13 +7,12 @@ use serde_json::Value;
 
 use crate::source::FAMILIES;
 
-/// The families that tshark 4.0 decodes, without those whose prefixes `tests/decode_corpus`
-/// compares. Of an SR policy for IPv6 it does not read the endpoint, nor what follows.
+/// The families that tshark 4.0 decodes. Of an SR policy for IPv6 it does not read the endpoint, nor what follows.
 pub(crate) fn knows(family: Family) -> bool {
     let pair = (family.afi.0, family.safi.0);
     matches!(
         pair,
-        (1 | 2, 4 | 5 | 128) | (1, 66 | 73 | 132) | (25, 65 | 70)
+        (1 | 2, 1 | 2 | 4 | 5 | 128) | (1, 66 | 73 | 132) | (25, 65 | 70)
     )
 }
 
@@ -25,7 +24,9 @@ pub(crate) fn families() -> FamilySet {
 }
 
 /// tshark's fields, and what they are called here.
-const FIELDS: [(&str, &str); 40] = [
+const FIELDS: [(&str, &str); 42] = [
+    ("bgp.nlri_prefix", "prefix"),
+    ("bgp.withdrawn_prefix", "prefix"),
     ("bgp.prefix_length", "bits"),
     ("bgp.label_stack", "labels"),
     ("bgp.rd", "rd"),
@@ -97,9 +98,11 @@ pub(crate) fn of_packet(pdml: &str) -> Vec<String> {
             continue;
         };
         match name {
-            "bgp.update.path_attribute" => inside = false,
+            "bgp.update.path_attribute" | "bgp.update.path_attributes" => inside = false,
             "bgp.update.path_attribute.mp_reach_nlri"
-            | "bgp.update.path_attribute.mp_unreach_nlri" => inside = true,
+            | "bgp.update.path_attribute.mp_unreach_nlri"
+            | "bgp.update.withdrawn_routes"
+            | "bgp.update.nlri" => inside = true,
             _ if inside => words.extend(of_field(name, line)),
             _ => {}
         }
@@ -110,6 +113,9 @@ pub(crate) fn of_packet(pdml: &str) -> Vec<String> {
 fn of_field(name: &str, line: &str) -> Option<String> {
     let show = attribute(line, "show")?;
     let long = attribute(line, "showname").unwrap_or_default();
+    if name.ends_with("path_id") {
+        return Some(format!("id {show}"));
+    }
     if let Some((_, word)) = NUMBERS.iter().find(|(field, _)| *field == name) {
         return number(word, show).map(|value| format!("{word} {value}"));
     }
@@ -163,20 +169,35 @@ fn number(word: &str, show: &str) -> Option<String> {
 const UNSAID: &str = "unsaid";
 
 /// Both lists without the words that tshark leaves unsaid.
-pub(crate) fn without_unsaid(ours: Vec<String>, theirs: Vec<String>) -> (Vec<String>, Vec<String>) {
-    let said = |list: Vec<String>| {
-        let words = list
-            .into_iter()
-            .zip(theirs.iter().map(Some).chain(std::iter::repeat(None)));
-        let words = words.filter(|(_, theirs)| theirs.is_none_or(|word| word != UNSAID));
-        words.map(|(word, _)| word).collect::<Vec<_>>()
-    };
-    (said(ours), said(theirs.clone()))
+pub(crate) fn without_unsaid(ours: &[String], theirs: &[String]) -> [Vec<String>; 2] {
+    let unsaid = |at: usize| theirs.get(at).is_some_and(|word| word == UNSAID);
+    [ours, theirs].map(|list| {
+        let words = list.iter().enumerate();
+        let said = words.filter(|(at, _)| !unsaid(*at));
+        said.map(|(_, word)| word.clone()).collect()
+    })
 }
 
 /// What our JSON says of an NLRI; `None` if tshark 4.0 does not know the type, or says nothing
 /// of value about it.
-pub(crate) fn of_json(json: &Value) -> Option<Vec<String>> {
+pub(crate) fn of_json(family: Family, json: &Value) -> Option<Vec<String>> {
+    let id = json["path_id"].as_u64().map(|id| format!("id {id}"));
+    let words = match family.safi.0 {
+        1 | 2 => of_plain(json),
+        _ => of_route(json)?,
+    };
+    Some(id.into_iter().chain(words).collect())
+}
+
+fn of_plain(json: &Value) -> Vec<String> {
+    let prefix = json.as_str().or(json["prefix"].as_str());
+    let (addr, len) = prefix
+        .and_then(|text| text.split_once('/'))
+        .expect("a prefix");
+    vec![format!("bits {len}"), format!("prefix {addr}")]
+}
+
+fn of_route(json: &Value) -> Option<Vec<String>> {
     let Some(name) = json["nlri_type"].as_str() else {
         return of_prefix(json);
     };

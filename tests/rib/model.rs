@@ -1,8 +1,11 @@
 //! Random conversations: the tables beside a model that knows nothing of hashing, packing or sharing.
 
-use crate::speakers::{BASIC, SECOND, Speakers, attribute, mandatory, reach, unreach, update};
+use crate::speakers::{
+    BASIC, LOST, SECOND, Speakers, attribute, mandatory, reach, unreach, update,
+};
 use bgptap::bgp::{Family, MessageType};
-use bgptap::rib::{Changes, End, Why};
+use bgptap::rib::{Changes, Why};
+use bgptap::session::End;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -328,11 +331,11 @@ impl Case {
                 self.model.retained.take_if(|(_, _, until)| now_s >= *until);
             }
             Step::Lost => {
-                self.talk.end(End::Lost);
+                self.talk.end(LOST);
                 self.model.end(true, now_s);
             }
             Step::Notification => {
-                self.talk.end(End::Notification { hard: false });
+                self.talk.end(End::Notification(6, 4));
                 self.model.end(false, now_s);
             }
             Step::Reconnect { preserved } => {
@@ -419,7 +422,7 @@ proptest! {
             case.take(step);
             case.check();
         }
-        case.talk.end(End::Unknown);
+        case.talk.end(End::Silent("evicted"));
         case.model.retained = None;
         // Whatever happened: with the last session and the last restart all is given back.
         case.talk.ribs.advance(case.talk.now_ns + 1000 * SECOND);

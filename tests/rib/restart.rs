@@ -1,8 +1,9 @@
 //! Graceful restart: RFC 4724, RFC 8538, RFC 9494.
 
-use crate::speakers::{BASIC, SECOND, Speakers, attribute, mandatory, update};
+use crate::speakers::{BASIC, LOST, SECOND, Speakers, attribute, mandatory, update};
 use bgptap::bgp::Family;
-use bgptap::rib::{Changes, End};
+use bgptap::rib::Changes;
+use bgptap::session::End;
 
 const V4: Family = Family::IPV4_UNICAST;
 const END_OF_RIB: [u8; 4] = [0; 4];
@@ -27,7 +28,7 @@ fn before(capability: &[u8]) -> Speakers {
 fn routes_outlive_a_restart_until_end_of_rib() {
     let plain = graceful(0, true);
     let mut talk = before(&plain);
-    talk.end(End::Lost);
+    talk.end(LOST);
     talk.now_ns += 3 * SECOND;
     talk.ribs.advance(talk.now_ns);
     let restarted = graceful(0x80, true);
@@ -53,7 +54,7 @@ fn routes_go_if_forwarding_was_not_preserved() {
         (BASIC.to_vec(), with(&plain)),
     ] {
         let mut talk = before(&plain);
-        talk.end(End::Lost);
+        talk.end(LOST);
         talk.reconnect(&one, &two);
         assert_eq!(talk.rib(V4).map_or(0, |rib| rib.len()), 0);
         assert_eq!(talk.ribs.usage().tables, 0);
@@ -64,7 +65,7 @@ fn routes_go_if_forwarding_was_not_preserved() {
 fn routes_go_when_the_sender_does_not_come_back_in_time() {
     let plain = graceful(0, true);
     let mut talk = before(&plain);
-    talk.end(End::Lost);
+    talk.end(LOST);
     assert!(talk.ribs.usage().tables > 0);
     talk.ribs.advance(talk.now_ns + 11 * SECOND);
     assert_eq!(talk.ribs.usage().tables, 0);
@@ -73,8 +74,8 @@ fn routes_go_when_the_sender_does_not_come_back_in_time() {
 /// RFC 8538 §4.
 #[test]
 fn a_notification_ends_all_unless_both_said_otherwise() {
-    let soft = End::Notification { hard: false };
-    let hard = End::Notification { hard: true };
+    let soft = End::Notification(6, 4);
+    let hard = End::Notification(6, 9);
     for (flags, end, kept) in [(0, soft, false), (0x40, soft, true), (0x40, hard, false)] {
         let capability = graceful(flags, true);
         let mut talk = before(&capability);
@@ -104,13 +105,13 @@ fn long_lived_routes_stay_longer() {
     talk.update(&update(&[], &mandatory(&[1]), &[8, 10]));
     let no_llgr = [mandatory(&[1]), attribute(0xc0, 8, &[0xff, 0xff, 0, 7])].concat();
     talk.update(&update(&[], &no_llgr, &[8, 11]));
-    talk.end(End::Lost);
+    talk.end(LOST);
     talk.ribs.advance(talk.now_ns + 11 * SECOND);
     assert!(talk.ribs.usage().tables > 0);
     talk.now_ns += 60 * SECOND;
     talk.reconnect(&capabilities, &capabilities);
     assert_eq!(talk.keys(V4), ["10.0.0.0/8"]);
-    talk.end(End::Lost);
+    talk.end(LOST);
     for seconds in [11, 111] {
         talk.ribs.advance(talk.now_ns + seconds * SECOND);
     }

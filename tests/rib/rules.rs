@@ -1,6 +1,6 @@
 //! One rule at a time.
 
-use crate::speakers::{BASIC, Speakers, attribute, mandatory, reach, unreach, update};
+use crate::speakers::{BASIC, LOST, Speakers, attribute, mandatory, reach, unreach, update};
 use bgptap::bgp::{Family, MessageType, Prefix};
 use bgptap::rib::{Changes, RouteKey, Why};
 
@@ -299,7 +299,7 @@ fn nothing_is_kept_of_a_session_that_is_over() {
     let mut talk = Speakers::new(&BASIC);
     let both = update(&[], &mandatory(&[1]), &TWO);
     talk.update(&both);
-    talk.end(bgptap::rib::End::Lost);
+    talk.end(LOST);
     assert!(talk.ribs.session(talk.session.id).is_none());
     assert_eq!(
         talk.say(0, MessageType::Update, &both),

@@ -13,6 +13,9 @@ pub fn by_session(path: &Path) -> BTreeMap<String, Vec<Value>> {
         for clock in ["timestamp", "ts_ns", "ts_source", "host"] {
             fields.remove(clock).unwrap();
         }
+        if fields["type"] == "TRANSFER" {
+            fields.remove("milliseconds");
+        }
         let session = event["session"].as_str().unwrap().to_owned();
         sessions.entry(session).or_default().push(event);
     }

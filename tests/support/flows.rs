@@ -49,6 +49,25 @@ pub fn file(frames: &[Captured]) -> Vec<u8> {
     super::encode::pcap(&frames, super::encode::Order::Little, true)
 }
 
+/// The frame on a VLAN, its sequence numbers moved on by half of their space.
+pub fn on_vlan(frame: &Captured, vlan: u8, shift: u32) -> Captured {
+    let mut bytes = frame.bytes.clone();
+    let tcp = match bytes[12..14] {
+        [0x08, 0x00] => 34,
+        [0x86, 0xdd] => 54,
+        _ => panic!("the recording is all IP"),
+    };
+    for at in [tcp + 4, tcp + 8] {
+        let number = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+        bytes[at..at + 4].copy_from_slice(&number.wrapping_add(shift).to_be_bytes());
+    }
+    bytes.splice(12..12, [0x81, 0, 0, vlan]);
+    Captured {
+        ns: frame.ns,
+        bytes,
+    }
+}
+
 /// Who sends to whom.
 pub type Way = (SocketAddr, SocketAddr);
 

@@ -120,6 +120,13 @@ impl Net {
         command
     }
 
+    /// A Python program in a namespace.
+    pub fn python(space: &str, script: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", space, "python3", "-c", script]);
+        command
+    }
+
     /// A counter of an interface, as the kernel keeps it.
     pub fn counter(space: &str, interface: &str, name: &str) -> u64 {
         let path = format!("/sys/class/net/{interface}/statistics/{name}");
@@ -236,6 +243,28 @@ impl Live {
         self.child.wait().unwrap().code()
     }
 
+    /// Sends it a signal: `STOP`, `CONT`, …
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        run(Command::new("kill").args(["-s", name, &pid]));
+    }
+
+    /// Processor time that it has had, its own and the kernel's for it.
+    pub fn processor_time(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let of_task = |task: fs::DirEntry| -> u64 {
+            // Documentation/scheduler/sched-stats.rst: nanoseconds on a processor come first.
+            let figures = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+            figures
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .parse()
+                .unwrap_or(0)
+        };
+        Duration::from_nanos(tasks.flatten().map(of_task).sum())
+    }
+
     /// Ends it at once, as `kill -9` does.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -244,8 +273,7 @@ impl Live {
 
     /// Ends it with SIGINT; its summary.
     pub fn stop(mut self) -> serde_json::Value {
-        let pid = self.child.id().to_string();
-        run(Command::new("kill").args(["-s", "INT", &pid]));
+        self.signal("INT");
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status}: {}", self.log());
         serde_json::from_slice(&fs::read(&self.summary).unwrap()).unwrap()

@@ -86,11 +86,27 @@ pub fn open(asn: u16, hold_time: u16) -> Vec<u8> {
     message(1, &body)
 }
 
+/// The same with capabilities: code and value (RFC 5492 §4).
+pub fn open_with(asn: u16, capabilities: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut list = Vec::new();
+    for (code, value) in capabilities {
+        list.extend([*code, value.len() as u8]);
+        list.extend_from_slice(value);
+    }
+    let mut body = vec![4];
+    body.extend(asn.to_be_bytes());
+    body.extend([0, 180, 192, 0, 2, asn as u8]);
+    body.extend([list.len() as u8 + 2, 2, list.len() as u8]);
+    body.extend(list);
+    message(1, &body)
+}
+
 pub fn keepalive() -> Vec<u8> {
     message(4, &[])
 }
 
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+/// A message with its header.
+pub fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut out = vec![0xff; 16];
     out.extend((19 + body.len() as u16).to_be_bytes());
     out.push(kind);

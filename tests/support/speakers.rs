@@ -4,12 +4,14 @@
 #![allow(dead_code, reason = "each test needs a part")]
 
 use bgptap::bgp::{Family, Message, MessageType, Open, OpenFacts};
-use bgptap::rib::{AdjRib, Changes, End, Ribs, RouteKey};
-use bgptap::session::{Key, Session, Sight};
+use bgptap::rib::{AdjRib, Changes, Ribs, RouteKey};
+use bgptap::session::{End, Key, Session, Sight};
 use bgptap::wire::{Endpoint, Segment, TcpFlags};
 use std::net::{IpAddr, Ipv4Addr};
 
 pub const SECOND: u64 = 1_000_000_000;
+/// TCP is gone.
+pub const LOST: End = End::Silent("fin");
 pub const START_NS: u64 = 1_700_000_000 * SECOND;
 
 /// A session between 10.0.0.1, whose messages are direction 0, and 10.0.0.2.
@@ -113,7 +115,7 @@ impl Speakers {
     }
 
     pub fn say(&mut self, direction: usize, kind: MessageType, body: &[u8]) -> Option<Changes> {
-        let context = *self.session.context(direction).0;
+        let context = *self.session.context(direction);
         let message = Message::parse_body(kind, body, &context);
         let (ribs, session) = (&mut self.ribs, &self.session);
         ribs.message(session, direction, &message, self.now_ns)

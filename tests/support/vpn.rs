@@ -67,9 +67,10 @@ pub fn updates() -> Vec<Vec<u8>> {
             routes += 1;
         }
         let mut path = Vec::new();
-        if set % 3 > 0 {
-            path.extend([2, (set % 3) as u8]);
-            for hop in 0..set % 3 {
+        let hops = set % 3;
+        if hops > 0 {
+            path.extend([2, hops as u8]);
+            for hop in 0..hops {
                 path.extend((64_512 + set % 40 * 2 + hop).to_be_bytes());
             }
         }

@@ -4,6 +4,7 @@
 //!   (feature `xsk`).
 //! * [`buffer`]: pooled buffers for messages that straddle frames.
 //! * [`mapped`]: capture files, mapped.
+//! * [`packet`]: the ring of an AF_PACKET socket and its frames.
 //! * [`clock`]: what the kernel's clocks are apart.
 //!
 //! Together with the `bpf` crate this is where the project keeps its `unsafe`; every block
@@ -12,5 +13,6 @@
 pub mod buffer;
 pub mod clock;
 pub mod mapped;
+pub mod packet;
 #[cfg(feature = "xsk")]
 pub mod xsk;

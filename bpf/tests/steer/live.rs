@@ -4,7 +4,7 @@ use std::env;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use bgptap_bpf::{Attached, Counters, ErrorKind, Mode, Options, Promiscuous, occupant};
+use bgptap_bpf::{Attached, Counters, ErrorKind, Mode, Options, Program, Promiscuous, occupant};
 
 use crate::machine::{Receiver, in_namespace, ip, push_vlan_tags, send, veth_pair, wait_until};
 use crate::packet::{IPV4, IPV6, TCP, UDP, VLAN, bgp_v4, bgp_v6, ethernet, ipv4, ipv6, tcp};
@@ -66,7 +66,7 @@ fn auto_falls_back_to_skb_mode_and_says_why() {
         // The loopback device has no XDP of its own.
         let attached = Attached::load("lo", &in_mode(Mode::Auto)).unwrap();
         assert!(!attached.native() && !attached.kfuncs());
-        assert_eq!(attached.failures().len(), 2, "{:?}", attached.failures());
+        assert_eq!(attached.failures().len(), 3, "{:?}", attached.failures());
         assert!(ip("-d link show lo").contains("xdpgeneric"));
         drop(attached);
 
@@ -81,15 +81,78 @@ fn auto_falls_back_to_skb_mode_and_says_why() {
     });
 }
 
+/// As on kernels that do not load the better variants: the next one serves, and why is kept.
+#[test]
+fn older_kernels_get_the_variant_that_they_can_run() {
+    in_namespace(|| {
+        veth_pair();
+        for (release, program, failures) in [
+            ((6, 8), Program::Kfuncs, 0),
+            ((6, 1), Program::Plain, 1),
+            ((5, 15), Program::Basic, 2),
+        ] {
+            let options = Options {
+                pretend: Some(release),
+                ..Options::default()
+            };
+            let attached = Attached::load("tap", &options).unwrap();
+            assert!(attached.native());
+            assert_eq!(attached.program(), program);
+            let said = attached.failures();
+            assert_eq!(said.len(), failures, "{said:?}");
+            assert!(
+                said.iter().all(|why| why.contains("does not load it")),
+                "{said:?}"
+            );
+        }
+        let options = Options {
+            pretend: Some((5, 4)),
+            ..Options::default()
+        };
+        let error = Attached::load("tap", &options).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Kernel, "{error}");
+    });
+}
+
+/// What is asked for by hand is not replaced.
+#[test]
+fn a_variant_that_cannot_be_is_refused() {
+    in_namespace(|| {
+        veth_pair();
+        for (interface, mode) in [("lo", Mode::Auto), ("tap", Mode::Skb)] {
+            let options = Options {
+                program: Some(Program::Kfuncs),
+                ..in_mode(mode)
+            };
+            let error = Attached::load(interface, &options).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Kernel, "{error}");
+            assert!(error.why.contains("native mode"), "{error}");
+            assert_eq!(occupant(interface).unwrap(), None);
+        }
+    });
+}
+
 /// Through the wire of a veth pair, in every way to attach: BGP arrives with
 /// metadata, the rest goes to the host.
 #[test]
 fn bgp_arrives_at_the_socket_with_metadata() {
     in_namespace(|| {
-        for mode in [Mode::Native, Mode::Skb] {
+        for (mode, program) in [
+            (Mode::Native, Program::Kfuncs),
+            (Mode::Native, Program::Plain),
+            (Mode::Native, Program::Basic),
+            (Mode::Skb, Program::Plain),
+            (Mode::Skb, Program::Basic),
+        ] {
             veth_pair();
             let mut receiver = Receiver::on("tap");
-            let attached = Attached::load("tap", &in_mode(mode)).unwrap();
+            let options = Options {
+                program: Some(program),
+                ..in_mode(mode)
+            };
+            let attached = Attached::load("tap", &options).unwrap();
+            assert_eq!(attached.program(), program);
+            assert_eq!(attached.native(), mode == Mode::Native);
             attached.insert_socket(0, receiver.fd()).unwrap();
             let tagged = ethernet(&[(VLAN, 100)], IPV6, &ipv6(TCP, &tcp(1, 179)));
             for (packet, vlan) in [(bgp_v4(), None), (bgp_v6(), None), (tagged, Some(100))] {
@@ -100,6 +163,7 @@ fn bgp_arrives_at_the_socket_with_metadata() {
                 let meta = meta.expect("metadata");
                 assert_eq!(meta.vlan, vlan);
                 assert!(meta.xdp_ns > 0);
+                assert_eq!(meta.monotonic, program == Program::Basic);
             }
             let counters = attached.counters().unwrap();
             assert_sum(&counters);

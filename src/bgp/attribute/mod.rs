@@ -10,13 +10,22 @@ pub mod aigp;
 pub mod as_path;
 pub mod attr_set;
 pub mod bfd;
+pub mod bgpsec;
+pub mod bier;
 pub mod community;
 pub mod domain_path;
 pub mod ext_community;
 mod json;
+pub mod link_state;
 pub mod mp;
 pub mod pmsi;
+pub mod prefix_sid;
+pub mod sfp;
 pub mod simple;
+pub mod traffic_engineering;
+pub mod tunnel;
+#[cfg(test)]
+mod vectors;
 
 use super::context::Context;
 use super::error::{Disposition, ErrorCode, Fault};
@@ -29,17 +38,24 @@ pub use aigp::Aigp;
 pub use as_path::{As4Path, AsPath, Asns, MergedPath, Segment, SegmentKind};
 pub use attr_set::AttrSet;
 pub use bfd::BfdDiscriminator;
+pub use bgpsec::BgpsecPath;
+pub use bier::Bier;
 pub use community::{
     Communities, Community, ExtCommunities, Ipv6ExtCommunities, LargeCommunities, LargeCommunity,
 };
 pub use domain_path::DomainPath;
 pub use ext_community::{ExtCommunity, Ipv6ExtCommunity};
 pub use json::serialize_entries;
+pub use link_state::LinkStateAttribute;
 pub use mp::{MpReach, MpUnreach, NextHops};
 pub use pmsi::{PeLabels, Pmsi};
+pub use prefix_sid::PrefixSid;
+pub use sfp::Sfp;
 pub use simple::{
     AtomicAggregate, ClusterList, LocalPref, Med, NextHop, OnlyToCustomer, Origin, OriginatorId,
 };
+pub use traffic_engineering::TrafficEngineering;
+pub use tunnel::TunnelEncapsulation;
 
 /// Attribute flags (RFC 4271 §4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +227,20 @@ attributes! {
     AttrSet(AttrSet<'a>) = "attr_set",
     /// ONLY_TO_CUSTOMER.
     OnlyToCustomer(OnlyToCustomer) = "otc",
+    /// BGP-LS Attribute.
+    LinkState(LinkStateAttribute<'a>) = "bgp_ls",
+    /// Tunnel Encapsulation.
+    TunnelEncapsulation(TunnelEncapsulation<'a>) = "tunnel_encapsulation",
+    /// Traffic Engineering.
+    TrafficEngineering(TrafficEngineering<'a>) = "traffic_engineering",
+    /// BGPsec_PATH.
+    BgpsecPath(BgpsecPath<'a>) = "bgpsec_path",
+    /// SFP attribute.
+    Sfp(Sfp<'a>) = "sfp",
+    /// BGP Prefix-SID.
+    PrefixSid(PrefixSid<'a>) = "prefix_sid",
+    /// BIER.
+    Bier(Bier<'a>) = "bier",
 }
 
 #[inline]
@@ -300,6 +330,16 @@ impl<'a> Iterator for Attributes<'a> {
 }
 
 impl core::iter::FusedIterator for Attributes<'_> {}
+
+/// The tables of TLVs of all attributes, for tests of what they have in common.
+#[cfg(test)]
+pub(super) static TLV_TABLES: &[&super::tlv::Table] = &[
+    &bier::TABLE,
+    &link_state::TABLE,
+    &prefix_sid::TABLE,
+    &sfp::TABLE,
+    &tunnel::TABLE,
+];
 
 /// The fault of a value of the wrong length.
 const fn bad_length(text: &'static str) -> Fault {

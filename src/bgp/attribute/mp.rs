@@ -237,6 +237,14 @@ mod tests {
         check(1, 1, &both[..16], &["2001::"], 0);
         check(2, 128, &rd, &["2000::"], 0);
         check(1, 128, &rd[..12], &["32.0.0.0"], 0);
+        // RFC 8950 §4: for VPN-IPv4, too, each address has a route distinguisher.
+        let mut both_rd = [0; 48];
+        both_rd[8..24].copy_from_slice(&both[..16]);
+        both_rd[32..].copy_from_slice(&both[16..]);
+        check(1, 128, &rd, &["2000::"], 0);
+        check(1, 128, &both_rd, &["2001::", "fe80::"], 0);
+        check(2, 129, &both_rd, &["2001::", "fe80::"], 0);
+        check(1, 1, &both_rd, &[], 1);
         check(2, 1, &rd, &[], 1);
         check(2, 1, &[], &[], 1);
         check(1, 133, &[], &[], 0);

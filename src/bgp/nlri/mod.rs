@@ -7,6 +7,7 @@ mod evpn;
 mod flowspec;
 pub mod key;
 mod labeled;
+mod link_state;
 mod mdt;
 mod mup;
 mod mvpn;
@@ -31,6 +32,8 @@ pub use flowspec::{
     Pattern, Test,
 };
 pub use labeled::LabeledPrefix;
+pub(in crate::bgp) use link_state::descriptor as link_state_descriptor;
+pub use link_state::{LinkState, LsObject};
 pub use mdt::Mdt;
 pub use mup::{Mup, MupRoute, MupTlvs, Teid};
 pub use mvpn::{Mvpn, MvpnFlow, MvpnRoute, MvpnRouteKey};
@@ -176,6 +179,8 @@ families! {
     mup::MupRoutes(Mup<'a>): IPV4_MUP | IPV6_MUP;
     /// A filter for traffic.
     flowspec::FlowSpecs(FlowSpec<'a>): IPV4_FLOWSPEC | IPV6_FLOWSPEC | IPV4_FLOWSPEC_VPN | IPV6_FLOWSPEC_VPN;
+    /// A node, a link, a prefix or a SID of a topology.
+    link_state::LinkStates(LinkState<'a>): LINK_STATE | LINK_STATE_VPN;
     /// A candidate path of a segment routing policy.
     sr_policy::SrPolicies(SrPolicy<'a>): IPV4_SR_POLICY | IPV6_SR_POLICY;
     /// A route of a service function chain.

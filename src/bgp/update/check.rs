@@ -2,8 +2,8 @@
 
 use super::Update;
 use crate::bgp::attribute::{
-    self, As4Aggregator, As4Path, AsPath, Attribute, ClusterList, LocalPref, MpReach, MpUnreach,
-    NextHop, Origin, OriginatorId, PathAttribute,
+    self, As4Aggregator, As4Path, AsPath, Attribute, BgpsecPath, ClusterList, LocalPref, MpReach,
+    MpUnreach, NextHop, Origin, OriginatorId, PathAttribute,
 };
 use crate::bgp::context::Peering;
 use crate::bgp::error::{Disposition, ErrorCode, Fault};
@@ -26,6 +26,7 @@ impl<'a> Update<'a> {
         let complete = self.check_attributes();
         self.check_nlri(self.announced(), self.body.len() - self.announced.len());
         self.check_as4_path();
+        self.check_bgpsec();
         self.check_neighbor();
         self.check_mandatory(complete);
     }
@@ -141,6 +142,20 @@ impl<'a> Update<'a> {
         }
     }
 
+    /// RFC 8205 §5.2: the path is in one attribute or in the other.
+    fn check_bgpsec(&mut self) {
+        if self.has(BgpsecPath::CODE) && self.has(AsPath::CODE) {
+            let text = "BGPsec_PATH beside AS_PATH";
+            let disposition = Disposition::TreatAsWithdraw;
+            self.report_at(
+                BgpsecPath::CODE,
+                ErrorCode::MalformedAttributeList,
+                text,
+                disposition,
+            );
+        }
+    }
+
     /// What belongs to one kind of neighbor only.
     fn check_neighbor(&mut self) {
         if !self.announced.is_empty()
@@ -183,7 +198,8 @@ impl<'a> Update<'a> {
         }
         let wanted = [
             (Origin::CODE, true),
-            (AsPath::CODE, true),
+            // RFC 8205 §4.1: BGPsec_PATH takes its place.
+            (AsPath::CODE, !self.has(BgpsecPath::CODE)),
             (NextHop::CODE, plain),
             // RFC 4271 §5, §5.1.5: mandatory among internal neighbors.
             (LocalPref::CODE, self.context.peering == Peering::Internal),

@@ -8,7 +8,7 @@ use crate::bgp::{Context, Peering};
 const PREFIX: &[u8] = &[24, 198, 51, 100];
 
 /// A valid value of each attribute, with its flags, among four-octet AS numbers.
-const VALID: [(u8, u8, &[u8]); 20] = [
+const VALID: [(u8, u8, &[u8]); 26] = [
     (0x40, 1, &[0]),
     (0x40, 2, &[2, 1, 0, 0, 0xfb, 0xf0]),
     (0x40, 3, &[192, 0, 2, 1]),
@@ -28,6 +28,12 @@ const VALID: [(u8, u8, &[u8]); 20] = [
     (0x80, 26, &[1, 0, 11, 0, 0, 0, 0, 0, 0, 0, 5]),
     (0xc0, 32, &[0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3]),
     (0xc0, 35, &[0, 0, 0xfb, 0xf0]),
+    (0xc0, 23, &[0, 8, 0, 3, 7, 1, 46]),
+    (0x80, 24, &[0; 36]),
+    (0x80, 29, &[4, 0x47, 0, 1, 5]),
+    (0xc0, 37, &[2, 0, 1, 250]),
+    (0xc0, 40, &[1, 0, 7, 0, 0, 0, 0, 0, 0, 5]),
+    (0xc0, 41, &[0, 1, 0, 4, 1, 0, 2, 0]),
     (0xc0, 200, &[1, 2, 3]),
 ];
 
@@ -56,7 +62,7 @@ const LENGTHS: [(&str, u8, Allowed, ErrorCode, Disposition); 15] = [
 
 /// Clause, attribute, a value that is malformed, and what that means.
 #[rustfmt::skip]
-const VALUES: [(&str, u8, &[u8], ErrorCode, Disposition); 29] = [
+const VALUES: [(&str, u8, &[u8], ErrorCode, Disposition); 43] = [
     ("RFC 7606 §7.1: ORIGIN 7", 1, &[7], InvalidOrigin, TreatAsWithdraw),
     ("RFC 7606 §7.2: type", 2, &[5, 1, 0, 0, 0, 1], MalformedAsPath, TreatAsWithdraw),
     ("RFC 7606 §7.2: overrun", 2, &[2, 2, 0, 0, 0, 1], MalformedAsPath, TreatAsWithdraw),
@@ -85,6 +91,20 @@ const VALUES: [(&str, u8, &[u8], ErrorCode, Disposition); 29] = [
     ("RFC 7607 §2: AS 0", 18, &[0, 0, 0, 0, 1, 2, 3, 4], OptionalAttribute, AttributeDiscard),
     ("RFC 7606 §4: empty", 26, &[], AttributeLength, AttributeDiscard),
     ("RFC 7311 §3.2: length", 26, &[1, 0, 10, 0, 0, 0, 0, 0, 0, 5], OptionalAttribute, AttributeDiscard),
+    ("RFC 9012 §13: TLV cut", 23, &[0, 8, 0, 3, 7, 1], MalformedAttributeList, TreatAsWithdraw),
+    ("RFC 9012 §13: sub-TLV cut", 23, &[0, 8, 0, 3, 7, 2, 0], MalformedAttributeList, TreatAsWithdraw),
+    ("RFC 9012 §13: inside", 23, &[0, 8, 0, 4, 7, 2, 0, 0], OptionalAttribute, Ignore),
+    ("RFC 9830 §5", 23, &[0, 15, 0, 3, 15, 1, 0], OptionalAttribute, TreatAsWithdraw),
+    ("RFC 7606 §8: length", 24, &[0; 35], AttributeLength, TreatAsWithdraw),
+    ("RFC 9552 §8.2.2: length", 29, &[4, 0x47, 0, 0], OptionalAttribute, AttributeDiscard),
+    ("RFC 9552 §8.2.2: cut", 29, &[4, 0x47, 0, 1], MalformedAttributeList, AttributeDiscard),
+    ("RFC 7606 §8: length", 37, &[1, 0, 1, 0], OptionalAttribute, TreatAsWithdraw),
+    ("RFC 7606 §8: cut", 37, &[2, 0, 2, 250], MalformedAttributeList, TreatAsWithdraw),
+    ("RFC 8669 §6: length", 40, &[1, 0, 6, 0, 0, 0, 0, 0, 0], OptionalAttribute, AttributeDiscard),
+    ("RFC 8669 §6: cut", 40, &[1, 0, 7, 0], MalformedAttributeList, AttributeDiscard),
+    ("RFC 9252 §7", 40, &[5, 0, 5, 0, 1, 0, 1, 0], OptionalAttribute, TreatAsWithdraw),
+    ("RFC 9793 §3: length", 41, &[0, 1, 0, 3, 1, 0, 2], OptionalAttribute, AttributeDiscard),
+    ("RFC 9793 §3: cut", 41, &[0, 1, 0, 4, 1], MalformedAttributeList, AttributeDiscard),
     ("RFC 7311 §3.2: cut", 26, &[9, 0, 9], OptionalAttribute, AttributeDiscard),
 ];
 
@@ -367,4 +387,33 @@ fn ipv6_next_hops_of_ipv4_routes_need_the_capability() {
         ..external
     };
     assert_eq!(judge(&[&reach], PREFIX, &agreed), []);
+}
+
+/// RFC 8205 §4.1, §5.2: BGPsec_PATH stands for AS_PATH, and never beside it.
+#[test]
+fn bgpsec_path_takes_the_place_of_as_path() {
+    let signature = [&[0; 20][..], &[0, 1, 0xab]].concat();
+    let value = [&[0, 8, 1, 0, 0, 0, 0xfb, 0xf0, 0, 26, 1][..], &signature].concat();
+    let bgpsec = attribute(0x80, 33, &value);
+    let [origin, next_hop] = [0, 2].map(|row: usize| {
+        let (flags, code, value) = VALID[row];
+        attribute(flags, code, value)
+    });
+    let errors = |list: &[&[u8]]| {
+        let attributes = list.concat();
+        let length = u16::try_from(attributes.len()).expect("short");
+        let body = [&[0, 0], &length.to_be_bytes()[..], &attributes, PREFIX].concat();
+        let update = Update::parse(&body, &Context::assumed());
+        let errors = update.errors().as_slice().iter();
+        let list: Verdict = errors
+            .map(|e| (e.code, e.attribute, e.disposition))
+            .collect();
+        list
+    };
+    assert_eq!(errors(&[&origin, &next_hop, &bgpsec]), []);
+    let missing = (MissingWellKnown, Some(2), TreatAsWithdraw);
+    assert_eq!(errors(&[&origin, &next_hop]), [missing]);
+    let (flags, code, path) = VALID[1];
+    let both = errors(&[&origin, &attribute(flags, code, path), &next_hop, &bgpsec]);
+    assert_eq!(both, [(MalformedAttributeList, Some(33), TreatAsWithdraw)]);
 }

@@ -1,24 +1,8 @@
-//! What became of the frames of one interface, on their way to user space.
+//! Where program and sockets count the frames of one interface.
 
+use crate::capture::InterfaceCounts;
 use bgptap_bpf::Attached;
 use bgptap_umem::xsk::{KernelDrops, Socket};
-use std::collections::BTreeMap;
-
-/// What one interface saw and passed on: `seen` = `other` + `redirected`, and
-/// `redirected` = `received` + `drops` once the rings are empty.
-#[derive(Clone, Debug, Default)]
-pub struct InterfaceCounts {
-    /// Frames that reached the program.
-    pub seen: u64,
-    /// Frames handed to a socket.
-    pub redirected: u64,
-    /// Frames not handed to a socket, by reason.
-    pub other: BTreeMap<&'static str, u64>,
-    /// Frames that user space took.
-    pub received: u64,
-    /// Frames that the kernel dropped between the two, by its names.
-    pub drops: BTreeMap<&'static str, u64>,
-}
 
 impl InterfaceCounts {
     pub(super) fn gather<'s, 'p: 's>(

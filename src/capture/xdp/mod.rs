@@ -8,19 +8,20 @@ mod usage;
 
 pub use bgptap_umem::xsk::ZeroCopy;
 pub use clock::Timestamps;
-pub use counts::InterfaceCounts;
 pub use options::{Options, plan};
 pub use tap::Taps;
 pub use usage::Usage;
 
 use crate::capture::{
-    CaptureMode, Captured, Frame, Interrupted, LinkType, Polled, Source, TapCounts,
+    Backend, CaptureMode, Captured, Frame, InterfaceCounts, Interrupted, LinkType, Live, Polled,
+    Source, StampSource, TapCounts, XdpMode,
 };
 use crate::doctor::link;
 use crate::error::SetupError;
-use bgptap_bpf::{Attached, META_LEN, Meta, Promiscuous};
+use bgptap_bpf::{Attached, ErrorKind, META_LEN, Meta, Program, Promiscuous};
+use bgptap_umem::clock::MonotonicOffset;
 use bgptap_umem::xsk::{self, FramePool, Socket};
-use clock::Clock;
+pub(in crate::capture) use clock::Clock;
 use std::time::{Duration, Instant};
 use usage::Meter;
 
@@ -53,6 +54,8 @@ pub struct XdpSource<'p> {
     /// Which interface each socket is on.
     owners: Vec<u16>,
     timestamps: Timestamps,
+    /// Kept where a program has no other clock.
+    monotonic: Option<MonotonicOffset>,
     warnings: Vec<String>,
     /// Where the interfaces are tapped rather than captured.
     taps: Option<Taps>,
@@ -85,6 +88,7 @@ impl<'p> XdpSource<'p> {
             sockets: Vec::new(),
             owners: Vec::new(),
             timestamps: options.timestamps,
+            monotonic: None,
             warnings: options.warnings(pool),
             taps: None,
             checked: Instant::now(),
@@ -151,35 +155,14 @@ impl<'p> XdpSource<'p> {
                 .insert_socket(socket.queue(), socket.fd())
                 .map_err(|error| bpf_error(name, error))?;
         }
+        if steering.program() == Program::Basic {
+            self.monotonic = Some(MonotonicOffset::default());
+        }
         self.interfaces.push(Interface {
             steering,
             _promiscuous: promiscuous,
         });
         Ok(())
-    }
-
-    /// What is not as it was asked for, but does not hinder.
-    #[must_use]
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
-    }
-
-    /// How each interface is captured, as the kernel says.
-    pub fn modes(&self) -> impl Iterator<Item = CaptureMode> + '_ {
-        let interfaces = self.interfaces.iter().zip(&self.names).zip(0u16..);
-        interfaces.map(|((interface, name), number)| {
-            let all = |is: fn(&Socket<'p>) -> bool| self.sockets_of(number).all(is);
-            CaptureMode {
-                interface: name.clone(),
-                tap: self.taps.as_ref().map(Taps::mode),
-                native: interface.steering.native(),
-                kfuncs: interface.steering.kfuncs(),
-                zero_copy: all(Socket::is_zero_copy),
-                multi_buffer: all(Socket::is_multi_buffer),
-                busy_poll: all(|socket| matches!(socket.busy_poll(), Ok(true))),
-                queues: self.sockets_of(number).count(),
-            }
-        })
     }
 
     fn sockets_of(&self, interface: u16) -> impl Iterator<Item = &Socket<'p>> {
@@ -236,12 +219,47 @@ impl<'p> XdpSource<'p> {
         [rings, held]
     }
 
-    /// Takes the programs off; what was steered until then is still in the rings: poll on
-    /// until nothing comes.
-    ///
-    /// # Errors
-    /// A program could not be taken off.
-    pub fn stop_steering(&mut self) -> Result<(), SetupError> {
+    /// What each tap copied; nothing without taps.
+    pub fn tap_counts(&self) -> impl Iterator<Item = TapCounts> + '_ {
+        self.taps.iter().flat_map(Taps::counts)
+    }
+}
+
+impl<'p> Live for XdpSource<'p> {
+    fn modes(&self) -> Vec<CaptureMode> {
+        let interfaces = self.interfaces.iter().zip(&self.names).zip(0u16..);
+        let mode = |((interface, name), number): ((&Interface, &String), u16)| {
+            let all = |is: fn(&Socket<'p>) -> bool| self.sockets_of(number).all(is);
+            let multi_buffer = all(Socket::is_multi_buffer);
+            let mut fallbacks = interface.steering.failures().to_vec();
+            if !multi_buffer {
+                fallbacks
+                    .push("frames in several buffers: the kernel has no XDP_USE_SG for it".into());
+            }
+            CaptureMode {
+                interface: name.clone(),
+                backend: Backend::Xdp(XdpMode {
+                    tap: self.taps.as_ref().map(Taps::mode),
+                    native: interface.steering.native(),
+                    kfuncs: interface.steering.kfuncs(),
+                    program: name_of(interface.steering.program()),
+                    zero_copy: all(Socket::is_zero_copy),
+                    multi_buffer,
+                    busy_poll: all(|socket| matches!(socket.busy_poll(), Ok(true))),
+                    queues: self.sockets_of(number).count(),
+                }),
+                fallbacks,
+            }
+        };
+        interfaces.map(mode).collect()
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Takes the programs off: what was steered until then is still in the rings.
+    fn stop(&mut self) -> Result<(), SetupError> {
         if let Some(taps) = &mut self.taps {
             taps.detach()?;
         }
@@ -252,18 +270,13 @@ impl<'p> XdpSource<'p> {
         Ok(())
     }
 
-    /// What each tap copied; nothing without taps.
-    pub fn tap_counts(&self) -> impl Iterator<Item = TapCounts> + '_ {
-        self.taps.iter().flat_map(Taps::counts)
-    }
-
-    /// What each interface saw and passed on, in the order of [`Source::interfaces`].
-    pub fn counts(&self) -> impl Iterator<Item = (&str, InterfaceCounts)> {
-        let interfaces = self.interfaces.iter().zip(&self.names).zip(0u16..);
-        interfaces.map(|((interface, name), number)| {
-            let counts = InterfaceCounts::gather(&interface.steering, self.sockets_of(number));
-            (name.as_str(), counts)
-        })
+    fn counts(&self) -> Vec<InterfaceCounts> {
+        let interfaces = self.interfaces.iter().zip(0u16..);
+        interfaces
+            .map(|(interface, number)| {
+                InterfaceCounts::gather(&interface.steering, self.sockets_of(number))
+            })
+            .collect()
     }
 }
 
@@ -300,7 +313,8 @@ impl<'p> Source for XdpSource<'p> {
         }
         self.sample();
         let before = batch.len();
-        let clock = Clock::now(self.timestamps);
+        let monotonic_ns = self.monotonic.as_mut().map(MonotonicOffset::read_ns);
+        let clock = Clock::now(self.timestamps, monotonic_ns);
         for (socket, owner) in self.sockets.iter_mut().zip(&self.owners) {
             socket.receive(PER_SOCKET, |frame, continues| {
                 batch.push(captured(frame, continues, *owner, &clock));
@@ -334,6 +348,10 @@ impl<'p> Source for XdpSource<'p> {
         Ok(Polled::Idle)
     }
 
+    fn clock(&self) -> StampSource {
+        StampSource::Xdp
+    }
+
     fn interfaces(&self) -> &[String] {
         &self.names
     }
@@ -352,12 +370,28 @@ fn merge<F>(captured: &mut [Captured<F>]) {
     }
 }
 
+fn name_of(program: Program) -> &'static str {
+    match program {
+        Program::Kfuncs => "kfuncs",
+        Program::Plain => "plain",
+        Program::Basic => "basic",
+    }
+}
+
+/// What serves where AF_XDP does not.
+pub(crate) const WITHOUT: &str =
+    "or capture with --backend af-packet, which needs neither AF_XDP nor BPF";
+
 fn bpf_error(interface: &str, error: bgptap_bpf::Error) -> SetupError {
+    let remedy = match error.kind {
+        ErrorKind::NoPrivilege | ErrorKind::Kernel => format!("{}; {WITHOUT}", error.remedy),
+        ErrorKind::NoSuchInterface | ErrorKind::Occupied => error.remedy,
+    };
     SetupError::Interface {
         interface: interface.to_owned(),
         what: error.step,
         why: error.why,
-        remedy: error.remedy,
+        remedy,
     }
 }
 
@@ -366,14 +400,14 @@ fn xsk_error(interface: &str, error: &xsk::XskError) -> SetupError {
         interface: interface.to_owned(),
         what: "opening AF_XDP sockets",
         why: error.to_string(),
-        remedy: error.remedy().to_owned(),
+        remedy: format!("{}; {WITHOUT}", error.remedy()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::{Stamp, StampSource};
+    use crate::capture::Stamp;
 
     #[test]
     fn merging_keeps_the_parts_of_a_frame_together() {

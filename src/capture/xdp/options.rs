@@ -2,11 +2,14 @@
 
 use super::Timestamps;
 use crate::doctor::{self, link};
-use bgptap_bpf::{Mode, TapMode};
+use bgptap_bpf::{Mode, Program, Release, TapMode};
 use bgptap_umem::xsk::{FRAME_SIZE, FramePool, PoolOptions, SocketOptions, ZeroCopy};
 
 /// Frames in the rings of all queues together: 256 MiB of memory at the most.
 const RING_FRAMES_MAX: u32 = 65_536;
+
+/// The first kernel with `XDP_USE_SG`.
+const MULTI_BUFFER_SINCE: Release = (6, 6);
 
 /// The pair of a tap has one queue: so the order of the copies is that of the packets.
 pub(super) const TAP_QUEUES: u32 = 1;
@@ -26,6 +29,10 @@ pub struct Options {
     pub fragments: bool,
     /// Where the program runs.
     pub mode: Mode,
+    /// The only variant of the program that may be used.
+    pub program: Option<Program>,
+    /// Do as an older kernel would.
+    pub pretend: Option<Release>,
     /// Entries of each RX ring.
     pub ring: u32,
     /// Whether the driver may write straight into the frames.
@@ -48,6 +55,8 @@ impl Default for Options {
             drop_foreign: false,
             fragments: true,
             mode: Mode::Auto,
+            program: None,
+            pretend: None,
             ring: 8192,
             zero_copy: ZeroCopy::Auto,
             timestamps: Timestamps::Xdp,
@@ -65,6 +74,8 @@ impl Options {
             drop_foreign: self.drop_foreign || self.tap.is_some(),
             fragments: self.fragments,
             mode: self.mode,
+            program: self.program,
+            pretend: self.pretend,
         }
     }
 
@@ -72,6 +83,9 @@ impl Options {
         SocketOptions {
             rx_ring: self.ring,
             zero_copy: self.zero_copy(),
+            multi_buffer: self
+                .pretend
+                .is_none_or(|release| release >= MULTI_BUFFER_SINCE),
             busy_poll: self.busy_poll,
         }
     }

@@ -4,9 +4,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::cache::Cache;
 use super::fields::Fields;
-use super::{ContextSource, Meta, open, update};
+use super::{ContextSource, Meta, open, refresh, update};
 use crate::bgp::text::{Hex, List};
-use crate::bgp::{Context, Error, Family, Message, RouteRefresh};
+use crate::bgp::{Context, Error, Family, Message};
 use crate::rib::Changes;
 
 pub(super) struct MessageLine<'a> {
@@ -37,7 +37,7 @@ impl MessageLine<'_> {
                 map.serialize_entry("notification", message)?;
             }
             Message::Keepalive => {}
-            Message::RouteRefresh(message) => write_refresh(&mut map, message)?,
+            Message::RouteRefresh(message) => refresh::write(&mut map, message)?,
             Message::Broken { body, .. } => map.serialize_entry("data", &Hex(body))?,
             Message::Unknown { code, body } => {
                 map.serialize_entry("type_code", code)?;
@@ -69,10 +69,14 @@ struct ContextView<'a>(&'a Context, ContextSource);
 impl Serialize for ContextView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(context, source) = self;
-        let mut map = serializer.serialize_map(Some(4))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("as4", &context.as4)?;
         map.serialize_entry("add_path", &List(|| context.add_path.iter().map(pair)))?;
         map.serialize_entry("extended", &context.extended)?;
+        let labels = context.multiple_labels;
+        if !labels.is_empty() {
+            map.serialize_entry("multiple_labels", &List(|| labels.iter().map(pair)))?;
+        }
         map.serialize_entry("source", source.name())?;
         map.end()
     }
@@ -94,18 +98,4 @@ impl Serialize for ErrorView<'_> {
         map.serialize_entry("text", error.text)?;
         map.end()
     }
-}
-
-fn write_refresh<M: SerializeMap>(map: &mut M, message: &RouteRefresh<'_>) -> Result<(), M::Error> {
-    let (afi, safi) = pair(message.family);
-    map.serialize_entry("afi", &afi)?;
-    map.serialize_entry("safi", &safi)?;
-    map.serialize_entry("subtype", &message.subtype)?;
-    if let Some(name) = message.subtype_name() {
-        map.serialize_entry("subtype_name", name)?;
-    }
-    if !message.filters.is_empty() {
-        map.serialize_entry("filters", &Hex(message.filters))?;
-    }
-    Ok(())
 }

@@ -8,7 +8,9 @@ mod cache;
 mod fields;
 mod message;
 mod open;
+mod refresh;
 mod route;
+mod transfer;
 mod update;
 
 use std::net::IpAddr;
@@ -19,10 +21,12 @@ use crate::bgp::{Context, Message};
 use crate::rib::Changes;
 
 use crate::bgp::text::Show;
+use crate::session::Transfer;
 use cache::Cache;
 pub use cache::Lookups;
 use message::MessageLine;
 pub use route::RouteWriter;
+use transfer::TransferLine;
 
 /// What every line says: when, who, where.
 #[derive(Clone, Copy, Debug)]
@@ -217,6 +221,11 @@ pub fn write_alarm(out: &mut Vec<u8>, meta: &Meta<'_>, event: &str, nanoseconds:
             ],
         },
     );
+}
+
+/// Appends a TRANSFER line: how far the transfer of one side's routes has come.
+pub fn write_transfer(out: &mut Vec<u8>, meta: &Meta<'_>, transfer: &Transfer) {
+    write_line(out, &TransferLine { meta, transfer });
 }
 
 /// Appends a GAP line: `bytes` from `seq_from` up to before `seq_to` were never captured.

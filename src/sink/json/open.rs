@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::message::pair;
-use crate::bgp::capability::FamilyOctets;
+use crate::bgp::capability::{FamilyOctets, LongLived};
 use crate::bgp::text::{Hex, List, Lossy, Show};
 use crate::bgp::{Capability, Family, Open, Parameters, names};
 
@@ -62,15 +62,21 @@ fn write_value<M: SerializeMap>(map: &mut M, capability: &Capability<'_>) -> Res
             map.serialize_entry("afi", &afi)?;
             map.serialize_entry("safi", &safi)
         }
+        Capability::RouteFilters { filters, .. } => {
+            let item = |(family, types)| FilterView { family, types };
+            map.serialize_entry("families", &List(|| filters.map(item)))
+        }
         Capability::ExtendedNextHop(list) => {
-            let item = |(family, afi)| with(family, [("next_hop_afi", Value::Number(afi))]);
+            let item = |(family, afi)| with(family, [("next_hop_afi", Value::number(afi))]);
             map.serialize_entry("families", &List(|| list.iter().map(item)))
         }
+        Capability::BgpSec { version, send, afi } => {
+            map.serialize_entry("version", &version)?;
+            map.serialize_entry("direction", if send { "send" } else { "receive" })?;
+            map.serialize_entry("afi", &afi.0)
+        }
         Capability::AddPath(list) => {
-            let item = |(family, mode): (Family, u8)| {
-                let receive = ("receive", Value::Flag(mode & 1 != 0));
-                with(family, [("send", Value::Flag(mode & 2 != 0)), receive])
-            };
+            let item = |(family, mode): (Family, u8)| with(family, send_receive(mode));
             map.serialize_entry("families", &List(|| list.iter().map(item)))
         }
         Capability::MultipleLabels(list) => write_octets(map, list, "count"),
@@ -80,6 +86,27 @@ fn write_value<M: SerializeMap>(map: &mut M, capability: &Capability<'_>) -> Res
             map.serialize_entry("notifications", &restart.notifications())?;
             write_octets(map, restart.families, "flags")
         }
+        Capability::LongLivedGracefulRestart(list) => {
+            let item = |entry: LongLived| {
+                let stale_time = ("stale_time", Value::Number(entry.stale_time));
+                with(
+                    entry.family,
+                    [("flags", Value::number(entry.flags)), stale_time],
+                )
+            };
+            map.serialize_entry("families", &List(|| list.iter().map(item)))
+        }
+        Capability::PathsLimit(list) => {
+            let item = |(family, limit)| with(family, [("limit", Value::number(limit))]);
+            map.serialize_entry("families", &List(|| list.iter().map(item)))
+        }
+        _ => write_scalar(map, capability),
+    }
+}
+
+/// The value of a capability that is about no family.
+fn write_scalar<M: SerializeMap>(map: &mut M, capability: &Capability<'_>) -> Result<(), M::Error> {
+    match *capability {
         Capability::FourOctetAs(asn) => map.serialize_entry("asn", &asn),
         Capability::Role(role) => {
             map.serialize_entry("role", &role)?;
@@ -90,10 +117,65 @@ fn write_value<M: SerializeMap>(map: &mut M, capability: &Capability<'_>) -> Res
             map.serialize_entry("domain", &Show(Lossy(domain)))
         }
         Capability::SoftwareVersion(text) => map.serialize_entry("version", &Show(Lossy(text))),
+        Capability::MultisessionCisco { flags, codes } => {
+            map.serialize_entry("flags", &flags)?;
+            map.serialize_entry("capabilities", codes)
+        }
+        Capability::Malformed { value, .. } => {
+            map.serialize_entry("malformed", &true)?;
+            map.serialize_entry("value", &Hex(value))
+        }
         Capability::Other { value, .. } => map.serialize_entry("value", &Hex(value)),
-        Capability::RouteRefresh
-        | Capability::ExtendedMessage
-        | Capability::EnhancedRouteRefresh => Ok(()),
+        _ => Ok(()),
+    }
+}
+
+/// What ADD-PATH and route filters call 1, 2 and 3 (RFC 7911 §4, RFC 5291 §3).
+const fn send_receive(mode: u8) -> [(&'static str, Value); 2] {
+    [
+        ("send", Value::Flag(mode & 2 != 0)),
+        ("receive", Value::Flag(mode & 1 != 0)),
+    ]
+}
+
+/// The route filters of a family.
+struct FilterView<'a> {
+    family: Family,
+    types: &'a [[u8; 2]],
+}
+
+impl Serialize for FilterView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (afi, safi) = pair(self.family);
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("afi", &afi)?;
+        map.serialize_entry("safi", &safi)?;
+        let types = || {
+            self.types
+                .iter()
+                .map(|&[kind, mode]| FilterType { kind, mode })
+        };
+        map.serialize_entry("types", &List(types))?;
+        map.end()
+    }
+}
+
+struct FilterType {
+    kind: u8,
+    mode: u8,
+}
+
+impl Serialize for FilterType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", &self.kind)?;
+        if let Some(name) = names::route_filter(self.kind) {
+            map.serialize_entry("name", name)?;
+        }
+        for (name, value) in &send_receive(self.mode) {
+            value.write(&mut map, name)?;
+        }
+        map.end()
     }
 }
 
@@ -102,7 +184,7 @@ fn write_octets<M: SerializeMap>(
     list: FamilyOctets<'_>,
     name: &'static str,
 ) -> Result<(), M::Error> {
-    let item = |(family, octet)| with(family, [(name, Value::Number(u16::from(octet)))]);
+    let item = |(family, octet)| with(family, [(name, Value::number(octet))]);
     map.serialize_entry("families", &List(|| list.iter().map(item)))
 }
 
@@ -114,8 +196,21 @@ struct FamilyView<const N: usize> {
 
 #[derive(Clone, Copy)]
 enum Value {
-    Number(u16),
+    Number(u32),
     Flag(bool),
+}
+
+impl Value {
+    fn number(value: impl Into<u32>) -> Self {
+        Self::Number(value.into())
+    }
+
+    fn write<M: SerializeMap>(self, map: &mut M, name: &'static str) -> Result<(), M::Error> {
+        match self {
+            Self::Number(number) => map.serialize_entry(name, &number),
+            Self::Flag(flag) => map.serialize_entry(name, &flag),
+        }
+    }
 }
 
 const fn with<const N: usize>(family: Family, fields: [(&'static str, Value); N]) -> FamilyView<N> {
@@ -129,10 +224,7 @@ impl<const N: usize> Serialize for FamilyView<N> {
         map.serialize_entry("afi", &afi)?;
         map.serialize_entry("safi", &safi)?;
         for (name, value) in &self.fields {
-            match value {
-                Value::Number(number) => map.serialize_entry(name, number)?,
-                Value::Flag(flag) => map.serialize_entry(name, flag)?,
-            }
+            value.write(&mut map, name)?;
         }
         map.end()
     }

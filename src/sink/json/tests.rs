@@ -370,3 +370,82 @@ fn the_same_message_gives_the_same_line_and_allocates_nothing() {
     assert_eq!(counted.count_total, 0);
     assert_eq!(out, first);
 }
+
+/// The OPEN of bgp-role.pcapng of tcpdump, which prints the same names and numbers.
+const ROLE: &str = "04fdea00b4c0a80a114e\
+    0206010400010001 02028000 02020200 02024600 020641040000fdea 02020600 0203090103\
+    0206450400010101 020e490c0a646f6e617461732d706300 020440024078 0209470700010180000000";
+
+#[test]
+fn the_capabilities_of_an_open() {
+    let digits: Vec<u8> = ROLE.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let body: Vec<u8> = digits
+        .chunks(2)
+        .map(|pair| {
+            let pair = std::str::from_utf8(pair).expect("ASCII");
+            u8::from_str_radix(pair, 16).expect("hexadecimal")
+        })
+        .collect();
+    let open = line(&whole(1, &body), &Context::assumed());
+    assert!(open.get("errors").is_none(), "{open}");
+    let family = |more: Value| {
+        let mut family = json!({ "afi": 1, "safi": 1 });
+        let fields = family.as_object_mut().expect("an object");
+        fields.extend(more.as_object().expect("an object").clone());
+        family
+    };
+    let expected = json!([
+        family(json!({ "code": 1, "name": "multiprotocol" })),
+        { "code": 128, "name": "route-refresh-cisco" },
+        { "code": 2, "name": "route-refresh" },
+        { "code": 70, "name": "enhanced-route-refresh" },
+        { "code": 65, "name": "four-octet-as", "asn": 65002 },
+        { "code": 6, "name": "extended-message" },
+        { "code": 9, "name": "role", "role": 3, "role_name": "customer" },
+        { "code": 69, "name": "add-path",
+          "families": [family(json!({ "send": false, "receive": true }))] },
+        { "code": 73, "name": "fqdn", "host": "donatas-pc", "domain": "" },
+        { "code": 64, "name": "graceful-restart", "restart_time": 120, "restarted": false,
+          "notifications": true, "families": [] },
+        { "code": 71, "name": "long-lived-graceful-restart",
+          "families": [family(json!({ "flags": 128, "stale_time": 0 }))] },
+    ]);
+    assert_eq!(open["capabilities"], expected);
+}
+
+/// A capability that cannot be read is there as it was sent, and the error says where it is.
+#[test]
+fn a_malformed_capability_is_kept_and_reported() {
+    let body = [
+        4, 0xfd, 0xe8, 0, 180, 192, 0, 2, 1, 9, 2, 7, 2, 0, 65, 3, 1, 2, 3,
+    ];
+    let open = line(&whole(1, &body), &Context::assumed());
+    let malformed = json!({
+        "code": 65, "name": "four-octet-as", "malformed": true, "value": "010203"
+    });
+    assert_eq!(open["capabilities"][1], malformed);
+    let errors = open["errors"].as_array().expect("errors");
+    assert_eq!(errors.len(), 1);
+    assert_eq!(
+        (&errors[0]["offset"], &errors[0]["code"]),
+        (&json!(33), &json!(2))
+    );
+    assert_eq!(errors[0]["disposition"], "ignore");
+}
+
+#[test]
+fn route_filters_of_a_refresh() {
+    let body = [
+        0, 1, 0, 1, 1, 64, 0, 12, 0x20, 0, 0, 0, 5, 24, 28, 21, 1, 1, 0, 0x80, 65, 0, 1, 9,
+    ];
+    let refresh = line(&whole(5, &body), &Context::assumed());
+    let expected = json!({ "when": "immediate", "groups": [
+        { "type": 64, "name": "address-prefix", "entries": [
+            { "action": "add", "match": "deny", "sequence": 5, "prefix": "1.1.0.0/21",
+              "min_len": 24, "max_len": 28 },
+            { "action": "remove-all" },
+        ] },
+        { "type": 65, "name": "covering-prefixes", "raw": "09" },
+    ] });
+    assert_eq!(refresh["filters"], expected);
+}

@@ -21,14 +21,6 @@ struct Slot {
     count: Count,
 }
 
-const DISPOSITIONS: [Disposition; 5] = [
-    Disposition::Ignore,
-    Disposition::AttributeDiscard,
-    Disposition::TreatAsWithdraw,
-    Disposition::AfiSafiDisable,
-    Disposition::SessionReset,
-];
-
 fn key(attribute: u8, disposition: Disposition) -> u32 {
     u32::from(attribute) << 8 | (disposition as u32 + 1)
 }
@@ -55,7 +47,7 @@ impl AttributeErrors {
         let taken = |slot: &Slot| {
             let [_, _, attribute, disposition] = slot.key.load(Relaxed).to_be_bytes();
             let index = usize::from(disposition).checked_sub(1)?;
-            let disposition = DISPOSITIONS.get(index)?.name();
+            let disposition = Disposition::ALL.get(index)?.name();
             Some((label(attribute), disposition, slot.count.get()))
         };
         let rest = Some(("other".to_owned(), "other", self.rest.get()));
@@ -79,7 +71,7 @@ mod tests {
     #[test]
     fn pairs_are_counted_apart_until_the_slots_run_out() {
         let errors = AttributeErrors::default();
-        for disposition in DISPOSITIONS {
+        for disposition in Disposition::ALL {
             errors.add(2, disposition);
         }
         errors.add(2, Disposition::TreatAsWithdraw);
@@ -88,6 +80,7 @@ mod tests {
         let expected = [
             ("AS_PATH", "ignore", 1),
             ("AS_PATH", "attribute-discard", 1),
+            ("AS_PATH", "nlri-discard", 1),
             ("AS_PATH", "treat-as-withdraw", 2),
             ("AS_PATH", "afi-safi-disable", 1),
             ("AS_PATH", "session-reset", 1),
@@ -98,8 +91,8 @@ mod tests {
             errors.add(attribute, Disposition::Ignore);
         }
         let total: u64 = errors.iter().map(|(_, _, count)| count).sum();
-        assert_eq!(total, 107, "nothing is lost");
+        assert_eq!(total, 108, "nothing is lost");
         let last = errors.iter().last().expect("not empty");
-        assert_eq!((last.0.as_str(), last.1, last.2), ("other", "other", 82));
+        assert_eq!((last.0.as_str(), last.1, last.2), ("other", "other", 83));
     }
 }

@@ -19,7 +19,7 @@ pub const MESSAGE_TYPES: [&str; 6] = [
 
 /// Values of the label `kind` of `bgptap_errors_total`, in the order of [`Direction::errors`]:
 /// the RFC 7606 dispositions first, then what framing met.
-pub const ERROR_KINDS: [&str; 11] = [
+pub const ERROR_KINDS: [&str; 12] = [
     "session-reset",
     "afi-safi-disable",
     "treat-as-withdraw",
@@ -31,6 +31,7 @@ pub const ERROR_KINDS: [&str; 11] = [
     "cut_message",
     "ignore",
     "limit",
+    "nlri-discard",
 ];
 
 /// Values of the label `state` of `bgptap_stream_bytes_total`, in the order of [`Direction::bytes`].

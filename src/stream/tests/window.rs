@@ -177,3 +177,48 @@ fn memory_that_garbage_took_is_given_back() {
     assert!(bench.budget.bytes >= 100, "what is kept is charged");
     bench.finish();
 }
+
+#[test]
+fn an_acknowledgement_of_bytes_that_were_never_sent_is_refuted_by_the_next_one() {
+    let sent = updates(3);
+    let mut bench = heard(&sent, 1 << 16);
+    let length = sent[0].len();
+    bench.ack(length + 60_000);
+    bench.wait_ms(300);
+    bench.ack(length);
+    bench.data(length, &sent[1]);
+    bench.data(length + sent[1].len(), &sent[2]);
+    bench.ack(length + sent[1].len() + sent[2].len());
+    bench.wait_ms(1000);
+    bench.finish();
+    assert_eq!(bench.seen.messages, sent);
+    assert!(bench.seen.gaps.is_empty());
+}
+
+#[test]
+fn a_reset_at_what_the_receiver_expects_counts() {
+    let sent = updates(3);
+    let mut bench = heard(&sent, 1 << 16);
+    let length = sent[0].len();
+    bench.data(length, &sent[1]);
+    // The receiver has not got the second message.
+    bench.flags(0x04, length as i64, &[]);
+    assert_eq!(bench.stream.counters().rst_ignored, 0);
+    bench.flags(0x04, length as i64 - 1, &[]);
+    assert_eq!(bench.stream.counters().rst_ignored, 1);
+}
+
+#[test]
+fn many_segments_may_wait_behind_one_that_is_lost() {
+    let sent = updates(600);
+    let mut bench = heard(&sent, 1 << 20);
+    let mut at = sent[0].len() + sent[1].len();
+    for message in &sent[2..] {
+        bench.data(at, message);
+        at += message.len();
+    }
+    bench.data(sent[0].len(), &sent[1]);
+    bench.finish();
+    assert_eq!(bench.seen.messages, sent);
+    assert!(bench.seen.gaps.is_empty());
+}

@@ -32,6 +32,8 @@ pub struct SocketOptions {
     pub rx_ring: u32,
     /// Whether the driver may write straight into the UMEM.
     pub zero_copy: ZeroCopy,
+    /// Ask for frames in several buffers; without, longer ones are dropped.
+    pub multi_buffer: bool,
     /// Have the worker's own waiting drive the driver instead of its interrupts; done without
     /// where the kernel has it not.
     pub busy_poll: bool,
@@ -88,7 +90,12 @@ impl<'p> Socket<'p> {
         let step = format!("opening an AF_XDP socket on {interface}, queue {queue}");
         let mut last = io::Error::from_raw_os_error(libc::EINVAL);
         for mode in modes {
-            for multi_buffer in [true, false] {
+            let multi_buffer: &[bool] = if options.multi_buffer {
+                &[true, false]
+            } else {
+                &[false]
+            };
+            for multi_buffer in multi_buffer.iter().copied() {
                 let mut flags = *mode | BindFlags::XDP_USE_NEED_WAKEUP;
                 if multi_buffer {
                     flags |= BindFlags::XDP_USE_SG;

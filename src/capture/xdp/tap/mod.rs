@@ -51,7 +51,7 @@ struct Tapped {
 }
 
 impl Taps {
-    /// Makes a pair for each interface. Nothing is copied before [`Taps::attach`].
+    /// Makes a pair for each interface. Nothing is copied before `attach`.
     ///
     /// # Errors
     /// An interface cannot be tapped, or the process lacks CAP_SYS_ADMIN or CAP_NET_ADMIN.

@@ -1,0 +1,151 @@
+//! BGP-LS.
+
+use crate::{Template, compare};
+
+/// A template of one TLV of the BGP-LS attribute.
+macro_rules! tlvs {
+    ($($value:literal: $($field:literal = $path:literal),+;)*) => {
+        &[$(Template {
+            code: 29,
+            value: $value,
+            fields: &[$((concat!("bgp.ls.", $field), concat!("bgp_ls/0/", $path))),+],
+        }),*]
+    };
+}
+
+const NODES: &[Template] = tlvs! {
+    "010a 0004 ????????":
+        "tlv.igp_msd_type" = "value/*/msd_type", "tlv.igp_msd_value" = "value/*/msd";
+    "0402 0005 ~~~~~~~~~~": "tlv.node_name_value" = "value";
+    "0403 0003 ??????": "tlv.is_is_area_identifier_value" = "value";
+    "0404 0004 ????????": "tlv.ipv4_router_id_value" = "value";
+    "0405 0010 ????????????????????????????????":
+        "tlv.ipv6_router_id_of_local_node_value" = "value";
+    "0406 0004 ????????": "tlv.ipv4_router_id_value" = "value";
+    "0407 0010 ????????????????????????????????":
+        "tlv.ipv6_router_id_of_local_node_value" = "value";
+    "040a 0017 ??00 ?????? 0489 0003 0? ???? ?????? 0489 0004 ????????":
+        "sr.tlv.capabilities.range_size" = "ranges/*/range",
+        "sr.tlv.capabilities.sid.label" = "ranges/0/first/0/label",
+        "sr.tlv.capabilities.sid.index" = "ranges/1/first/0/index";
+    "040b 0003 ??????": "sr.tlv.algorithm.value" = "value/*";
+    "040c 000c ??00 ?????? 0489 0003 ??????":
+        "sr.tlv.local_block.range_size" = "ranges/*/range",
+        "sr.tlv.local_block.sid.label" = "ranges/0/first/0/label";
+    "040f 000c ???????? 0410 0004 ????????":
+        "sr.tlv.flex_algo.flex_algorithm" = "algorithm",
+        "sr.tlv.flex_algo.metric_type" = "metric_type",
+        "sr.tlv.flex_algo.calculation_type" = "calculation_type",
+        "sr.tlv.flex_algo.priority" = "priority",
+        "tlv.extended_administrative_group_value" = "tlvs/0/value/0";
+};
+
+/// Of administrative groups tshark 4.0 shows the lower 16 bits; they have 32 (RFC 5305 §3.1).
+const LINKS: &[Template] = tlvs! {
+    "0102 0008 ???????? ????????":
+        "nlri_link_local_identifier" = "local", "nlri_link_remote_identifier" = "remote";
+    "0440 0004 0000????": "tlv.administrative_group_color_value" = "value";
+    "0441 0004 ????????": "bandwidth_value" = "value";
+    "0442 0004 ????????": "bandwidth_value" = "value";
+    "0443 0020 ???????????????????????????????? ????????????????????????????????":
+        "bandwidth_value" = "value/*";
+    "0444 0004 ????????": "tlv.te_default_metric_value" = "value";
+    "0447 0001 2a": "tlv.metric_value" = "value";
+    "0447 0002 ????": "tlv.metric_value" = "value";
+    "0447 0003 ??????": "tlv.metric_value" = "value";
+    "0448 0008 ????????????????": "tlv.shared_risk_link_group_value" = "value/*";
+    "044a 0005 ~~~~~~~~~~": "tlv.link_name_attribute_value" = "value";
+    "044b 0007 30??0000 0?????":
+        "sr.tlv.adjacency.sid.weight" = "weight", "sr.tlv.adjacency.sid.label" = "label";
+    "044b 0008 00??0000 ????????":
+        "sr.tlv.adjacency.sid.weight" = "weight", "sr.tlv.adjacency.sid.index" = "index";
+    "044d 0007 c0??0000 ??????":
+        "sr.tlv.peer.sid.weight" = "weight", "sr.tlv.peer.sid.label" = "label";
+    "044e 0007 c0??0000 ??????":
+        "sr.tlv.peer.sid.weight" = "weight", "sr.tlv.peer.sid.label" = "label";
+    "044f 0008 00??0000 ????????":
+        "sr.tlv.peer.sid.weight" = "weight", "sr.tlv.peer.sid.index" = "index";
+    "045a 0004 ????????":
+        "igp_te_metric.flags.a" = "anomalous", "igp_te_metric.delay_value" = "microseconds";
+    "045b 0008 ???????? ????????":
+        "igp_te_metric.flags.a" = "anomalous",
+        "igp_te_metric.delay_min" = "min_microseconds",
+        "igp_te_metric.delay_max" = "max_microseconds";
+    "045c 0004 ????????": "igp_te_metric.delay_variation_value" = "microseconds";
+    "045d 0004 ????????":
+        "igp_te_metric.flags.a" = "anomalous", "igp_te_metric.link_loss_value" = "loss";
+    "045e 0004 ????????": "igp_te_metric.residual_bandwidth_value" = "value";
+    "045f 0004 ????????": "igp_te_metric.available_bandwidth_value" = "value";
+    "0460 0004 ????????": "igp_te_metric.utilized_bandwidth_value" = "value";
+    "0462 0010 04000000 10000000 0440 0004 0000????":
+        "tlv.application_specific_link_attributes.sabm" = "sabm",
+        "tlv.administrative_group_color_value" = "tlvs/0/value";
+    "0495 0004 ????????": "tlv.extended_administrative_group_value" = "value/0";
+};
+
+const PREFIXES: &[Template] = tlvs! {
+    "0481 0008 ????????????????": "tlv.route_tag_value" = "value/*";
+    "0482 0008 ????????????????": "tlv.extended_route_tag_value" = "value/*";
+    "0483 0004 ????????": "tlv.prefix_metric_value" = "value";
+    "0484 0004 ????????": "tlv.ospf_forwarding_address_ipv4" = "value";
+    "0484 0010 ????????????????????????????????":
+        "tlv.ospf_forwarding_address_ipv6" = "value";
+    "0486 0008 00??0000 ????????":
+        "sr.tlv.prefix.sid.algo" = "algorithm", "sr.tlv.prefix.sid.index" = "index";
+    "0486 0007 0c??0000 ??????":
+        "sr.tlv.prefix.sid.algo" = "algorithm", "sr.tlv.prefix.sid.label" = "label";
+};
+
+/// NLRI behind the family, a next hop of IPv4 and the reserved octet.
+macro_rules! nlri {
+    ($($value:literal: $($field:literal = $path:literal),+;)*) => {
+        &[$(Template {
+            code: 14,
+            value: concat!("4004 47 04 c0000201 00 ", $value),
+            fields: &[$((concat!("bgp.ls.", $field), concat!("nlri/0/", $path))),+],
+        }),*]
+    };
+}
+
+const NLRI: &[Template] = nlri! {
+    "0001 0025 03 ???????????????? 0100 0018 0200 0004 ???????? 0202 0004 ???????? 0203 0004 ????????":
+        "nlri_node.protocol_id" = "protocol_id",
+        "nlri_node.identifier" = "identifier",
+        "tlv.autonomous_system.id" = "local_node/0/value",
+        "tlv.area_id.id" = "local_node/1/value",
+        "tlv.igp_router_id" = "local_node/2/value";
+    "0001 0025 07 ???????????????? 0100 0018 0200 0004 ???????? 0204 0004 ???????? 0205 0004 ????????":
+        "tlv.autonomous_system.id" = "local_node/0/value",
+        "tlv.bgp_router_id.id" = "local_node/1/value";
+    "0002 006c 02 ???????????????? 0100 0012 0200 0004 ???????? 0203 0006 ????????????
+        0101 0013 0200 0004 ???????? 0203 0007 ??????????????
+        0102 0008 ???????? ???????? 0103 0004 ???????? 0104 0004 ????????
+        0105 0010 ???????????????????????????????? 0107 0002 0???":
+        "tlv.autonomous_system.id" = "*/0/value",
+        "nlri_link_local_identifier" = "descriptors/0/local",
+        "nlri_link_remote_identifier" = "descriptors/0/remote",
+        "nlri_ipv4_interface_address" = "descriptors/1/value",
+        "nlri_ipv4_neighbor_address" = "descriptors/2/value",
+        "nlri_ipv6_interface_address" = "descriptors/3/value",
+        "nlri_multi_topology_id" = "descriptors/4/value/*";
+};
+
+#[test]
+fn what_is_known_about_nodes() {
+    compare(NODES);
+}
+
+#[test]
+fn what_is_known_about_links() {
+    compare(LINKS);
+}
+
+#[test]
+fn what_is_known_about_prefixes() {
+    compare(PREFIXES);
+}
+
+#[test]
+fn descriptors_of_nlri() {
+    compare(NLRI);
+}
