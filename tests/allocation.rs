@@ -13,7 +13,7 @@ use bgptap::sink::writer::{WhenFull, Writer};
 use bgptap::wire::Ports;
 use bgptap::worker::{Memory, Worker};
 use std::sync::Arc;
-use support::synth::{FRAME_LEN, Synth};
+use support::synth::{FRAME_LEN, Synth, set_prefix};
 
 /// A frame that borrows its bytes, as those of AF_XDP and mapped files do.
 struct View<'a>(&'a [u8]);
@@ -41,11 +41,10 @@ fn frames(count: u32) -> Vec<Vec<u8>> {
     // A pcap file: 24 bytes of header, then 16 before each frame.
     let records = file[24..].chunks_exact(16 + FRAME_LEN);
     let frames = records.zip(0u32..).map(|(record, number)| {
-        let mut frame = record[16..].to_vec();
+        let mut frame: [u8; FRAME_LEN] = record[16..].try_into().unwrap();
         // The same prefixes again and again: a table that grows takes memory, one that is full does not.
-        let at = frame.len() - 4;
-        frame[at..].copy_from_slice(&(0x1000_0000 + number % PREFIXES).to_be_bytes());
-        frame
+        set_prefix(&mut frame, number % PREFIXES);
+        frame.to_vec()
     });
     frames.collect()
 }

@@ -138,15 +138,15 @@ mod tests {
             labels: true,
             ..Changes::default()
         };
-        for code in [14, 2, 255, 64] {
+        for code in [14, 2, 200, 64] {
             changes.changed.insert(code);
         }
         let value = value(&changes);
         assert_eq!((&value["refused"], value.get("expired")), (&json!(1), None));
-        let changed = json!(["AS_PATH", "NEXT_HOP", "64", "255", "labels"]);
+        let changed = json!(["AS_PATH", "NEXT_HOP", "64", "200", "labels"]);
         let names = |code| names::attribute(code).map(ToOwned::to_owned);
         assert_eq!(
-            (names(64), names(255)),
+            (names(64), names(200)),
             (None, None),
             "codes without a name"
         );
