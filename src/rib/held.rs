@@ -5,7 +5,7 @@ use super::entry::{Entry, State};
 use super::octets::{OctetRoute, Sent};
 use super::prefix::{Bits, Path, PrefixKey, PrefixRoute};
 use super::routes::{Announced, Routes};
-use crate::bgp::{Afi, Form, NlriField, Prefix, Safi};
+use crate::bgp::{Afi, Disposition, Form, NlriField, Prefix, Safi};
 use crate::intern::AttrSet;
 
 /// Octets that most NLRI of VPNs do not exceed.
@@ -240,6 +240,17 @@ fn each_prefix<B: Bits, P: Path>(field: &NlriField<'_>, mut step: impl FnMut(Pre
     }
 }
 
+/// Whether one NLRI is to be dropped and the others kept: link-state ones may be (RFC 9552 §8.2.2).
+fn is_discarded(form: Form, octets: &[u8]) -> bool {
+    let mut discarded = false;
+    if form.family.afi == Afi::BGP_LS {
+        NlriField::new(form, octets).check(|fault| {
+            discarded |= fault.disposition == Some(Disposition::NlriDiscard);
+        });
+    }
+    discarded
+}
+
 fn each_nlri<'a>(field: &NlriField<'a>, mut step: impl FnMut(Sent<'a>)) {
     let withdrawn = field.form().withdrawn;
     let mut items = field.iter();
@@ -248,7 +259,9 @@ fn each_nlri<'a>(field: &NlriField<'a>, mut step: impl FnMut(Sent<'a>)) {
         let after = items.unread();
         // What was taken off the front.
         let octets = before.get(..before.len() - after.len()).unwrap_or_default();
-        step(Sent { octets, withdrawn });
+        if !is_discarded(field.form(), octets) {
+            step(Sent { octets, withdrawn });
+        }
         before = after;
     }
 }

@@ -138,7 +138,7 @@ fn tables_are_those_of_the_routers() {
     lab.shell(
         "feeder",
         "for v in 4 6; do mv $RUN/feeder/table$v.conf.full $RUN/feeder/table$v.conf; \
-         sed -i '1~20s/bgp_path.prepend/bgp_med = 77; bgp_path.prepend/' $RUN/feeder/table$v.conf; done",
+         sed -i '1~20s/bgp_path.prepend/bgp_community.add((77,77)); bgp_path.prepend/' $RUN/feeder/table$v.conf; done",
     );
     lab.shell("feeder", "birdc -s $RUN/feeder/bird.ctl configure");
     lab.shell(
@@ -149,8 +149,11 @@ fn tables_are_those_of_the_routers() {
     lab.script(&["wait"]);
     let churn = compare(&lab, &scratch, &recording, "churn");
     let changed = |ours: &Ours| {
-        let feeder = &ours[&Teller::FEEDER.table()].routes;
-        feeder.iter().filter(|route| route.med == Some(77)).count()
+        let feeder = ours[&Teller::FEEDER.table()].routes.iter();
+        let communities = feeder.filter_map(|route| route.communities.as_ref());
+        communities
+            .filter(|list| list.iter().any(|c| c == "77:77"))
+            .count()
     };
     assert_eq!(changed(&initial), 0);
     assert_eq!(
