@@ -22,6 +22,9 @@ use std::time::Duration;
 
 const ROUTES: u32 = 200_000;
 
+/// Name, what came before, and what is measured.
+type Case<'a> = (&'static str, &'a [&'a [Vec<u8>]], &'a [Vec<u8>]);
+
 /// What a table without this project's would be.
 #[derive(Default)]
 struct Plain {
@@ -69,7 +72,7 @@ fn updates(criterion: &mut Criterion) {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(2));
-    let cases: [(&str, &[&[Vec<u8>]], &[Vec<u8>]); 4] = [
+    let cases: [Case<'_>; 4] = [
         ("announce", &[], &first),
         // The second set of attributes is known: what is measured is the table.
         ("replace", &[&second, &first], &second),
@@ -83,7 +86,7 @@ fn updates(criterion: &mut Criterion) {
                 |talk| {
                     bodies.iter().for_each(|body| {
                         black_box(talk.update(body));
-                    })
+                    });
                 },
                 BatchSize::PerIteration,
             );

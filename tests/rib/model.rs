@@ -78,7 +78,7 @@ impl World {
             // All bits set, so that host bits are never there where the length is a multiple of four.
             let mut octets = vec![0xa5 ^ (n / 9); usize::from(len).div_ceil(8)];
             if let Some(last) = octets.last_mut()
-                && len % 8 != 0
+                && !len.is_multiple_of(8)
             {
                 *last &= 0xff << (8 - len % 8);
             }

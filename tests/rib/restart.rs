@@ -13,7 +13,7 @@ fn graceful(flags: u8, forwarding: bool) -> Vec<u8> {
     vec![flags, 10, 0, 1, 1, if forwarding { 0x80 } else { 0 }]
 }
 
-fn with<'a>(graceful: &'a [u8]) -> Vec<(u8, &'a [u8])> {
+fn with(graceful: &[u8]) -> Vec<(u8, &[u8])> {
     [&BASIC[..], &[(64, graceful)]].concat()
 }
 
