@@ -1,6 +1,11 @@
 //! The documentation names what there is: excerpts of code stand in their files, and the tables of the
 //! decoder name files, tests and vectors that exist.
-#![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub
+)]
 
 #[path = "support/skip.rs"]
 mod skip;
@@ -100,9 +105,15 @@ fn the_tables_of_the_decoder_name_vectors_of_the_corpus() {
         capture.iter().any(|end| word.ends_with(end))
             || of_exabgp.iter().any(|start| word.starts_with(start))
     };
-    let vectors: Vec<_> = quoted_in_tables(&page).into_iter().filter(is_vector).collect();
+    let vectors: Vec<_> = quoted_in_tables(&page)
+        .into_iter()
+        .filter(is_vector)
+        .collect();
     assert!(vectors.len() > 30, "the tables have been read");
     for vector in vectors {
-        assert!(names.iter().any(|name| name.contains(vector)), "no vector {vector}");
+        assert!(
+            names.iter().any(|name| name.contains(vector)),
+            "no vector {vector}"
+        );
     }
 }
