@@ -4,7 +4,10 @@
 mod labeled;
 mod limits;
 mod model;
+mod program;
 mod restart;
 mod rules;
 #[path = "../support/speakers.rs"]
 mod speakers;
+#[path = "../support/mod.rs"]
+mod support;
