@@ -92,7 +92,9 @@ fn the_routers_tables_are_what_crossed_the_wire() {
     }
     let scratch = Scratch::new("lab");
     let lab = Lab::up(None);
-    let live = Live::start(&lab.monitor(), "mon0", &scratch, &["--http", ASKED_AT]);
+    // Deep rings: on a slow machine the routers have the processors for long.
+    let options = ["--ring", "32768", "--http", ASKED_AT];
+    let live = Live::start(&lab.monitor(), "mon0", &scratch, &options);
     lab.script(&["go"]);
     let (compared, largest) = lab::settled(|| compare(&lab, &scratch));
     println!("{compared} tables equal, the largest of {largest} prefixes");

@@ -217,6 +217,7 @@ impl<'o> Run<'o> {
             for pool in &snapshot.pools {
                 warn(watch.buffers(pool));
             }
+            warn(snapshot.rib.as_ref().and_then(|usage| watch.tables(usage)));
             count_frames(source, snapshot);
             describe(source, snapshot, &mut watch);
         });

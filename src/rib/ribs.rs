@@ -38,6 +38,7 @@ pub struct Ribs {
     store: AttrStore,
     recurring: Recurring,
     budget: Budget,
+    refused: u64,
 }
 
 /// What the tables have come to.
@@ -49,6 +50,8 @@ pub struct Usage {
     pub attributes: u64,
     /// The most that both may take.
     pub max: u64,
+    /// Routes for which there was no room, ever.
+    pub refused: u64,
 }
 
 impl Ribs {
@@ -62,6 +65,7 @@ impl Ribs {
             store: AttrStore::default(),
             recurring: Recurring::default(),
             budget: Budget::new(bytes_max),
+            refused: 0,
         }
     }
 
@@ -131,6 +135,7 @@ impl Ribs {
             tables: self.budget.tables,
             attributes: self.budget.attributes,
             max: self.budget.max,
+            refused: self.refused,
         }
     }
 
@@ -295,6 +300,7 @@ impl Ribs {
         let rib = direction.rib_mut(field.form(), update.context(), now_ns, &mut self.budget);
         let Some(rib) = rib else {
             changes.refused += count(&field);
+            self.refused += u64::from(count(&field));
             return;
         };
         let mut at = At {
@@ -305,10 +311,12 @@ impl Ribs {
             },
             now_ns,
         };
+        let before = changes.refused;
         match set {
             Some(set) => rib.announce(&field, &set, &mut at, changes),
             None => rib.refuse(&field, &mut at, changes),
         }
+        self.refused += u64::from(changes.refused.saturating_sub(before));
     }
 
     /// The attributes of an UPDATE's routes; `None` if there is no room for them.
