@@ -54,6 +54,17 @@ pub struct Outputs {
     /// Wipe the buffers of messages and held payload when they are given back.
     #[arg(long)]
     pub zero_buffers: bool,
+    /// Keep no Adj-RIBs: events do not tell what they change.
+    #[arg(long)]
+    pub no_rib: bool,
+    /// The most memory, in MiB, that all Adj-RIBs with their attributes may take.
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value = "1024",
+        conflicts_with = "no_rib"
+    )]
+    pub rib_memory: u32,
     /// Exit with status 1 if anything was lost.
     #[arg(long)]
     pub strict: bool,
@@ -174,6 +185,9 @@ pub struct Live {
     /// Serve Prometheus metrics at ADDR.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9179")]
     pub metrics: SocketAddr,
+    /// Tell about sessions and Adj-RIBs over HTTP (`/sessions`, `/rib`), at ADDR.
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:9180")]
+    pub http: Option<SocketAddr>,
     /// Frames that are not BGP.
     #[arg(long, value_enum, default_value = "pass")]
     pub foreign: Foreign,
@@ -225,6 +239,10 @@ pub struct Read {
     /// Capture files, merged by time ("-": standard input).
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    /// Write the routes that all sides have told each other by the end, one JSON object each, to
+    /// FILE ("-": standard output).
+    #[arg(long, value_name = "FILE", conflicts_with = "no_rib")]
+    pub rib_out: Option<PathBuf>,
     /// Serve Prometheus metrics at ADDR while reading.
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
@@ -313,8 +331,12 @@ mod tests {
             "bgptap live -i a --program basic --pretend-linux 5.15",
             "bgptap live -i a -i b --json - --raw --port 179 --port 1179",
             "bgptap live --tap -i eth0 --tap-mode clsact",
+            "bgptap live -i a --http",
+            "bgptap live -i a --http 127.0.0.1:8080 --no-rib",
             "bgptap read x.pcap y.pcap.gz - --summary - --strict",
             "bgptap read x.pcap --messages update,route-refresh --zero-buffers",
+            "bgptap read x.pcap --rib-out - --rib-memory 64",
+            "bgptap read x.pcap --no-rib",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
             "bgptap doctor",
             "bgptap doctor -i a -i b --json --fix",

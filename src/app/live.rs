@@ -11,6 +11,7 @@ use crate::cli;
 use crate::config::Limits;
 use crate::doctor;
 use crate::error::SetupError;
+use crate::http;
 use crate::privileges::{self, Confined, Keep};
 use crate::sink::metrics::{Listener, Metrics, Pool, Snapshot};
 use crate::sink::totals::Frames;
@@ -162,6 +163,7 @@ struct Run<'o> {
     limits: Limits,
     warnings: Vec<String>,
     listener: Listener,
+    http: Option<Listener>,
     files: outputs::Files,
 }
 
@@ -173,12 +175,15 @@ impl<'o> Run<'o> {
         limits: Limits,
         wanted: &doctor::Wanted,
     ) -> Result<Self, SetupError> {
+        let http = options.http;
+        let http = http.map(|address| Listener::bind_for(address, "--http"));
         Ok(Self {
             options,
             stop,
             limits,
             warnings: doctor::admit(&doctor::preflight(wanted), options.force)?,
             listener: Listener::bind(options.metrics)?,
+            http: http.transpose()?,
             files: outputs::Files::open(&options.outputs)?,
         })
     }
@@ -203,6 +208,11 @@ impl<'o> Run<'o> {
         })?;
         let metrics = Arc::new(Metrics::default());
         let server = self.listener.serve(Arc::clone(&metrics))?;
+        let desk = http::Desk::default();
+        let http = self
+            .http
+            .map(|listener| http::serve(listener, desk.clone()));
+        let http = http.transpose()?;
         let closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
         self.warnings.extend_from_slice(source.warnings());
         announce(&source, room, &confined, &self.warnings);
@@ -213,14 +223,19 @@ impl<'o> Run<'o> {
             "bgptap: payload and connections take at most {} MiB beside that",
             memory.bound(&self.limits) >> 20
         );
+        if let Some(http) = &http {
+            eprintln!("bgptap: sessions at http://{}/sessions", http.address());
+        }
         eprintln!("bgptap: metrics at http://{}/metrics", server.address());
         let mut worker = Worker::new(self.limits, Ports::new(&outputs.ports), closing, memory);
+        worker.answer_at(desk);
         let started = Instant::now();
         let mut watch = Watch::default();
         let mut interrupted = worker.run(&mut source, self.stop, |source, snapshot| {
             for pool in &snapshot.pools {
                 warn(watch.buffers(pool));
             }
+            warn(snapshot.rib.as_ref().and_then(|usage| watch.tables(usage)));
             count_frames(source, snapshot);
             describe(source, snapshot, &mut watch);
         });
@@ -240,7 +255,7 @@ impl<'o> Run<'o> {
         summary.tap = copies;
         let ended = outputs::close(outputs, self.files, closing, &outcome, &summary)?;
         report_latency(&outcome);
-        drop(server);
+        drop((server, http));
         Ok(ended)
     }
 }

@@ -8,6 +8,7 @@ mod outputs;
 mod read;
 #[cfg(feature = "capture")]
 mod replay;
+mod rib;
 #[cfg(feature = "capture")]
 mod watch;
 

@@ -37,6 +37,8 @@ pub struct OpenFacts {
     pub graceful_restart: Option<Restart>,
     /// Families whose routes may be kept for long while the sender is away (RFC 9494).
     pub long_lived: FamilySet,
+    /// The longest of their long-lived stale times, seconds.
+    pub long_lived_s: u32,
 }
 
 /// The part of a graceful restart capability that outlives the OPEN.
@@ -73,6 +75,7 @@ impl OpenFacts {
             multiple_labels: FamilySet::EMPTY,
             graceful_restart: None,
             long_lived: FamilySet::EMPTY,
+            long_lived_s: 0,
         };
         let mut multiprotocol = false;
         for capability in open.capabilities() {
@@ -133,6 +136,7 @@ impl OpenFacts {
             }
             Capability::LongLivedGracefulRestart(list) => {
                 self.long_lived = list.iter().map(|entry| entry.family).collect();
+                self.long_lived_s = list.iter().map(|entry| entry.stale_time).max().unwrap_or(0);
             }
             // They say nothing about how a message is read, or cannot be read themselves.
             Capability::RouteFilters { .. }

@@ -20,6 +20,25 @@ pub struct Prefix {
     pub path_id: Option<u32>,
 }
 
+impl Prefix {
+    /// Its first `len` bits.
+    #[must_use]
+    pub fn cut(&self, len: u8) -> Self {
+        let addr = match self.addr {
+            IpAddr::V4(addr) => {
+                let host = u32::MAX.checked_shr(len.into()).unwrap_or(0);
+                IpAddr::V4(Ipv4Addr::from_bits(addr.to_bits() & !host))
+            }
+            IpAddr::V6(addr) => {
+                let host = u128::MAX.checked_shr(len.into()).unwrap_or(0);
+                IpAddr::V6(Ipv6Addr::from_bits(addr.to_bits() & !host))
+            }
+        };
+        let len = len.min(self.len);
+        Self { addr, len, ..*self }
+    }
+}
+
 impl core::fmt::Display for Prefix {
     /// `192.0.2.0/24`, without the path identifier.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

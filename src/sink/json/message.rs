@@ -7,12 +7,14 @@ use super::fields::Fields;
 use super::{ContextSource, Meta, open, refresh, update};
 use crate::bgp::text::{Hex, List};
 use crate::bgp::{Context, Error, Family, Message};
+use crate::rib::Changes;
 
 pub(super) struct MessageLine<'a> {
     pub(super) meta: &'a Meta<'a>,
     pub(super) message: &'a Message<'a>,
     pub(super) context: Option<(&'a Context, ContextSource)>,
     pub(super) raw: Option<&'a [u8]>,
+    pub(super) changes: Option<&'a Changes>,
 }
 
 impl MessageLine<'_> {
@@ -41,6 +43,9 @@ impl MessageLine<'_> {
                 map.serialize_entry("type_code", code)?;
                 map.serialize_entry("data", &Hex(body))?;
             }
+        }
+        if let Some(changes) = self.changes {
+            map.serialize_entry("rib", changes)?;
         }
         let errors = self.message.errors();
         if !errors.is_empty() {

@@ -9,6 +9,7 @@ mod fields;
 mod message;
 mod open;
 mod refresh;
+mod route;
 mod transfer;
 mod update;
 
@@ -17,12 +18,14 @@ use std::net::IpAddr;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::bgp::{Context, Message};
+use crate::rib::Changes;
 
 use crate::bgp::text::Show;
 use crate::session::Transfer;
 use cache::Cache;
 pub use cache::Lookups;
 use message::MessageLine;
+pub use route::RouteWriter;
 use transfer::TransferLine;
 
 /// What every line says: when, who, where.
@@ -126,6 +129,7 @@ pub fn write_message(
         message,
         context,
         raw,
+        changes: None,
     };
     end_line(out, |out| line.write(out, None));
 }
@@ -151,11 +155,25 @@ impl MessageWriter {
         context: Option<(&Context, ContextSource)>,
         raw: Option<&[u8]>,
     ) {
+        self.write_with(out, meta, message, context, raw, None);
+    }
+
+    /// The same with what the message did to its Adj-RIB.
+    pub fn write_with(
+        &mut self,
+        out: &mut Vec<u8>,
+        meta: &Meta<'_>,
+        message: &Message<'_>,
+        context: Option<(&Context, ContextSource)>,
+        raw: Option<&[u8]>,
+        changes: Option<&Changes>,
+    ) {
         let line = MessageLine {
             meta,
             message,
             context,
             raw,
+            changes,
         };
         end_line(out, |out| line.write(out, Some(&mut self.0)));
     }
