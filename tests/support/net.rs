@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -202,8 +203,8 @@ impl Live {
         ];
         args.extend(more);
         // As operations.md has it: the rings hold what comes while others have the processor, but not for ever.
-        let mut command = Command::new("nice");
-        command.args(["-n", "-15", "ip", "netns", "exec", space]);
+        let mut command = priority();
+        command.args(["ip", "netns", "exec", space]);
         let child = command
             .args(bgptap)
             .args(&args)
@@ -296,6 +297,24 @@ pub fn copy_bgptap(to: &Path) {
 
 fn ip(args: &[&str]) {
     run(Command::new("ip").args(args));
+}
+
+/// Runs a command ahead of others: real-time, since niceness counts only among the processes of one
+/// session (sched_autogroup, sched(7)); niceness where the machine does not allow that.
+fn priority() -> Command {
+    static REAL_TIME: OnceLock<bool> = OnceLock::new();
+    let allowed = || {
+        let tried = Command::new("chrt").args(["--rr", "1", "true"]).output();
+        tried.is_ok_and(|output| output.status.success())
+    };
+    let (program, args) = if *REAL_TIME.get_or_init(allowed) {
+        ("chrt", ["--rr", "1"])
+    } else {
+        ("nice", ["-n", "-15"])
+    };
+    let mut command = Command::new(program);
+    command.args(args);
+    command
 }
 
 /// Runs a command that must succeed.
