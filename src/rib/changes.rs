@@ -77,14 +77,17 @@ impl Codes {
 
     /// The codes, ascending.
     pub fn iter(self) -> impl Iterator<Item = u8> + Clone {
-        (0u8..).step_by(64).zip(self.0).flat_map(|(first, word)| {
-            // Each step takes the lowest bit that is left.
-            std::iter::successors(Some(word), |left| {
-                left.checked_sub(1).map(|less| left & less)
+        [0u8, 64, 128, 192]
+            .into_iter()
+            .zip(self.0)
+            .flat_map(|(first, word)| {
+                // Each step takes the lowest bit that is left.
+                std::iter::successors(Some(word), |left| {
+                    left.checked_sub(1).map(|less| left & less)
+                })
+                .take_while(|left| *left != 0)
+                .map(move |left| first + (left.trailing_zeros() & 63) as u8)
             })
-            .take_while(|left| *left != 0)
-            .map(move |left| first + (left.trailing_zeros() & 63) as u8)
-        })
     }
 }
 
