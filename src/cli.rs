@@ -150,6 +150,8 @@ pub enum ZeroCopy {
 /// How the programs of a tap are attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TapMode {
+    /// `tcx` where the kernel has it, else `clsact`.
+    Auto,
     /// By links that end with the process (Linux 6.6).
     Tcx,
     /// As filters, which stay if the process is killed; the next tap removes them.
@@ -178,7 +180,7 @@ pub struct Live {
     #[arg(long)]
     pub tap: bool,
     /// How the programs of the tap are attached.
-    #[arg(long, value_enum, default_value = "tcx", requires = "tap")]
+    #[arg(long, value_enum, default_value = "auto", requires = "tap")]
     pub tap_mode: TapMode,
     /// Serve Prometheus metrics at ADDR.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9179")]
@@ -272,13 +274,26 @@ pub struct Replay {
 /// `bgptap doctor`
 #[derive(Args, Debug)]
 pub struct Doctor {
-    /// Interface that a mirror feeds (repeatable).
+    /// Interface that a mirror feeds, or that is to be tapped (repeatable).
     #[arg(short, long = "interface", value_name = "IFACE")]
     pub interfaces: Vec<String>,
+    /// What frames are to be captured by, as for `live`.
+    #[arg(long, value_enum, default_value = "xdp")]
+    pub backend: Backend,
+    /// The interfaces are to be tapped, as for `live`.
+    #[arg(long)]
+    pub tap: bool,
+    /// How the programs of the tap are to be attached, as for `live`.
+    #[arg(long, value_enum, default_value = "auto", requires = "tap")]
+    pub tap_mode: TapMode,
+    /// Judge as if the kernel were an older one.
+    #[arg(long, value_name = "RELEASE", hide = true, value_parser = release)]
+    pub pretend_linux: Option<(u16, u16)>,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
-    /// Run the commands that mend what was found, and say each; they last until the next boot.
+    /// Run the commands that mend what was found, and say each and what undoes it; they last until the
+    /// next boot.
     #[arg(long)]
     pub fix: bool,
     /// TCP port of BGP (repeatable).
@@ -325,6 +340,8 @@ mod tests {
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
             "bgptap doctor",
             "bgptap doctor -i a -i b --json --fix",
+            "bgptap doctor -i a --tap --tap-mode clsact",
+            "bgptap doctor -i a --backend af-packet",
         ] {
             Cli::try_parse_from(line.split(' ')).expect(line);
         }

@@ -3,97 +3,59 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bgptap::bgp::attribute::{AsPath, MergedPath};
 use bgptap::bgp::family::KNOWN;
 use bgptap::bgp::header::HEADER_LEN;
-use bgptap::bgp::{Context, Family, FamilySet, Form, Message, Nlri, NlriField, Open, Update, View};
+use bgptap::bgp::{
+    Capability, Context, Family, FamilySet, Form, Message, Nlri, NlriField, Open, Update, View,
+};
 use bgptap::sink::json::{ContextSource, MessageWriter, Meta, write_message};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// Well-formed attributes, header included, one of each kind that is typed.
-const ATTRIBUTES: [&[u8]; 31] = [
-    &[0x40, 1, 1, 0],
-    &[0x40, 2, 10, 2, 2, 0, 0, 0xfb, 0xf0, 0, 1, 0, 0],
-    &[0x50, 2, 0, 12, 3, 1, 0, 0, 0xfd, 0xe9, 1, 1, 0, 0, 0, 9],
-    &[0x40, 3, 4, 192, 0, 2, 1],
-    &[0x80, 4, 4, 0, 0, 0, 5],
-    &[0x40, 5, 4, 0, 0, 0, 100],
-    &[0x40, 6, 0],
-    &[0xc0, 7, 8, 0, 0, 0x5b, 0xa0, 192, 0, 2, 1],
-    &[0xc0, 7, 6, 0x5b, 0xa0, 192, 0, 2, 1],
-    &[0xc0, 8, 8, 0, 2, 0, 1, 0xff, 0xff, 0xff, 1],
-    &[0x80, 9, 4, 192, 0, 2, 1],
-    &[0x80, 10, 8, 192, 0, 2, 1, 192, 0, 2, 2],
-    &[
-        0x80, 14, 14, 0, 1, 1, 4, 192, 0, 2, 1, 0, 24, 198, 51, 100, 0,
-    ],
-    &[
-        0x80, 14, 28, 0, 2, 1, 16, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0,
-        0, 7, 16, 0x20, 1,
-    ],
-    &[0x80, 15, 6, 0, 2, 2, 16, 0x20, 1],
-    &[0xc0, 16, 8, 0, 2, 0xfb, 0xf0, 0, 0, 0, 1],
-    &[0xc0, 17, 6, 2, 1, 0, 1, 0, 0],
-    &[0xc0, 18, 8, 0, 1, 0, 0, 192, 0, 2, 1],
-    &[0xc0, 32, 12, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3],
-    &[0xc0, 200, 3, 1, 2, 3],
-    // Two filters; a node of BGP-LS.
-    &[
-        0x80, 14, 21, 0, 1, 133, 0, 0, 11, 1, 24, 192, 0, 2, 3, 0x81, 6, 4, 0x81, 25, 3, 3, 0x81, 6,
-    ],
-    &[
-        0x80, 14, 50, 0x40, 4, 71, 4, 192, 0, 2, 1, 0, 0, 1, 0, 37, 3, 0, 0, 0, 0, 0, 0, 0, 0, 1,
-        0, 0, 24, 2, 0, 0, 4, 0, 0, 0xfd, 0xe8, 2, 2, 0, 4, 0, 0, 0, 0, 2, 3, 0, 4, 100, 100, 100,
-        1,
-    ],
-    // BGP-LS: a metric, a name and an SRv6 SID with its structure.
-    &[
-        0x80, 29, 46, 4, 0x47, 0, 3, 0, 3, 0xe8, 4, 2, 0, 1, b'a', 4, 0x52, 0, 30, 0, 0x39, 0x80,
-        0, 0, 0, 0xfc, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4, 0xe4, 0, 4, 32, 16, 16, 0,
-    ],
-    // A tunnel by VXLAN; a policy with a list of a weight and a segment.
-    &[
-        0xc0, 23, 41, 0, 8, 0, 14, 1, 12, 0xc0, 0, 0, 100, 2, 0, 0, 0, 0, 1, 0, 0, 0, 15, 0, 19,
-        128, 0, 16, 0, 9, 6, 0, 0, 0, 0, 0, 2, 1, 6, 0, 0, 3, 0xe8, 0x10,
-    ],
-    // A service of SRv6.
-    &[
-        0xc0, 40, 37, 5, 0, 34, 0, 1, 0, 30, 0, 0x20, 1, 0xd, 0xb8, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0,
-        0, 0, 0, 0, 0x48, 0, 1, 0, 6, 64, 24, 16, 0, 0, 0,
-    ],
-    &[
-        0xc0, 41, 16, 0, 1, 0, 12, 7, 1, 2, 0, 0, 1, 0, 4, 2, 0x30, 0x3e, 0x80,
-    ],
-    &[0xc0, 37, 9, 2, 0, 6, 250, 3, 0, 2, 0, 41],
-    &[
-        0x80, 33, 34, 0, 8, 1, 0, 0, 0, 0xfb, 0xf0, 0, 26, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
-        12, 13, 14, 15, 16, 17, 18, 19, 20, 0, 1, 0xab,
-    ],
-    &[
-        0x80, 24, 36, 1, 1, 0, 0, 0x44, 0x7a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    ],
-    &[0xc0, 22, 9, 0, 6, 0, 6, 0x41, 192, 0, 2, 1],
-    &[0xc0, 128, 8, 0, 0, 0xfb, 0xf0, 0x40, 1, 1, 0],
-];
+#[path = "support/octets.rs"]
+mod octets;
 
-/// Well-formed capabilities.
-const CAPABILITIES: [&[u8]; 10] = [
-    &[1, 4, 0, 2, 0, 1],
-    &[2, 0],
-    &[5, 6, 0, 1, 0, 1, 0, 2],
-    &[6, 0],
-    &[8, 4, 0, 1, 128, 2],
-    &[64, 6, 0x80, 120, 0, 1, 1, 0x80],
-    &[65, 4, 0, 1, 0, 0],
-    &[69, 8, 0, 1, 1, 3, 0, 2, 1, 1],
-    &[73, 4, 1, b'r', 1, b'd'],
-    &[200, 1, 9],
-];
+use octets::{ATTRIBUTES, CAPABILITIES};
+
+/// The tables have every attribute and capability that has a decoder, and each is well-formed.
+#[test]
+fn every_decoder_has_its_octets() {
+    let codes: BTreeSet<u8> = ATTRIBUTES.iter().map(|attribute| attribute[1]).collect();
+    for (code, _) in View::KNOWN {
+        assert!(codes.contains(code), "attribute {code}");
+    }
+    let codes: BTreeSet<u8> = CAPABILITIES.iter().map(|c| c[0]).collect();
+    for code in Capability::KNOWN {
+        assert!(codes.contains(code), "capability {code}");
+    }
+    for octets in ATTRIBUTES {
+        let wide = octets[0] & 0x10 != 0;
+        let value = &octets[if wide { 4 } else { 3 }..];
+        // AGGREGATOR is there in both widths.
+        let widths = [true, false].map(|as4| {
+            let context = Context {
+                as4,
+                ..Context::assumed()
+            };
+            View::new(octets[1], value, &context)
+        });
+        let readable = |view: &View<'_>| !matches!(view, View::Malformed(_));
+        assert!(widths.iter().any(readable), "{octets:?}");
+    }
+    for octets in CAPABILITIES {
+        assert_eq!(usize::from(octets[1]), octets.len() - 2);
+        let parsed = Capability::parse(octets[0], &octets[2..]);
+        assert!(
+            !matches!(parsed, Capability::Malformed { .. }),
+            "{octets:?}"
+        );
+    }
+}
 
 const PREFIXES: [&[u8]; 6] = [
     &[0],
@@ -402,6 +364,40 @@ fn visit_open(open: &Open<'_>) {
         inside(value, body);
     }
     assert!(2 * open.capabilities().count() <= body.len());
+    for capability in open.capabilities() {
+        visit_capability(capability, body);
+    }
+}
+
+/// Each list ends, and has no more elements than octets.
+fn visit_capability(capability: Capability<'_>, body: &[u8]) {
+    let limit = body.len();
+    let count = match capability {
+        Capability::RouteFilters { filters, .. } => filters.map(|(_, types)| 1 + types.len()).sum(),
+        Capability::ExtendedNextHop(list) => list.iter().count(),
+        Capability::MultipleLabels(list) | Capability::AddPath(list) => list.iter().count(),
+        Capability::GracefulRestart(restart) => {
+            restart.families.iter().count() + restart.preserved().count()
+        }
+        Capability::LongLivedGracefulRestart(list) => list.iter().count(),
+        Capability::PathsLimit(list) => list.iter().count(),
+        Capability::Fqdn { host, domain } => {
+            inside(host, body);
+            inside(domain, body);
+            host.len() + domain.len()
+        }
+        Capability::SoftwareVersion(text) => {
+            inside(text, body);
+            text.len()
+        }
+        Capability::MultisessionCisco { codes, .. } => codes.len(),
+        Capability::Malformed { value, .. } | Capability::Other { value, .. } => {
+            inside(value, body);
+            value.len()
+        }
+        _ => 0,
+    };
+    assert!(count <= limit);
 }
 
 thread_local! {

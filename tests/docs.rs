@@ -8,6 +8,7 @@
 )]
 
 #[path = "support/skip.rs"]
+#[allow(unreachable_pub, reason = "shared by several test programs")]
 mod skip;
 
 use std::fs;
@@ -52,6 +53,49 @@ fn files(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// "the word `a` stands in `b` and `c`": `a`, and the other quoted words up to the next such place or
+/// the end of the sentence.
+fn places(page: &str) -> Vec<(&str, Vec<&str>)> {
+    let behind = page.split("the word `").skip(1);
+    behind
+        .map(|rest| {
+            let (sentence, _) = rest.split_once(". ").unwrap_or((rest, ""));
+            let (word, list) = sentence.split_once('`').expect("a word");
+            (
+                word,
+                list.split('`')
+                    .skip(1)
+                    .step_by(2)
+                    .filter(|w| w.contains('/'))
+                    .collect(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_decoder_is_where_the_page_says_and_nowhere_else() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/adding-a-decoder.md")).expect("readable");
+    let places = places(&page);
+    assert_eq!(places.len(), 2, "a family and an attribute");
+    for (word, mut told) in places {
+        let mut found: Vec<_> = files(&root.join("src"))
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+            .filter(|path| {
+                let text = fs::read_to_string(path).expect("readable");
+                text.to_lowercase().contains(&word.to_lowercase())
+            })
+            .map(|path| path.strip_prefix(root).expect("below").to_owned())
+            .collect();
+        found.sort();
+        told.sort_unstable();
+        let told: Vec<_> = told.into_iter().map(PathBuf::from).collect();
+        assert_eq!(found, told, "files with {word}");
+    }
+}
+
 /// What stands between backquotes in the rows of tables.
 fn quoted_in_tables(page: &str) -> Vec<&str> {
     let rows = page.lines().filter(|line| line.starts_with('|'));
@@ -59,10 +103,9 @@ fn quoted_in_tables(page: &str) -> Vec<&str> {
         .collect()
 }
 
-#[test]
-fn the_tables_of_the_decoder_name_what_there_is() {
+/// Asserts that the files and tests are there that tables name; how many of each.
+fn named_by_tables(page: &str, folder: &str) -> (usize, usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("docs/decoder.md")).expect("readable");
     let sources: Vec<_> = ["src", "tests"]
         .iter()
         .flat_map(|directory| files(&root.join(directory)))
@@ -70,12 +113,12 @@ fn the_tables_of_the_decoder_name_what_there_is() {
         .map(|path| fs::read_to_string(path).expect("readable"))
         .collect();
     let (mut paths, mut tests) = (0, 0);
-    for word in quoted_in_tables(&page) {
+    for word in quoted_in_tables(page) {
         let is_path = word.ends_with(".rs") || word.ends_with('/');
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if is_path {
             paths += 1;
-            let places = [root.join(word), root.join("src/bgp").join(word)];
+            let places = [root.join(word), root.join(folder).join(word)];
             assert!(places.iter().any(|place| place.exists()), "no file {word}");
         } else if word.contains('_') && word.chars().all(is_name) && !word.starts_with("bgptap_") {
             tests += 1;
@@ -84,7 +127,26 @@ fn the_tables_of_the_decoder_name_what_there_is() {
             assert!(there, "no test {word}");
         }
     }
+    (paths, tests)
+}
+
+#[test]
+fn the_tables_of_the_decoder_name_what_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/decoder.md")).expect("readable");
+    let (paths, tests) = named_by_tables(&page, "src/bgp");
     assert!(paths > 100 && tests > 100, "the tables have been read");
+}
+
+#[test]
+fn the_table_of_what_tests_show_of_the_capture_names_what_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/operations.md")).expect("readable");
+    let (_, table) = page
+        .split_once("\n## Which test shows what\n")
+        .expect("the section");
+    let (paths, tests) = named_by_tables(table, "tests");
+    assert!(paths > 20 && tests > 30, "the table has been read");
 }
 
 #[test]

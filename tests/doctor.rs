@@ -5,7 +5,8 @@
 mod support;
 
 use serde_json::Value;
-use std::process::{Command, Output};
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
 use support::Scratch;
 use support::net::{self, Live, Net, TAP, WIRE, allowed};
 
@@ -133,6 +134,14 @@ fn fix_runs_what_it_says_and_nothing_else() {
         .lines()
         .filter_map(|line| line.strip_prefix("bgptap: running: "))
         .collect();
+    let undo: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("bgptap: this would undo it: "))
+        .collect();
+    assert_eq!(
+        undo,
+        ["ip link set dev tap0 down", "ethtool -L tap0 rx 300"]
+    );
     assert_eq!(ran, ["ip link set dev tap0 up", "ethtool -L tap0 rx 256"]);
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
     assert!(stdout(&output).contains("256 to receive from"));
@@ -230,4 +239,99 @@ fn missing_huge_pages_come_with_their_number() {
         assert_eq!(huge["state"], "ok", "{huge}");
     }
     assert_eq!(report["ready"], true, "ordinary pages serve");
+}
+
+fn names(report: &Value) -> Vec<&str> {
+    let checks = report["checks"].as_array().expect("an array");
+    checks
+        .iter()
+        .map(|check| check["check"].as_str().unwrap())
+        .collect()
+}
+
+/// Each way to capture is judged by what it takes, and by nothing else.
+#[test]
+fn the_table_fits_what_is_going_to_run() {
+    if !allowed() {
+        return;
+    }
+    let net = Net::new();
+    net.add_addresses("192.0.2.2", "192.0.2.1");
+    let script = "import socket; s=socket.create_server(('192.0.2.2',179)); import sys; print(1,flush=True); sys.stdin.read()";
+    let mut speaker = Net::python(&net.mon, script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut byte = [0];
+    speaker
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut byte)
+        .unwrap();
+
+    let steered = json(&net, &[]);
+    assert_eq!(check(&steered, "own BGP")["state"], "fail");
+    assert_eq!(steered["ready"], false, "{steered:#}");
+
+    let tapped = json(&net, &["--tap"]);
+    assert_eq!(tapped["ready"], true, "{tapped:#}");
+    assert_eq!(
+        check(&tapped, "tap")["found"],
+        "by tcx, of which nothing stays"
+    );
+    let rights = check(&tapped, "capabilities")["found"].as_str().unwrap();
+    assert!(rights.contains("CAP_SYS_ADMIN"), "{rights}");
+    for other in ["own BGP", "queues", "driver", "XDP programs"] {
+        assert!(!names(&tapped).contains(&other), "{other}");
+    }
+    let output = doctor(&net, &["--tap"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("ready to capture: bgptap live --tap -i tap0"),
+        "{said}"
+    );
+
+    let packets = json(&net, &["--backend", "af-packet"]);
+    assert_eq!(packets["ready"], true, "{packets:#}");
+    assert_eq!(check(&packets, "capabilities")["found"], "CAP_NET_RAW");
+    for other in [
+        "own BGP",
+        "queues",
+        "driver",
+        "AF_XDP",
+        "BPF",
+        "locked memory",
+        "tap",
+    ] {
+        assert!(!names(&packets).contains(&other), "{other}");
+    }
+    drop(speaker.stdin.take());
+    speaker.wait().unwrap();
+}
+
+#[test]
+fn an_older_kernel_is_told_what_it_lacks() {
+    if !allowed() {
+        return;
+    }
+    let net = Net::new();
+    let old = |more: &[&str]| json(&net, &[&["--pretend-linux", "5.15"], more].concat());
+    let steered = old(&[]);
+    assert_eq!(check(&steered, "kernel")["state"], "warn");
+    assert_eq!(steered["ready"], true, "{steered:#}");
+    let tapped = old(&["--tap"]);
+    assert_eq!(check(&tapped, "tap")["state"], "warn");
+    assert_eq!(tapped["ready"], true, "{tapped:#}");
+    let by_tcx = old(&["--tap", "--tap-mode", "tcx"]);
+    assert_eq!(check(&by_tcx, "tap")["state"], "fail");
+    assert_eq!(by_tcx["ready"], false, "{by_tcx:#}");
+
+    let older = json(&net, &["--pretend-linux", "5.10"]);
+    assert_eq!(check(&older, "BPF")["state"], "fail");
+    let remedy = check(&older, "BPF")["remedy"].as_str().unwrap();
+    assert!(remedy.contains("--backend af-packet"), "{remedy}");
+    let flags = ["--pretend-linux", "5.10", "--backend", "af-packet"];
+    assert_eq!(json(&net, &flags)["ready"], true);
 }

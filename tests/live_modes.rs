@@ -4,15 +4,16 @@
 
 mod support;
 
+use bgptap_umem::xsk::Transmitter;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use support::net::{Live, Net, TAP, allowed};
 use support::{Scratch, net, recording};
 
 /// What is asked for, and what veth can do of it.
-const MODES: [(&[&str], &str); 5] = [
+const MODES: [(&[&str], &str); 7] = [
     (
         &[],
         "tap0: XDP native (with kfuncs), copy, multi-buffer, need-wakeup, 1 queue(s)",
@@ -26,7 +27,24 @@ const MODES: [(&[&str], &str); 5] = [
         &["--zero-copy", "never"],
         "tap0: XDP native (with kfuncs), copy",
     ),
-    (&["--busy-poll"], "busy polling"),
+    (
+        &["--busy-poll"],
+        "copy, multi-buffer, need-wakeup, busy polling, 1 queue(s)",
+    ),
+    (
+        &["--timestamps", "hardware"],
+        "tap0: XDP native (with kfuncs)",
+    ),
+    (
+        &["--timestamps", "hardware", "--mode", "skb"],
+        "tap0: XDP skb (plain), copy",
+    ),
+];
+
+/// What is said where the driver has no zero-copy (veth), for frames in several buffers and for others.
+const NO_ZERO_COPY: [&str; 2] = [
+    "zero-copy with frames in several buffers: Operation not supported (os error 95)",
+    "zero-copy: Operation not supported (os error 95)",
 ];
 
 fn now_ns() -> u64 {
@@ -64,6 +82,15 @@ fn every_mode_captures_and_says_what_it_is() {
         let live = Live::start(&net.mon, TAP, &scratch, &more);
         assert!(live.log().contains(line), "{flags:?}: {}", live.log());
         assert!(!live.log().contains("no busy polling"), "{}", live.log());
+        // On skbs nothing reads the card's clock; veth's driver is asked and has none.
+        let no_clock = flags.contains(&"hardware") && flags.contains(&"skb");
+        let said = live.log().contains("tap0: no hardware timestamps");
+        assert_eq!(said, no_clock, "{flags:?}: {}", live.log());
+        let pointless = flags.contains(&"skb") || flags.contains(&"never");
+        for reason in NO_ZERO_COPY {
+            let line = format!("tap0: without {reason}");
+            assert_eq!(live.log().contains(&line), !pointless, "{}", live.log());
+        }
         net.replay(recording(), &["--rate", "10000"]);
         let summary = live.stop();
         assert_times(
@@ -78,7 +105,14 @@ fn every_mode_captures_and_says_what_it_is() {
         assert_eq!(mode["native"], !flags.contains(&"skb"), "{mode}");
         assert_eq!(mode["busy_poll"], flags.contains(&"--busy-poll"), "{mode}");
         assert_eq!(mode["zero_copy"], false, "veth cannot: {mode}");
+        assert_eq!(mode["need_wakeup"], true, "{mode}");
         assert_eq!(mode["queues"], 1, "{mode}");
+        let expected = if pointless {
+            Value::Null
+        } else {
+            NO_ZERO_COPY.as_slice().into()
+        };
+        assert_eq!(mode["fallbacks"], expected, "{flags:?}: {mode}");
     }
 }
 
@@ -107,23 +141,95 @@ fn what_is_required_and_cannot_be_is_refused() {
     assert!(!net.has_program());
 }
 
+/// So many more huge pages are reserved, and given back when this is dropped.
+struct HugePages {
+    before: u64,
+}
+
+impl HugePages {
+    const KNOB: &str = "/proc/sys/vm/nr_hugepages";
+
+    /// `None`, and a word about it, if the memory is not to be had in such pieces.
+    fn reserve(more: u64) -> Option<Self> {
+        let before = std::fs::read_to_string(Self::KNOB).ok()?;
+        let before = before.trim().parse().unwrap();
+        let reserved = Self { before };
+        let wanted = (before + more).to_string();
+        if std::fs::write(Self::KNOB, wanted).is_err() || meminfo("HugePages_Free") < more {
+            support::skip::skip("huge pages cannot be reserved");
+            return None;
+        }
+        Some(reserved)
+    }
+}
+
+impl Drop for HugePages {
+    fn drop(&mut self) {
+        let _ = std::fs::write(Self::KNOB, self.before.to_string());
+    }
+}
+
+fn meminfo(name: &str) -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap();
+    let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+    let value = lines.find(|(key, _)| *key == name);
+    let value = value.map_or("0", |(_, value)| value.trim().trim_end_matches(" kB"));
+    value.parse().unwrap()
+}
+
+/// Where none are reserved ordinary pages serve, and it says so; where there are some they are used.
 #[test]
-fn without_huge_pages_ordinary_ones_serve() {
+fn huge_pages_are_used_where_there_are_some() {
     if !allowed() {
         return;
     }
-    let memory = std::fs::read_to_string("/proc/meminfo").unwrap();
-    let free = memory
-        .lines()
-        .find_map(|line| line.strip_prefix("HugePages_Free:"));
-    let (net, scratch) = (Net::new(), Scratch::new("huge"));
-    let live = Live::start(&net.mon, TAP, &scratch, &["--huge-pages", "--ring", "1024"]);
-    let warned = live.log().contains("sysctl vm.nr_hugepages");
-    if free.is_none_or(|free| free.trim() == "0") {
-        assert!(warned, "{}", live.log());
+    const ROOM: [&str; 5] = ["--huge-pages", "--ring", "2048", "--held-frames", "64"];
+    // The ring and twice as much to fill it, a batch, and what is held.
+    const BYTES: u64 = (3 * 2048 + 1024 + 64) * 4096;
+    let page = meminfo("Hugepagesize") << 10;
+    let run = || {
+        let (net, scratch) = (Net::new(), Scratch::new("huge"));
+        let live = Live::start(&net.mon, TAP, &scratch, &ROOM);
+        let warned = live.log().contains("sysctl vm.nr_hugepages");
+        let huge = live.memory("HugetlbPages");
+        net.replay(recording(), &["--rate", "2000"]);
+        let log = live.log();
+        let summary = live.stop();
+        assert_eq!(summary["messages"]["UPDATE"], 3249, "{log} {summary}");
+        (huge, warned)
+    };
+    if meminfo("HugePages_Free") == 0 {
+        assert_eq!(run(), (0, true), "none are reserved");
     }
-    net.replay(recording(), &["--rate", "10000"]);
-    assert_eq!(live.stop()["messages"]["UPDATE"], 3249);
+    let needed = BYTES.div_ceil(page);
+    if let Some(_reserved) = HugePages::reserve(needed) {
+        assert_eq!(run(), (needed * page, false), "{needed} are reserved");
+    }
+}
+
+/// What the kernel counts as locked grows with the pool, byte for byte.
+#[test]
+fn the_frames_are_locked_in_memory() {
+    if !allowed() {
+        return;
+    }
+    let run = |ring| {
+        let (net, scratch) = (Net::new(), Scratch::new("locked"));
+        let live = Live::start(&net.mon, TAP, &scratch, &["--ring", ring]);
+        let log = live.log();
+        let words = log.split("bgptap: ").find_map(|line| {
+            let (frames, _) = line.split_once(" frames in the pool, locked\n")?;
+            frames.parse::<u64>().ok()
+        });
+        let bytes = words.unwrap_or_else(|| panic!("{log}")) * 4096;
+        let locked = live.memory("VmLck");
+        live.stop();
+        (bytes, locked)
+    };
+    let (small, large) = (run("64"), run("2048"));
+    assert_eq!(large.0 - small.0, 3 * (2048 - 64) * 4096);
+    assert_eq!(large.1 - small.1, large.0 - small.0);
+    assert!(small.1 >= small.0, "{small:?}");
 }
 
 /// The kernel gives a queue free a little after its socket was closed: a restart waits for it.
@@ -143,10 +249,72 @@ fn a_restart_at_once_gets_its_queue_back() {
         }
     }
     let first = Live::start(&net.mon, TAP, &scratch, &["--ring", "1024"]);
-    // A queue that stays taken is refused in the end, not waited for without end.
+    // A second capture finds the program of the first.
     let mut second = Net::bgptap(&net.mon, &["live", "-i", TAP, "--metrics", "127.0.0.1:0"]);
     assert_eq!(second.output().unwrap().status.code(), Some(2));
     first.stop();
+}
+
+/// A socket without a program, which only the queue itself shows: as another process would hold it.
+fn hold_queue(net: &Net) -> Transmitter {
+    Net::within(&net.mon, || Transmitter::open(TAP, 0, 64).unwrap())
+}
+
+/// It is waited for, but not without end, and then the cause is named.
+#[test]
+fn a_queue_that_stays_taken_is_refused() {
+    if !allowed() {
+        return;
+    }
+    let net = Net::new();
+    let _holder = hold_queue(&net);
+    let started = Instant::now();
+    let args = ["live", "-i", TAP, "--metrics", "127.0.0.1:0"];
+    let output = Net::bgptap(&net.mon, &args).output().unwrap();
+    let took = started.elapsed();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    for part in ["tap0, queue 0", "another AF_XDP socket has the queue"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(took >= Duration::from_secs(2), "{took:?}");
+    assert!(!net.has_program());
+}
+
+/// The main thread of a process sleeps, by the number of the system call that it is in.
+fn is_asleep(pid: u32) -> bool {
+    let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    let number = call
+        .split(' ')
+        .next()
+        .and_then(|number| number.parse().ok());
+    number == Some(libc::SYS_clock_nanosleep)
+}
+
+#[test]
+fn a_queue_that_is_left_in_time_is_taken() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("left"));
+    let holder = hold_queue(&net);
+    let live = Live::launch(&net.mon, TAP, &scratch, &["--ring", "1024"]);
+    let started = Instant::now();
+    // In its set-up it sleeps for nothing else.
+    while !is_asleep(live.pid()) {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "{}",
+            live.log()
+        );
+        std::thread::yield_now();
+    }
+    drop(holder);
+    live.wait_until_ready();
+    let line = "tap0: another AF_XDP socket left queue 0 only after ";
+    assert!(live.log().contains(line), "{}", live.log());
+    net.replay(recording(), &["--rate", "10000"]);
+    assert_eq!(live.stop()["messages"]["UPDATE"], 3249);
 }
 
 /// What TCP segmentation offload hands to a veth: one frame of 64 KiB, no larger than an IP datagram

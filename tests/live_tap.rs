@@ -4,42 +4,15 @@
 
 mod support;
 
-use bgptap_bpf::{Direction, tcx_programs};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use support::Scratch;
-use support::net::{Live, Net, TAP, allowed, run};
+use support::net::{Live, Net, TAP, allowed};
 use support::talk::Talk;
-
-fn printed(space: &str, command: &[&str]) -> String {
-    let output = run(Command::new("ip")
-        .args(["netns", "exec", space])
-        .args(command));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// Every trace that a tap of `interface` leaves, while it runs or after.
-fn traces(space: &str, interface: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for (direction, hook) in Direction::BOTH.into_iter().zip(["ingress", "egress"]) {
-        let programs = Net::within(space, || tcx_programs(interface, direction).unwrap());
-        found.extend(programs.iter().map(|name| format!("tcx {hook} {name}")));
-        let filters = printed(space, &["tc", "filter", "show", "dev", interface, hook]);
-        found.extend(
-            filters
-                .contains("bgptap_")
-                .then(|| format!("filter {hook}")),
-        );
-    }
-    let qdiscs = printed(space, &["tc", "qdisc", "show", "dev", interface]);
-    found.extend(qdiscs.contains("clsact").then(|| "clsact".to_owned()));
-    let links = printed(space, &["ip", "-br", "link", "show"]);
-    found.extend(links.contains("bgptap").then(|| "pair".to_owned()));
-    found
-}
+use support::traces::{printed, traces};
 
 fn sent_by(summary: &Value, address: &str) -> u64 {
     let directions = summary["directions"].as_array().unwrap();
@@ -95,7 +68,7 @@ fn the_hosts_messages_are_copied_once_each_way() {
         for direction in ["ingress", "egress"] {
             assert!(summary["tap"][0][direction]["copied"].as_u64().unwrap() > 0);
         }
-        assert_eq!(traces(&net.mon, TAP), [""; 0], "{more:?}: all is gone");
+        wait_for_traces(&net.mon, TAP, &[]);
         talk.exchange(1);
     }
 }
@@ -140,7 +113,7 @@ fn loopback_shows_each_packet_once() {
     assert_clean(&summary);
     assert_eq!(summary["messages"]["KEEPALIVE"], 40_000, "{summary}");
     assert_eq!(summary["tap"][0]["egress"]["seen"], 0, "{summary}");
-    assert_eq!(traces(&net.mon, "lo"), [""; 0]);
+    wait_for_traces(&net.mon, "lo", &[]);
     talk.exchange(1);
 }
 
@@ -163,14 +136,14 @@ fn several_interfaces_are_tapped_at_once() {
     assert_eq!(sent_by(&summary, support::talk::PEER), 1000, "{summary}");
     assert_eq!(sent_by(&summary, "127.0.0.1"), 4000, "{summary}");
     assert_eq!(summary["tap"][1]["interface"], "lo");
-    assert_eq!(traces(&net.mon, TAP), [""; 0]);
+    wait_for_traces(&net.mon, TAP, &[]);
 }
 
-/// Waits for what the kernel does a little after the end of a process.
-fn wait_for_traces(net: &Net, expected: &[&str]) {
+/// Waits for what the kernel does a little after the end of a process: it gave up the right to do it itself.
+fn wait_for_traces(space: &str, interface: &str, expected: &[&str]) {
     let started = Instant::now();
     loop {
-        let found = traces(&net.mon, TAP);
+        let found = traces(space, interface);
         if found == expected {
             return;
         }
@@ -200,7 +173,7 @@ fn a_killed_tap_leaves_nothing() {
         assert_eq!(traces(&net.mon, TAP), running);
         live.kill();
         talk.exchange(100);
-        wait_for_traces(&net, &[]);
+        wait_for_traces(&net.mon, TAP, &[]);
         talk.exchange(100);
     }
 }
@@ -220,7 +193,11 @@ fn what_clsact_leaves_when_killed_is_removed_by_the_next_tap() {
         let text = refused(&net, &["-i", TAP, "--tap-mode", "clsact"]);
         assert!(text.contains("another bgptap taps it"), "{text}");
         live.kill();
-        wait_for_traces(&net, &["filter ingress", "filter egress", "clsact"]);
+        wait_for_traces(
+            &net.mon,
+            TAP,
+            &["filter ingress", "filter egress", "clsact"],
+        );
         // They copy to nowhere: the host does not notice.
         talk.exchange(100);
 
@@ -233,7 +210,7 @@ fn what_clsact_leaves_when_killed_is_removed_by_the_next_tap() {
             summary["messages"]["KEEPALIVE"], 200,
             "once each: {summary}"
         );
-        assert_eq!(traces(&net.mon, TAP), [""; 0]);
+        wait_for_traces(&net.mon, TAP, &[]);
     }
 }
 
@@ -264,12 +241,12 @@ fn filters_of_others_stay() {
     assert_eq!(summary["messages"]["KEEPALIVE"], 20, "{summary}");
     let shown = tc(&format!("filter show dev {TAP} ingress"));
     assert!(shown.contains("u32"), "{shown}");
-    assert_eq!(traces(&net.mon, TAP), ["clsact"]);
+    wait_for_traces(&net.mon, TAP, &["clsact"]);
 
     filter(1);
     let text = refused(&net, &["-i", TAP, "--tap-mode", "clsact"]);
     assert!(text.contains("pref 1"), "{text}");
-    assert_eq!(traces(&net.mon, TAP), ["clsact"]);
+    wait_for_traces(&net.mon, TAP, &["clsact"]);
     talk.exchange(10);
 }
 

@@ -5,6 +5,7 @@
 
 mod support;
 
+use bgptap_umem::xsk::Transmitter;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use support::Scratch;
@@ -15,6 +16,8 @@ fn refused_by(command: &[&str], net: &Net, interface: &str, more: &[&str]) -> St
     let mut live = Command::new("ip");
     live.args(["netns", "exec", &net.mon]).args(command);
     live.args(["live", "-i", interface, "--metrics", "127.0.0.1:0"]);
+    // If it is not refused, it is to end.
+    live.args(["--duration", "2"]);
     let output = live.args(more).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{text}");
@@ -113,6 +116,8 @@ fn an_interface_at_which_the_host_listens_for_bgp() {
         &refused(&net, TAP),
         &["listens at 0.0.0.0 port 179", "--tap -i tap0", "--force"],
     );
+    // What the remedy names is not refused.
+    Live::start(&net.mon, TAP, &scratch, &["--tap"]).stop();
     // Another port is another matter.
     Live::start(&net.mon, TAP, &scratch, &["--port", "1179"]).stop();
     let live = Live::start(&net.mon, TAP, &scratch, &["--force"]);
@@ -142,6 +147,133 @@ fn an_interface_that_carries_a_session_of_the_host() {
         &["from 192.0.2.2 port", "to 192.0.2.1 port 179", "--force"],
     );
     assert!(!net.has_program(), "the session goes on");
+}
+
+/// Interfaces above [`TAP`]: the `ip link` commands that make them, and the highest.
+const STACKS: [(&[&str], &str); 8] = [
+    (&["add link tap0 name up0 type macvlan"], "up0"),
+    (&["add br0 type bridge", "set tap0 master br0"], "br0"),
+    (
+        &[
+            "add br0 type bridge",
+            "set tap0 master br0",
+            "add link br0 name up0 type macvlan",
+        ],
+        "up0",
+    ),
+    (&["add up0 type vxlan id 7 dev tap0 dstport 4789"], "up0"),
+    (&["add link tap0 name up0 type vlan id 7"], "up0"),
+    (
+        &[
+            "add br0 type bridge",
+            "set tap0 master br0",
+            "add link br0 name up0 type vlan id 7",
+        ],
+        "up0",
+    ),
+    (
+        &[
+            "add link tap0 name low0 type vlan id 7",
+            "add br0 type bridge",
+            "set low0 master br0",
+        ],
+        "br0",
+    ),
+    (
+        &[
+            "add bond0 type bond",
+            "set tap0 down",
+            "set tap0 master bond0",
+            "set tap0 up",
+        ],
+        "bond0",
+    ),
+];
+
+/// Runs `ip link` commands. False if the kernel was built without a kind of interface; `src/doctor` has a
+/// test for all of them, with links that no kernel has to have.
+fn stack(net: &Net, commands: &[&str]) -> bool {
+    for command in commands {
+        let mut ip = Command::new("ip");
+        ip.args(["-n", &net.mon, "link"]).args(command.split(' '));
+        let output = ip.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        if text.contains("Unknown device type") {
+            println!("not in this kernel: {command}");
+            return false;
+        }
+        assert!(output.status.success(), "{command}: {text}");
+    }
+    true
+}
+
+/// What is steered is taken from every interface above, too.
+#[test]
+fn an_interface_below_one_at_which_the_host_speaks_bgp() {
+    if !allowed() {
+        return;
+    }
+    let script = "import socket,time; s=socket.create_server(('192.0.2.2',179)); print(1,flush=True); time.sleep(60)";
+    let mut stacked = 0;
+    for (commands, top) in STACKS {
+        let (net, scratch) = (Net::new(), Scratch::new("refusals"));
+        if !stack(&net, commands) {
+            continue;
+        }
+        stacked += 1;
+        let ip = |arguments: &[&str]| {
+            net::run(Command::new("ip").args(["-n", &net.mon]).args(arguments));
+        };
+        ip(&["link", "set", top, "up"]);
+        ip(&["addr", "add", "192.0.2.2/24", "dev", top]);
+        let _speaker = Peer::start(&net.mon, script);
+        let by = format!("by {top}, which is stacked on it");
+        assert_says(
+            &refused(&net, TAP),
+            &["listens at 192.0.2.2 port 179", &by, "--tap -i tap0"],
+        );
+        assert!(!net.has_program(), "{commands:?}");
+        // One beside them has no part in it.
+        net.add_veth("tap1", "wire1", 1);
+        Live::start(&net.mon, "tap1", &scratch, &[]).stop();
+    }
+    assert!(stacked >= 3, "bridges and macvlans are everywhere");
+}
+
+/// Where the session has an address of the loopback interface, the route decides.
+#[test]
+fn an_interface_below_one_that_a_session_goes_over() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("refusals"));
+    assert!(stack(&net, STACKS[1].0));
+    net.add_veth("tap1", "wire1", 1);
+    for (space, interface, own, other) in [
+        (&net.wire, WIRE, "198.51.100.1", "198.51.100.2"),
+        (&net.mon, "br0", "198.51.100.2", "198.51.100.1"),
+    ] {
+        for arguments in [
+            ["addr", "add", own, "dev", "lo"],
+            ["link", "set", "dev", interface, "up"],
+            ["route", "add", other, "dev", interface],
+        ] {
+            net::run(Command::new("ip").args(["-n", space]).args(arguments));
+        }
+    }
+    let wait = "print(1,flush=True); time.sleep(60)";
+    let accepts =
+        format!("import socket,time; s=socket.create_server(('198.51.100.1',179)); {wait}");
+    let connects = format!(
+        "import socket,time; c=socket.create_connection(('198.51.100.1',179),10,('198.51.100.2',0)); {wait}"
+    );
+    let _router = Peer::start(&net.wire, &accepts);
+    let _session = Peer::start(&net.mon, &connects);
+    assert_says(
+        &refused(&net, TAP),
+        &["from 198.51.100.2 port", "by br0, which is stacked on it"],
+    );
+    Live::start(&net.mon, "tap1", &scratch, &[]).stop();
 }
 
 /// As internal BGP has it: between addresses of loopback interfaces, and the route decides.
@@ -249,4 +381,83 @@ fn a_process_without_rights() {
     let all = "CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON";
     let remedy = "setcap cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon,cap_ipc_lock+ep";
     assert_says(&text, &[all, remedy, bgptap.to_str().unwrap()]);
+}
+
+fn refused_with(net: &Net, more: &[&str]) -> String {
+    refused_by(&[env!("CARGO_BIN_EXE_bgptap")], net, TAP, more)
+}
+
+#[test]
+fn a_queue_that_another_socket_uses() {
+    if !allowed() {
+        return;
+    }
+    let net = Net::new();
+    let text = Net::within(&net.mon, || {
+        let _other = Transmitter::open(TAP, 0, 64).unwrap();
+        refused(&net, TAP)
+    });
+    assert_says(
+        &text,
+        &[
+            "on tap0",
+            "queue 0",
+            "Device or resource busy",
+            "ss --xdp -ap",
+        ],
+    );
+    assert!(!net.has_program());
+    assert!(net.tap_link().contains("promiscuity 0"));
+}
+
+#[test]
+fn a_kernel_that_is_too_old() {
+    if !allowed() {
+        return;
+    }
+    let net = Net::new();
+    for (flags, cause, remedy) in [
+        (
+            &["--pretend-linux", "5.10"][..],
+            "Linux 5.10, as it is to be, does not load it",
+            "--backend af-packet",
+        ),
+        (
+            &["--pretend-linux", "6.1", "--program", "kfuncs"],
+            "native mode with hardware metadata",
+            "Linux 5.15 or later",
+        ),
+        (
+            &["--pretend-linux", "6.1", "--tap", "--tap-mode", "tcx"],
+            "the kernel has no tcx (Linux 6.6)",
+            "leave --tap-mode out",
+        ),
+    ] {
+        assert_says(&refused_with(&net, flags), &["on tap0", cause, remedy]);
+        assert!(!net.has_program(), "{flags:?}");
+    }
+}
+
+/// A veth has no zero-copy, and there are no kfuncs in SKB mode.
+#[test]
+fn what_the_driver_cannot_do() {
+    if !allowed() {
+        return;
+    }
+    let net = Net::new();
+    for (flags, cause, remedy) in [
+        (
+            &["--zero-copy", "require"][..],
+            "Operation not supported",
+            "leave the mode to be chosen",
+        ),
+        (
+            &["--mode", "skb", "--program", "kfuncs"],
+            "the program with kfuncs is for native mode",
+            "--backend af-packet",
+        ),
+    ] {
+        assert_says(&refused_with(&net, flags), &["on tap0", cause, remedy]);
+        assert!(!net.has_program(), "{flags:?}");
+    }
 }

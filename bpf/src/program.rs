@@ -51,6 +51,16 @@ impl Steering {
         Self::load(BASIC, options, None)
     }
 
+    /// Whether a variant that takes packets in several buffers may be used, and the kernel loads it.
+    #[must_use]
+    pub fn takes_several_buffers(options: &Options) -> bool {
+        let allowed = options.program != Some(Program::Basic)
+            && options
+                .pretend
+                .is_none_or(|release| release >= Program::Plain.since());
+        allowed && Self::plain(options).is_ok()
+    }
+
     /// Loads a variant for one interface. That with kfuncs can only be attached there, in native mode.
     pub(crate) fn for_device(
         program: Program,

@@ -18,7 +18,7 @@ use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfLoader};
 
 use crate::query::ifindex;
-use crate::{Error, ErrorKind, Options, abi};
+use crate::{Error, ErrorKind, Options, Release, abi};
 
 const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tap.bpf.o"));
 
@@ -41,6 +41,17 @@ pub enum Direction {
     Ingress,
     /// From this host.
     Egress,
+}
+
+impl TapMode {
+    /// The first release that has it. Some distributions have brought tcx to older ones.
+    #[must_use]
+    pub fn since(self) -> Release {
+        match self {
+            Self::Tcx => (6, 6),
+            Self::Clsact => (4, 5),
+        }
+    }
 }
 
 impl Direction {
@@ -110,6 +121,10 @@ impl Tap {
         options: &Options,
     ) -> Result<Self, Error> {
         ifindex(interface)?;
+        if let Some((major, minor)) = options.pretend.filter(|it| *it < mode.since()) {
+            let why = format!("Linux {major}.{minor}, as it is to be");
+            return Err(tcx_refused(why, true));
+        }
         let config = abi::config(options);
         let mut ebpf = EbpfLoader::new()
             .override_global("config", config.as_slice(), true)
@@ -141,7 +156,10 @@ impl Tap {
         let program = program(&mut self.ebpf, direction)?;
         match program.attach_with_options(interface, direction.attach_type(), first) {
             Ok(_) => Ok(()),
-            Err(e) => Err(tcx_refused(chain(&e), KernelVersion::current().ok())),
+            Err(e) => {
+                let old = KernelVersion::current().is_ok_and(|k| k < KernelVersion::new(6, 6, 0));
+                Err(tcx_refused(chain(&e), old))
+            }
         }
     }
 
@@ -239,6 +257,18 @@ pub fn tcx_programs(interface: &str, direction: Direction) -> Result<Vec<String>
     Ok(programs.iter().map(name).collect())
 }
 
+/// Whether the kernel has tcx; with `pretend`, whether it could be that of such a release. Changes nothing.
+///
+/// Who may not ask (CAP_NET_ADMIN), or asks of no interface, is told that it has: attaching tells better.
+#[must_use]
+pub fn has_tcx(interface: &str, pretend: Option<Release>) -> bool {
+    if pretend.is_some_and(|release| release < TapMode::Tcx.since()) {
+        return false;
+    }
+    let asked = tcx_programs(interface, Direction::Ingress);
+    asked.map_or_else(|error| error.kind != ErrorKind::Kernel, |_| true)
+}
+
 fn program(ebpf: &mut Ebpf, direction: Direction) -> Result<&mut SchedClassifier, Error> {
     let program = ebpf.program_mut(direction.program());
     program
@@ -251,11 +281,9 @@ fn missing(step: &'static str) -> Error {
 }
 
 /// Kernels before 6.6 do not know tcx; some distributions have brought it to theirs, so it was tried.
-fn tcx_refused(why: String, kernel: Option<KernelVersion>) -> Error {
+fn tcx_refused(why: String, old_kernel: bool) -> Error {
     let error = Error::kernel(ATTACH, why);
-    if error.kind == ErrorKind::NoPrivilege
-        || kernel.is_none_or(|k| k >= KernelVersion::new(6, 6, 0))
-    {
+    if error.kind == ErrorKind::NoPrivilege || !old_kernel {
         return error;
     }
     Error {
@@ -298,10 +326,10 @@ mod tests {
 
     #[test]
     fn an_old_kernel_is_told_the_other_way() {
-        let old = tcx_refused("EINVAL".into(), Some(KernelVersion::new(6, 1, 0)));
+        let old = tcx_refused("EINVAL".into(), true);
         assert!(old.why.contains("6.6"), "{old}");
         assert!(old.remedy.contains("--tap-mode clsact"), "{old}");
-        let new = tcx_refused("EINVAL".into(), Some(KernelVersion::new(6, 6, 0)));
+        let new = tcx_refused("EINVAL".into(), false);
         assert_eq!(new.why, "EINVAL");
         assert!(!new.remedy.contains("clsact"), "{new}");
     }

@@ -1,35 +1,19 @@
 //! What the decoder's fuzz targets share: whatever the bytes are, nothing panics, every iterator
 //! ends, no view reaches beyond its message, and what has no error can be read to its end.
 
+pub mod selector;
+pub mod tlv;
+
 use bgptap::bgp::evidence::{Readings, Widths};
-use bgptap::bgp::family::KNOWN;
 use bgptap::bgp::header::{HEADER_LEN, MAX_LEN_EXTENDED};
 use bgptap::bgp::nlri::Form;
 use bgptap::bgp::{
-    Context, Family, FamilySet, Message, MessageType, NlriField, OpenFacts, Update, View,
+    Context, FamilySet, Message, MessageType, NlriField, Open, OpenFacts, Possible, Update, View,
 };
 use bgptap::sink::json::{ContextSource, Meta, write_message};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// A family that the decoder knows by name.
-pub fn family(selector: u8) -> Family {
-    KNOWN[usize::from(selector) % KNOWN.len()]
-}
-
-/// A context out of one octet: AS numbers of four octets, path identifiers, several labels.
-pub fn context(selector: u8) -> Context {
-    let set = |bit: u8| {
-        let member = selector >> bit & 1 == 1;
-        let families = KNOWN.into_iter().filter(|_| member);
-        families.collect::<FamilySet>()
-    };
-    Context {
-        as4: selector & 1 == 1,
-        add_path: set(1),
-        multiple_labels: set(2),
-        ..Context::assumed()
-    }
-}
+pub use selector::{context, family};
 
 /// A message with its header; `None` if it would be longer than any.
 pub fn whole(kind: u8, body: &[u8]) -> Option<Vec<u8>> {
@@ -69,9 +53,7 @@ pub fn visit(message: &Message<'_>, context: &Context) {
         Message::Update(update) => visit_update(update),
         Message::Open(open) => {
             assert!(2 * open.capabilities().count() <= open.body().len());
-            let facts = OpenFacts::new(open);
-            let both = Context::negotiate(&facts, &facts);
-            assert_eq!(Context::expected(Some(&facts), Some(&facts)), both);
+            visit_pair(&OpenFacts::new(open), &OpenFacts::new(open));
         }
         Message::RouteRefresh(refresh) => {
             let filters = refresh.route_filters();
@@ -82,6 +64,44 @@ pub fn visit(message: &Message<'_>, context: &Context) {
         _ => {}
     }
     render(message, context);
+}
+
+/// What two OPENs agree on, both ways: no more than each says, and nothing that one alone rules out.
+pub fn visit_pair(one: &OpenFacts, other: &OpenFacts) {
+    for (sender, receiver) in [(one, other), (other, one)] {
+        let both = Context::negotiate(sender, receiver);
+        assert_eq!(Context::expected(Some(sender), Some(receiver)), both);
+        let within = |set: FamilySet, all: FamilySet| set.intersection(all) == set;
+        assert!(within(both.add_path, sender.add_path_send));
+        assert!(within(both.add_path, receiver.add_path_receive));
+        assert!(within(
+            both.families,
+            sender.families.intersection(receiver.families)
+        ));
+        assert_eq!(both.extended, receiver.extended_message);
+        for (sender, receiver) in [
+            (Some(sender), None),
+            (None, Some(receiver)),
+            (Some(sender), Some(receiver)),
+        ] {
+            let possible = Possible::new(sender, receiver);
+            assert!(possible.as4 || !both.as4);
+            assert!(
+                possible
+                    .add_path
+                    .is_none_or(|all| within(both.add_path, all))
+            );
+            let labels = possible.multiple_labels;
+            assert!(labels.is_none_or(|all| within(both.multiple_labels, all)));
+        }
+    }
+}
+
+/// Two OPENs of one session, whatever is wrong with them.
+pub fn visit_opens(one: &[u8], other: &[u8]) {
+    if let (Ok(one), Ok(other)) = (Open::parse(one), Open::parse(other)) {
+        visit_pair(&OpenFacts::new(&one), &OpenFacts::new(&other));
+    }
 }
 
 fn visit_update(update: &Update<'_>) {
@@ -140,26 +160,54 @@ fn render(message: &Message<'_>, context: &Context) {
     assert_eq!(errors, message.errors().len());
 }
 
-/// A field of a family, by itself and in the attributes that can carry it.
-pub fn visit_nlri(form: Form, bytes: &[u8]) {
-    visit_field(NlriField::new(form, bytes), bytes, false);
-    let set =
-        |member: bool| -> FamilySet { [form.family].into_iter().filter(|_| member).collect() };
-    let context = Context {
-        add_path: set(form.add_path),
-        multiple_labels: set(form.multiple_labels),
-        ..Context::assumed()
+/// What the session of a field has agreed on is the context, but for how the field is read.
+fn carrier(form: Form, context: &Context) -> Context {
+    let set = |set: FamilySet, member: bool| match member {
+        true => set.with(form.family),
+        false => set.without(form.family),
     };
+    Context {
+        add_path: set(context.add_path, form.add_path),
+        multiple_labels: set(context.multiple_labels, form.multiple_labels),
+        ..*context
+    }
+}
+
+/// Lengths that a next hop can have, and some that it cannot (RFC 2545 §3, 4659 §3.2.1, 8950 §4).
+const NEXT_HOPS: [usize; 8] = [4, 16, 32, 12, 24, 48, 0, 5];
+
+/// A field of a family, by itself and in the attributes that can carry it.
+pub fn visit_nlri(form: Form, next_hop: u8, bytes: &[u8], context: &Context) {
+    visit_field(NlriField::new(form, bytes), bytes, false);
+    let context = carrier(form, context);
     let [a, b] = form.family.afi.0.to_be_bytes();
     let head = [a, b, form.family.safi.0];
     let (code, value) = if form.withdrawn {
         (15, [&head[..], bytes].concat())
     } else {
-        (14, [&head[..], &[4, 192, 0, 2, 1, 0], bytes].concat())
+        let length = NEXT_HOPS[usize::from(next_hop) % NEXT_HOPS.len()];
+        let address = [[length as u8].as_slice(), &[32; 48][..length], &[0]].concat();
+        (14, [&head[..], &address, bytes].concat())
     };
-    let built = attribute(0x80, code, &value).and_then(|attribute| update(&attribute));
-    if let Some(Ok(message)) = built.as_deref().map(|raw| Message::parse(raw, &context)) {
-        visit(&message, &context);
+    visit_attribute(0x80, code, &value, &context);
+}
+
+/// How a field of NLRI is read, from a family and the lower bits of an octet.
+pub fn form(which: u8, bits: u8) -> Form {
+    Form {
+        family: family(which),
+        add_path: bits & 1 != 0,
+        multiple_labels: bits & 2 != 0,
+        withdrawn: bits & 4 != 0,
+    }
+}
+
+/// Octets as the value of an attribute, or as a field of NLRI: the lowest bit of `kind` says which of
+/// both, its other ones with which flags, or how it is read.
+pub fn holder(kind: u8, which: u8, bytes: &[u8], context: &Context) {
+    match kind & 1 {
+        0 => visit_attribute(kind & 0xe0, which, bytes, context),
+        _ => visit_nlri(form(which, kind >> 1), kind >> 4, bytes, context),
     }
 }
 

@@ -3,7 +3,9 @@
 use super::watch::{FRAMES, Watch};
 use super::{Ended, outputs};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
-use crate::capture::xdp::{Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, ZeroCopy, plan};
+use crate::capture::xdp::{
+    Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, ZeroCopy, best_mode, plan,
+};
 use crate::capture::{InterfaceCounts, Live, TapCounts};
 use crate::cli;
 use crate::config::Limits;
@@ -42,9 +44,7 @@ fn by_xdp(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupErr
     let mut capture = xdp_options(options)?;
     let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
     let run = Run::open(options, stop, limits, &capture.wanted(&pool_options))?;
-    let taps = capture
-        .tap
-        .map(|mode| Taps::prepare(&capture.interfaces, mode));
+    let taps = capture.tap.map(|mode| Taps::prepare(&capture, mode));
     let taps = taps.transpose()?;
     let pool = match &taps {
         Some(taps) => taps.within(|| frame_pool(&pool_options))?,
@@ -82,12 +82,7 @@ fn frame_pool(options: &PoolOptions) -> Result<FramePool, SetupError> {
 
 fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
     if options.tap {
-        return Err(SetupError::Other {
-            what: "tapping with --backend af-packet".into(),
-            why: "copies are captured by AF_XDP".into(),
-            remedy: "leave --tap out: a packet socket sees what the host sends and receives anyway"
-                .into(),
-        });
+        return Err(no_tap_by_packets());
     }
     let capture = af_packet::Options {
         interfaces: options.interfaces.clone(),
@@ -115,6 +110,29 @@ fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, Se
     let (_, ours) = sockets.blocks();
     assert_eq!(ours, 0, "blocks that were not given back");
     Ok(ended)
+}
+
+/// A packet socket copies already.
+pub(super) fn no_tap_by_packets() -> SetupError {
+    SetupError::Other {
+        what: "tapping with --backend af-packet".into(),
+        why: "copies are captured by AF_XDP".into(),
+        remedy: "leave --tap out: a packet socket sees what the host sends and receives anyway"
+            .into(),
+    }
+}
+
+/// How taps are attached, as the command line and the kernel have it.
+pub(super) fn tap_mode(
+    asked: cli::TapMode,
+    interfaces: &[String],
+    pretend: Option<Release>,
+) -> TapMode {
+    match asked {
+        cli::TapMode::Auto => best_mode(interfaces, pretend),
+        cli::TapMode::Tcx => TapMode::Tcx,
+        cli::TapMode::Clsact => TapMode::Clsact,
+    }
 }
 
 fn limits(options: &cli::Live) -> Limits {
@@ -245,10 +263,9 @@ impl<'o> Run<'o> {
 fn xdp_options(options: &cli::Live) -> Result<Options, SetupError> {
     Ok(Options {
         interfaces: options.interfaces.clone(),
-        tap: options.tap.then_some(match options.tap_mode {
-            cli::TapMode::Tcx => TapMode::Tcx,
-            cli::TapMode::Clsact => TapMode::Clsact,
-        }),
+        tap: options
+            .tap
+            .then(|| tap_mode(options.tap_mode, &options.interfaces, options.pretend_linux)),
         ports: options.outputs.ports.clone(),
         drop_foreign: options.foreign == cli::Foreign::Drop,
         fragments: !options.no_fragments,
@@ -310,6 +327,9 @@ fn timestamps(options: &cli::Live) -> Timestamps {
 fn announce(source: &impl Live, room: &str, confined: &Confined, warnings: &[String]) {
     for mode in source.modes() {
         eprintln!("bgptap: {mode}");
+        for fallback in &mode.fallbacks {
+            eprintln!("bgptap: {}: without {fallback}", mode.interface);
+        }
     }
     for warning in warnings {
         eprintln!("bgptap: warning: {warning}");

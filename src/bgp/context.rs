@@ -85,6 +85,10 @@ impl OpenFacts {
         if !multiprotocol {
             facts.families = facts.families.with(Family::IPV4_UNICAST);
         }
+        // RFC 9494 §4.5: without the other capability it is to be ignored.
+        if facts.graceful_restart.is_none() {
+            facts.long_lived = FamilySet::EMPTY;
+        }
         facts
     }
 
@@ -350,6 +354,14 @@ mod tests {
         assert!(Context::negotiate(&new, &new).as4);
         assert!(!Context::negotiate(&new, &old).as4);
         assert!(!Context::negotiate(&old, &new).as4);
+    }
+
+    #[test]
+    fn long_lived_graceful_restart_needs_graceful_restart() {
+        let long: (u8, &[u8]) = (71, &[0, 1, 1, 0x80, 0, 0x0e, 0x10]);
+        assert!(facts(&[long]).long_lived.is_empty());
+        let both = facts(&[long, (64, &[0, 120])]);
+        assert!(both.long_lived.contains(Family::IPV4_UNICAST));
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub enum ErrorCode {
     BadPeerAs = 0x0202,
     /// Identifier 0 (RFC 6286 §2.1).
     BadBgpIdentifier = 0x0203,
+    /// An optional parameter that is not known.
+    UnsupportedParameter = 0x0204,
     /// A hold time of one or two seconds.
     UnacceptableHoldTime = 0x0206,
     /// Roles that contradict each other (RFC 9234 §4.2).
@@ -260,12 +262,13 @@ impl Errors {
         self.total = self.total.saturating_add(dropped);
     }
 
-    /// RFC 7606 §5.2: without reachable NLRI there is nothing to treat as withdrawn.
+    /// RFC 7606 §5.2: without reachable NLRI nobody knows whether all were found, so that what is
+    /// graver than to discard an attribute, or an NLRI by itself, resets the session.
     #[cold]
-    pub(crate) fn withdraw_becomes_reset(&mut self) {
+    pub(crate) fn only_discarding_is_left(&mut self) {
         let kept = usize::from(self.total).min(Self::CAPACITY);
         for error in self.list.iter_mut().take(kept) {
-            if error.disposition == Disposition::TreatAsWithdraw {
+            if error.disposition >= Disposition::TreatAsWithdraw {
                 error.disposition = Disposition::SessionReset;
             }
         }

@@ -44,6 +44,8 @@ impl Safi {
     pub const FLOWSPEC_VPN: Self = Self(134);
     /// BGP-LS in a VPN (RFC 9552 §5.2).
     pub const LINK_STATE_VPN: Self = Self(72);
+    /// Segment routing policies (RFC 9830).
+    pub const SR_POLICY: Self = Self(73);
 
     /// IANA's name in short form.
     #[must_use]

@@ -3,6 +3,7 @@
 //! Framing, resynchronisation and the size classes of buffers derive from one
 //! table, [`DEFINITIONS`].
 
+use super::context::{Context, Peering};
 use super::error::{Disposition, Error, ErrorCode, Fault};
 
 /// Bytes of a header: marker, length, type.
@@ -148,8 +149,8 @@ pub struct Header {
 impl Header {
     /// Reads the header at the start of `bytes`, which may hold more.
     ///
-    /// The length is checked against what the type allows with extended
-    /// messages; [`Header::check_negotiated`] tells whether that was agreed.
+    /// The length is checked against what the type allows with extended messages; whether the
+    /// receiver takes those, the messages know that are read with a context.
     ///
     /// # Errors
     /// RFC 4271 §6.1: no marker, or a length that the type does not allow
@@ -182,22 +183,17 @@ impl Header {
         }
         Ok(Self { length, kind })
     }
+}
 
-    /// Checks the length against what was agreed: `extended` if the receiver of
-    /// the message announced the extended message capability (RFC 8654 §4).
-    ///
-    /// # Errors
-    /// The message is longer than that.
-    pub fn check_negotiated(&self, extended: bool) -> Result<(), Error> {
-        if extended || self.length <= self.kind.definition().max {
-            return Ok(());
-        }
-        Err(reset(
-            16,
-            ErrorCode::BadMessageLength,
-            "extended message that its receiver did not ask for",
-        ))
-    }
+/// RFC 8654 §4: only a receiver that announced the capability takes messages of more than 4096
+/// octets. OPEN and KEEPALIVE, which never are that long, [`Header::parse`] has refused (§3).
+/// Where the OPENs were not seen nobody knows.
+#[inline]
+pub(super) fn check_extended(body: &[u8], context: &Context) -> Option<Error> {
+    let long = HEADER_LEN + body.len() > usize::from(MAX_LEN);
+    let refused = long && context.peering != Peering::Unknown && !context.extended;
+    let text = "extended message that its receiver did not ask for";
+    refused.then(|| reset(16, ErrorCode::BadMessageLength, text))
 }
 
 /// Whether `bytes` start with what can be a header of a known type no longer
@@ -217,6 +213,7 @@ fn reset(at: usize, code: ErrorCode, text: &'static str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bgp::Message;
 
     fn header(length: u16, code: u8) -> [u8; HEADER_LEN] {
         let mut bytes = [0xff; HEADER_LEN];
@@ -251,11 +248,41 @@ mod tests {
         }
     }
 
+    /// RFC 8654 §3: every type but OPEN and KEEPALIVE, if the receiver wants them.
     #[test]
     fn extended_messages_only_where_agreed() {
-        let update = Header::parse(&header(4097, 2)).expect("readable");
-        assert!(update.check_negotiated(true).is_ok());
-        assert!(update.check_negotiated(false).is_err());
+        let context = |peering, extended| Context {
+            peering,
+            extended,
+            ..Context::assumed()
+        };
+        let errors = |code, length: u16, context: &Context| {
+            let mut bytes = header(length, code).to_vec();
+            // A request for IPv4 unicast with filters, an UPDATE with withdrawn routes.
+            bytes.extend([0, 1, 0, 1, 1, 64]);
+            bytes.resize(usize::from(length), 0);
+            Message::parse(&bytes, context).map(|message| {
+                let codes = message.errors().iter().map(|error| error.code);
+                codes.filter(|c| *c == ErrorCode::BadMessageLength).count()
+            })
+        };
+        for code in [2, 3, 5] {
+            for (peering, extended, expected) in [
+                (Peering::Internal, false, 1),
+                (Peering::External, false, 1),
+                (Peering::External, true, 0),
+                (Peering::Unknown, false, 0),
+            ] {
+                let context = context(peering, extended);
+                assert_eq!(errors(code, 4096, &context), Ok(0), "{code}");
+                assert_eq!(errors(code, 4097, &context), Ok(expected), "{code}");
+            }
+        }
+        for code in [1, 4] {
+            let context = context(Peering::External, true);
+            let refused = errors(code, 4097, &context).expect_err("never that long");
+            assert_eq!(refused.code, ErrorCode::BadMessageLength);
+        }
     }
 
     #[test]

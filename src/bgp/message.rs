@@ -83,7 +83,7 @@ impl<'a> Message<'a> {
             MessageType::Update => Ok(Self::Update(Update::parse(body, context))),
             MessageType::Notification => Notification::parse(body, context).map(Self::Notification),
             MessageType::Keepalive => Ok(Self::Keepalive),
-            MessageType::RouteRefresh => RouteRefresh::parse(body).map(Self::RouteRefresh),
+            MessageType::RouteRefresh => RouteRefresh::parse(body, context).map(Self::RouteRefresh),
             MessageType::Unknown(code) => Ok(Self::Unknown { code, body }),
         };
         read.unwrap_or_else(|error| Self::Broken { kind, body, error })
@@ -131,7 +131,8 @@ impl<'a> Message<'a> {
             Self::RouteRefresh(refresh) => refresh.errors().as_slice(),
             Self::Broken { error, .. } => std::slice::from_ref(error),
             Self::Unknown { .. } => &[BAD_TYPE],
-            Self::Notification(_) | Self::Keepalive => &[],
+            Self::Notification(notification) => notification.errors(),
+            Self::Keepalive => &[],
         }
     }
 }

@@ -13,6 +13,7 @@ pub const fn afi(code: u16) -> Option<&'static str> {
         25 => "l2vpn",
         31 => "sfc",
         16388 => "bgp-ls",
+        16398 => "routing-policy",
         _ => return None,
     })
 }
@@ -34,12 +35,17 @@ pub const fn safi(code: u8) -> Option<&'static str> {
         66 => "mdt",
         67 => "4over6",
         68 => "6over4",
+        69 => "l1vpn-auto-discovery",
         70 => "evpn",
         71 => "link-state",
         72 => "link-state-vpn",
         73 => "sr-policy",
+        74 => "sd-wan",
+        75 => "routing-policy",
         76 => "classful-transport",
+        77 => "tunneled-flowspec",
         78 => "mcast-tree",
+        79 => "dynamic-path-selection",
         80 => "link-state-spf",
         83 => "car",
         84 => "vpn-car",
@@ -49,6 +55,7 @@ pub const fn safi(code: u8) -> Option<&'static str> {
         132 => "route-target",
         133 => "flowspec",
         134 => "flowspec-vpn",
+        140 => "vpn-auto-discovery",
         _ => return None,
     })
 }
@@ -89,13 +96,15 @@ pub const fn attribute(code: u8) -> Option<&'static str> {
         30 | 31 | 129 | 241..=243 => "DEPRECATED",
         32 => "LARGE_COMMUNITIES",
         33 => "BGPSEC_PATH",
-        34 => "OTC_DEPRECATED",
+        34 => "COMMUNITY_CONTAINER",
         35 => "ONLY_TO_CUSTOMER",
         36 => "D_PATH",
         37 => "SFP",
         38 => "BFD_DISCRIMINATOR",
+        39 => "NEXT_HOP_DEPENDENT_CHARACTERISTICS",
         40 => "PREFIX_SID",
         41 => "BIER",
+        42 => "EDGE_METADATA",
         128 => "ATTR_SET",
         255 => "DEVELOPMENT",
         _ => return None,
@@ -109,6 +118,7 @@ pub const fn capability(code: u8) -> Option<&'static str> {
         1 => "multiprotocol",
         2 => "route-refresh",
         3 => "outbound-route-filtering",
+        4 => "multiple-routes-deprecated",
         5 => "extended-next-hop",
         6 => "extended-message",
         7 => "bgpsec",
@@ -142,9 +152,14 @@ pub const fn capability(code: u8) -> Option<&'static str> {
 #[must_use]
 pub const fn route_filter(kind: u8) -> Option<&'static str> {
     Some(match kind {
+        2 => "communities",
+        3 => "extended-communities",
         64 => "address-prefix",
         65 => "covering-prefixes",
         128 => "address-prefix-cisco",
+        129 => "community-list-cisco",
+        130 => "extended-community-list-cisco",
+        131 => "as-path-list-cisco",
         _ => return None,
     })
 }
@@ -188,6 +203,8 @@ pub const fn pmsi_tunnel(kind: u8) -> Option<&'static str> {
         10 => "assisted-replication",
         11 => "bier",
         12 => "sr-mpls-p2mp",
+        13 => "srv6-p2mp",
+        255 => "wildcard",
         _ => return None,
     })
 }
@@ -209,8 +226,10 @@ pub const fn error(code: u8) -> Option<&'static str> {
     })
 }
 
-/// The subcodes of each error code (RFC 4271 §4.5, RFC 4486, 5492, 6608, 7313,
-/// 8538, 9003, 9234, 9384, 9687).
+/// The subcodes of each error code: "BGP Error Subcodes" and its like for each code.
+///
+/// 0 is "Unspecific" where no other is defined (RFC 4271 §4.5) or IANA says so; below Cease and
+/// ROUTE-REFRESH Message Error it is reserved, and has no name.
 #[must_use]
 pub const fn error_subcode(code: u8, subcode: u8) -> Option<&'static str> {
     Some(match (code, subcode) {
@@ -251,7 +270,7 @@ pub const fn error_subcode(code: u8, subcode: u8) -> Option<&'static str> {
         (6, 10) => "BFD Down",
         (7, 1) => "Invalid Message Length",
         (5, 0) => "Unspecified Error",
-        (_, 0) => "Unspecific",
+        (1..=4 | 8 | 9, 0) => "Unspecific",
         _ => return None,
     })
 }

@@ -98,6 +98,10 @@ impl<'a> Open<'a> {
                 Step::Item(kind, value) => (kind, value),
             };
             if kind != Parameters::CAPABILITIES {
+                // RFC 4271 §6.2. The only other one, authentication, is deprecated (RFC 5492 §8),
+                // and 255 has a meaning in front of all others alone (RFC 9072 §3).
+                let text = "optional parameter that is not known";
+                report(fault(at, ErrorCode::UnsupportedParameter, text));
                 continue;
             }
             let end = parameters.offset();
@@ -305,10 +309,8 @@ mod tests {
         let short = body(&[10, 2, 2, 2, 0, 2, 4, 65, 4, 0, 1]);
         let open = Open::parse(&short).expect("fixed part");
         assert_eq!(open.errors().total(), 1, "the capability of 65 is cut");
-        let short = body(&[14, 2, 2, 2, 0, 2, 6, 65, 4, 0, 1, 0, 1, 0xff, 0]);
-        let long = body(&[
-            255, 255, 0, 17, 2, 0, 2, 2, 0, 2, 0, 6, 65, 4, 0, 1, 0, 1, 0xff, 0, 0,
-        ]);
+        let short = body(&[12, 2, 2, 2, 0, 2, 6, 65, 4, 0, 1, 0, 1]);
+        let long = body(&[255, 255, 0, 14, 2, 0, 2, 2, 0, 2, 0, 6, 65, 4, 0, 1, 0, 1]);
         for bytes in [short, long] {
             let open = Open::parse(&bytes).expect("fixed part");
             assert_eq!(open.errors().as_slice(), []);
@@ -318,7 +320,7 @@ mod tests {
                 capabilities,
                 [Capability::RouteRefresh, Capability::FourOctetAs(65537)]
             );
-            assert_eq!(open.parameters().count(), 3);
+            assert_eq!(open.parameters().count(), 2);
         }
     }
 
@@ -373,6 +375,29 @@ mod tests {
             (errors[0].code, errors[0].offset),
             (ErrorCode::RoleMismatch, 19 + 17)
         );
+    }
+
+    /// RFC 4271 §6.2; RFC 9072 §3: 255 is the mark of long parameters in front of them alone.
+    #[test]
+    fn parameters_that_are_not_known_are_refused() {
+        let errors = |parameters: &[u8]| {
+            let bytes = body(parameters);
+            let open = Open::parse(&bytes).expect("fixed part");
+            let errors = open.errors().as_slice().iter();
+            let list: Vec<_> = errors.map(|e| (e.code, e.offset, e.disposition)).collect();
+            (list, open.capabilities().count())
+        };
+        let refused = |offset| {
+            let code = ErrorCode::UnsupportedParameter;
+            (vec![(code, offset, Disposition::SessionReset)], 1)
+        };
+        assert_eq!(errors(&[7, 1, 1, 0, 2, 2, 2, 0]), refused(19 + 10));
+        assert_eq!(errors(&[6, 2, 2, 2, 0, 255, 0]), refused(19 + 14));
+        assert_eq!(
+            errors(&[255, 255, 0, 8, 2, 0, 2, 2, 0, 255, 0, 0]),
+            refused(19 + 18)
+        );
+        assert_eq!(errors(&[4, 2, 2, 2, 0]), (vec![], 1));
     }
 
     /// RFC 9072 §2: whatever nonzero length stands before the mark.

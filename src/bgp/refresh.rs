@@ -1,8 +1,9 @@
 //! ROUTE-REFRESH (RFC 2918), demarcated by RFC 7313, with route filters (RFC 5291).
 
+use super::context::Context;
 use super::error::{Disposition, Error, ErrorCode, Errors, Fault};
 use super::family::Family;
-use super::header::HEADER_LEN;
+use super::header::{HEADER_LEN, check_extended};
 use super::names;
 use super::route_filter::RouteFilters;
 
@@ -24,7 +25,7 @@ impl<'a> RouteRefresh<'a> {
     ///
     /// # Errors
     /// It has no family.
-    pub fn parse(body: &'a [u8]) -> Result<Self, Error> {
+    pub fn parse(body: &'a [u8], context: &Context) -> Result<Self, Error> {
         let at_length = |text| {
             Fault::new(0, ErrorCode::InvalidRefreshLength, text).place(
                 HEADER_LEN,
@@ -36,6 +37,9 @@ impl<'a> RouteRefresh<'a> {
             return Err(at_length("ROUTE-REFRESH cut short"));
         };
         let mut errors = Errors::new();
+        if let Some(error) = check_extended(body, context) {
+            errors.push(error);
+        }
         // RFC 7313 §5: begin and end of a refresh have a length of 4.
         if matches!(subtype, 1 | 2) && !filters.is_empty() {
             errors.push(at_length("refresh demarcation with data"));
@@ -88,15 +92,19 @@ mod tests {
     use super::*;
     use crate::bgp::route_filter::FilterAction;
 
+    fn parse(body: &[u8]) -> Result<RouteRefresh<'_>, Error> {
+        RouteRefresh::parse(body, &Context::assumed())
+    }
+
     #[test]
     fn demarcation_must_be_bare() {
-        let begin = RouteRefresh::parse(&[0, 1, 1, 1]).expect("long enough");
+        let begin = parse(&[0, 1, 1, 1]).expect("long enough");
         assert_eq!(begin.family, Family::IPV4_UNICAST);
         assert_eq!(begin.subtype_name(), Some("begin"));
         assert_eq!(begin.errors().total(), 0);
-        let odd = RouteRefresh::parse(&[0, 1, 2, 1, 9]).expect("long enough");
+        let odd = parse(&[0, 1, 2, 1, 9]).expect("long enough");
         assert_eq!(odd.errors().as_slice()[0].code.code(), 7);
-        assert!(RouteRefresh::parse(&[0, 1, 0]).is_err());
+        assert!(parse(&[0, 1, 0]).is_err());
     }
 
     /// From bgp_orf_prefix_advertisement.pcapng.cap of packetlife.net, which tshark reads like
@@ -107,7 +115,7 @@ mod tests {
 
     #[test]
     fn filters_by_address_prefix() {
-        let message = RouteRefresh::parse(&CISCO).expect("long enough");
+        let message = parse(&CISCO).expect("long enough");
         assert_eq!(message.errors().total(), 0);
         let filters = message.route_filters().expect("there are filters");
         assert_eq!(filters.when_name(), Some("immediate"));
@@ -134,7 +142,7 @@ mod tests {
     #[test]
     fn all_filters_are_removed() {
         let body = [0, 2, 0, 1, 2, 64, 0, 1, 0x80];
-        let message = RouteRefresh::parse(&body).expect("long enough");
+        let message = parse(&body).expect("long enough");
         let filters = message.route_filters().expect("there are filters");
         assert_eq!((filters.when, message.errors().total()), (2, 0));
         let group = filters.groups().next().expect("a group");
@@ -145,18 +153,18 @@ mod tests {
     #[test]
     fn filters_that_do_not_fit_are_reported_and_the_rest_is_read() {
         for length in 5..CISCO.len() {
-            let message = RouteRefresh::parse(&CISCO[..length]).expect("long enough");
+            let message = parse(&CISCO[..length]).expect("long enough");
             // The first octet of filters alone is none too many.
             let wrong = usize::from(length > 5);
             assert_eq!(usize::from(message.errors().total()), wrong, "{length}");
         }
         let mut bad = CISCO;
         bad[15] = 33;
-        let message = RouteRefresh::parse(&bad).expect("long enough");
+        let message = parse(&bad).expect("long enough");
         assert_eq!(message.errors().worst(), Some(Disposition::Ignore));
         // A type without typed entries keeps them.
         bad[5] = 65;
-        let message = RouteRefresh::parse(&bad).expect("long enough");
+        let message = parse(&bad).expect("long enough");
         assert_eq!(message.errors().total(), 0);
         let filters = message.route_filters().expect("there are filters");
         let group = filters.groups().next().expect("a group");

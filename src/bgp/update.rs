@@ -1,6 +1,7 @@
 //! UPDATE (RFC 4271 §4.3), checked as RFC 7606 asks and read as far as it can be.
 
 mod check;
+mod family_rules;
 
 use core::net::Ipv4Addr;
 

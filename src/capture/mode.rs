@@ -38,10 +38,12 @@ pub struct XdpMode {
     pub kfuncs: bool,
     /// Which variant of the program it was: `kfuncs`, `plain`, `basic`.
     pub program: &'static str,
-    /// The driver wrote straight into the frames (`XDP_OPTIONS`).
-    pub zero_copy: bool,
+    /// The driver wrote straight into the frames (`XDP_OPTIONS`); `None` if the kernel does not tell.
+    pub zero_copy: Option<bool>,
     /// Frames might span several buffers.
     pub multi_buffer: bool,
+    /// The driver might stand still until it was told to go on.
+    pub need_wakeup: bool,
     /// Waiting for frames drove the driver.
     pub busy_poll: bool,
     /// Receive queues with a socket.
@@ -78,16 +80,26 @@ impl fmt::Display for XdpMode {
         if let Some(tap) = self.tap {
             write!(f, "tapped by {tap}, ")?;
         }
+        let zero_copy = match self.zero_copy {
+            Some(zero_copy) => word(zero_copy, "zero-copy", "copy"),
+            None => "copying unknown",
+        };
         write!(
             f,
-            "XDP {} ({}), {}, {}, {}, {} queue(s)",
+            "XDP {} ({}), {zero_copy}, {}",
             word(self.native, "native", "skb"),
             word(self.kfuncs, "with kfuncs", self.program),
-            word(self.zero_copy, "zero-copy", "copy"),
             word(self.multi_buffer, "multi-buffer", "single-buffer"),
-            word(self.busy_poll, "busy polling", "need-wakeup"),
-            self.queues,
-        )
+        )?;
+        for (is, name) in [
+            (self.need_wakeup, "need-wakeup"),
+            (self.busy_poll, "busy polling"),
+        ] {
+            if is {
+                write!(f, ", {name}")?;
+            }
+        }
+        write!(f, ", {} queue(s)", self.queues)
     }
 }
 
@@ -100,5 +112,43 @@ impl fmt::Display for AfPacketMode {
             self.blocks,
             word(self.outgoing, "both ways", "incoming only"),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODE: XdpMode = XdpMode {
+        tap: None,
+        native: true,
+        kfuncs: false,
+        program: "plain",
+        zero_copy: Some(true),
+        multi_buffer: false,
+        need_wakeup: true,
+        busy_poll: false,
+        queues: 4,
+    };
+
+    #[test]
+    fn it_says_what_was_bound_and_what_is_not_known() {
+        assert_eq!(
+            MODE.to_string(),
+            "XDP native (plain), zero-copy, single-buffer, need-wakeup, 4 queue(s)"
+        );
+        let other = XdpMode {
+            zero_copy: None,
+            need_wakeup: false,
+            busy_poll: true,
+            ..MODE
+        };
+        assert_eq!(
+            other.to_string(),
+            "XDP native (plain), copying unknown, single-buffer, busy polling, 4 queue(s)"
+        );
+        let json = serde_json::to_value(&other).expect("it has a form in JSON");
+        assert_eq!(json["zero_copy"], serde_json::Value::Null);
+        assert_eq!(json["need_wakeup"], false);
     }
 }

@@ -10,13 +10,15 @@ pub struct Ran {
     pub command: String,
     /// Why it failed, if it did.
     pub error: Option<String>,
+    /// The command that puts back what was found before.
+    pub undo: String,
 }
 
 /// Runs the command of each check that is not well, telling `say` of each before it is run.
 pub fn mend(checks: &[Check], mut say: impl FnMut(&str)) -> Vec<Ran> {
     let mut ran: Vec<Ran> = Vec::new();
     for check in checks.iter().filter(|check| check.state != State::Ok) {
-        let Some(Remedy::Command(words)) = &check.remedy else {
+        let Some(Remedy::Command { words, undo }) = &check.remedy else {
             continue;
         };
         let command = words.join(" ");
@@ -25,7 +27,12 @@ pub fn mend(checks: &[Check], mut say: impl FnMut(&str)) -> Vec<Ran> {
         }
         say(&command);
         let error = run(words).err();
-        ran.push(Ran { command, error });
+        let undo = undo.clone();
+        ran.push(Ran {
+            command,
+            error,
+            undo,
+        });
     }
     ran
 }
@@ -51,11 +58,11 @@ mod tests {
     #[test]
     fn only_commands_are_run_and_each_once() {
         let remedies = [
-            Remedy::command("true first"),
+            Remedy::command("true first", "true undone"),
             Remedy::Advice("false".into()),
-            Remedy::command("true first"),
-            Remedy::command("false second"),
-            Remedy::command("no-such-program-here"),
+            Remedy::command("true first", "true undone"),
+            Remedy::command("false second", ""),
+            Remedy::command("no-such-program-here", ""),
         ];
         let mut checks: Vec<Check> = remedies
             .into_iter()
@@ -65,7 +72,10 @@ mod tests {
         let mut said = Vec::new();
         let ran = mend(&checks, |command| said.push(command.to_owned()));
         assert_eq!(said, ["true first", "false second", "no-such-program-here"]);
-        assert_eq!(ran[0].error, None);
+        assert_eq!(
+            (&ran[0].error, ran[0].undo.as_str()),
+            (&None, "true undone")
+        );
         assert!(ran[1].error.is_some() && ran[2].error.is_some(), "{ran:?}");
     }
 }

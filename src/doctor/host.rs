@@ -2,10 +2,11 @@
 //!
 //! Steering takes frames from the host: its own sessions would fall silent.
 
-use super::{Check, Remedy, netlink};
+use super::{Check, Remedy, netlink, stack};
 use nix::ifaddrs::getifaddrs;
-use nix::net::if_::if_nametoindex;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+const NAME: &str = "own BGP";
 
 /// TCP_LISTEN (include/net/tcp_states.h).
 const LISTEN: u8 = 0x0a;
@@ -20,33 +21,51 @@ struct TcpSocket {
     state: u8,
 }
 
-/// Whether a BGP speaker of this host has an address of the interface, or a session over it.
+/// Whether a BGP speaker of this host has an address of the interface or of one that is stacked on
+/// it, or a session over it.
 pub(super) fn bgp(interface: &str, ports: &[u16]) -> Check {
-    let addresses = addresses(interface);
+    let links = match netlink::links() {
+        Ok(links) => links,
+        Err(error) => return unknown(&error),
+    };
+    let over = stack::over(interface, &links);
+    let addresses = addresses();
     let mut sockets = read_sockets();
     sockets.retain(|socket| speaks_bgp(socket, ports));
-    let at_address = |socket: &&TcpSocket| is_reached_over(socket.local, &addresses);
-    let spoken = sockets
-        .iter()
-        .find(at_address)
-        .or_else(|| sockets.iter().find(|socket| leaves_by(interface, socket)));
+    let spoken = over.iter().find_map(|link| {
+        let of_link = addresses.iter().filter(|(owner, _)| *owner == link.name);
+        let of_link: Vec<IpAddr> = of_link.map(|(_, address)| *address).collect();
+        let at_address = |socket: &&TcpSocket| is_reached_over(socket.local, &of_link);
+        Some((link.name.as_str(), sockets.iter().find(at_address)?))
+    });
+    let spoken = spoken.or_else(|| {
+        sockets.iter().find_map(|socket| {
+            let towards = towards(socket)?;
+            let link = over.iter().find(|link| link.index == towards)?;
+            Some((link.name.as_str(), socket))
+        })
+    });
     judge(interface, spoken)
 }
 
-/// Whether a session between other addresses, of loopback interfaces for one, goes over the interface.
+/// The interface that a session between other addresses, of loopback interfaces for one, goes over.
 /// Routes tell; those to link-local addresses are not unique, but their sessions are at one anyway.
-fn leaves_by(interface: &str, socket: &TcpSocket) -> bool {
+fn towards(socket: &TcpSocket) -> Option<u32> {
     if socket.state == LISTEN || is_link_local(&socket.remote) {
-        return false;
+        return None;
     }
-    let towards = netlink::interface_towards(socket.remote);
-    let index = if_nametoindex(interface);
-    matches!((towards, index), (Ok(Some(towards)), Ok(index)) if towards == index)
+    netlink::interface_towards(socket.remote).ok().flatten()
 }
 
-fn judge(interface: &str, spoken: Option<&TcpSocket>) -> Check {
-    const NAME: &str = "own BGP";
-    let Some(socket) = spoken else {
+fn unknown(error: &std::io::Error) -> Check {
+    let found = format!("whether this host speaks any over it cannot be asked: {error}");
+    let remedy = "capture at an interface that only a mirror feeds";
+    Check::warn(NAME, found, Remedy::Advice(remedy.into()))
+}
+
+/// `spoken` is a socket, and at which interface it was found: `interface` or one stacked on it.
+fn judge(interface: &str, spoken: Option<(&str, &TcpSocket)>) -> Check {
+    let Some((at, socket)) = spoken else {
         return Check::ok(NAME, "this host speaks none over it");
     };
     let how = if socket.state == LISTEN {
@@ -57,8 +76,14 @@ fn judge(interface: &str, spoken: Option<&TcpSocket>) -> Check {
             socket.local, socket.local_port, socket.remote, socket.remote_port
         )
     };
-    let found =
-        format!("this host speaks BGP over it ({how}), and steering would take the frames from it");
+    let by = if at == interface {
+        String::new()
+    } else {
+        format!(", by {at}, which is stacked on it")
+    };
+    let found = format!(
+        "this host speaks BGP over it ({how}{by}), and steering would take the frames from it"
+    );
     let remedy = format!(
         "capture at an interface that only a mirror feeds; or bgptap live --tap -i {interface}, which copies them"
     );
@@ -87,18 +112,18 @@ fn is_link_local(address: &IpAddr) -> bool {
     matches!(address, IpAddr::V6(six) if six.is_unicast_link_local())
 }
 
-fn addresses(interface: &str) -> Vec<IpAddr> {
+/// All addresses of this host, each with the name of its interface.
+fn addresses() -> Vec<(String, IpAddr)> {
     let Ok(all) = getifaddrs() else {
         return Vec::new();
     };
-    all.filter(|entry| entry.interface_name == interface)
-        .filter_map(|entry| entry.address)
-        .filter_map(|address| {
-            let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
-            let v6 = address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip()));
-            v4.or(v6)
-        })
-        .collect()
+    all.filter_map(|entry| {
+        let address = entry.address?;
+        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+        let v6 = address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip()));
+        Some((entry.interface_name, v4.or(v6)?))
+    })
+    .collect()
 }
 
 fn read_sockets() -> Vec<TcpSocket> {
@@ -170,7 +195,7 @@ mod tests {
             .map(|address| address.parse().expect("an address"))
             .collect();
         let spoken = speaks_bgp(&socket, &[179]) && is_reached_over(socket.local, &addresses);
-        judge("x", spoken.then_some(&socket)).state
+        judge("x", spoken.then_some(("x", &socket))).state
     }
 
     #[test]

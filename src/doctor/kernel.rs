@@ -1,6 +1,6 @@
 //! What the kernel has.
 
-use super::{Check, Remedy};
+use super::{Check, Remedy, Wanted, Way};
 use bgptap_bpf::{ErrorKind, Options, Program, Release, Steering};
 use std::io;
 
@@ -8,9 +8,12 @@ use std::io;
 const OTHERWISE: &str = "bgptap live --backend af-packet needs neither BPF nor AF_XDP";
 
 /// The kernel's release.
-pub(super) fn release() -> Check {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    judge_release(release.trim())
+pub(super) fn release(wanted: &Wanted) -> Check {
+    let release = match wanted.pretend {
+        Some((major, minor)) => format!("{major}.{minor}"),
+        None => std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default(),
+    };
+    judge_release(release.trim(), wanted.way)
 }
 
 /// The release that is running, as far as numbers go.
@@ -25,10 +28,13 @@ fn numbers(release: &str) -> Release {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
-fn judge_release(release: &str) -> Check {
+fn judge_release(release: &str, way: Way) -> Check {
     const NAME: &str = "kernel";
     let version = numbers(release);
     let found = format!("Linux {release}");
+    if way == Way::Packets {
+        return Check::ok(NAME, found);
+    }
     if version < Program::Basic.since() {
         let remedy = Remedy::Advice(format!("Linux 5.15 or later; {OTHERWISE}"));
         return Check::warn(NAME, format!("{found} is older than 5.15"), remedy);
@@ -70,8 +76,12 @@ fn judge_af_xdp(socket: io::Result<()>) -> Check {
 }
 
 /// Whether the kernel accepts the steering program.
-pub(super) fn program() -> Check {
+pub(super) fn program(pretend: Option<Release>) -> Check {
     let options = Options::default();
+    if let Some((major, minor)) = pretend.filter(|release| *release < Program::Basic.since()) {
+        let found = format!("Linux {major}.{minor}, as it is to be, does not load it");
+        return Check::fail("BPF", found, Remedy::Advice(OTHERWISE.into()));
+    }
     // What old kernels are served with.
     let loaded = Steering::plain(&options).or_else(|_| Steering::basic(&options));
     judge_program(loaded.map(drop))
@@ -123,7 +133,9 @@ mod tests {
             ("6.18.44", State::Ok),
             ("10.0.0-rc1", State::Ok),
         ] {
-            assert_eq!(judge_release(release).state, state, "{release}");
+            assert_eq!(judge_release(release, Way::Steer).state, state, "{release}");
+            // A packet socket needs nothing that is new.
+            assert_eq!(judge_release(release, Way::Packets).state, State::Ok);
         }
     }
 
@@ -145,7 +157,7 @@ mod tests {
             kind,
             step: "load the XDP program",
             why: "unknown func bpf_ktime_get_tai_ns".into(),
-            remedy: "Linux 6.1 or later".into(),
+            remedy: "Linux 5.15 or later".into(),
         };
         let check = judge_program(Err(error(ErrorKind::Kernel)));
         assert_eq!(check.state, State::Fail);

@@ -76,8 +76,9 @@ fn too_few(pages: HugePages, pool_bytes: u64) -> Check {
         pages.free
     );
     let used = pages.total.saturating_sub(pages.free);
-    let command = format!("sysctl vm.nr_hugepages={}", used + needed);
-    Check::warn("huge pages", found, Remedy::command(&command))
+    let command = |pages| format!("sysctl vm.nr_hugepages={pages}");
+    let remedy = Remedy::command(&command(used + needed), command(pages.total));
+    Check::warn("huge pages", found, remedy)
 }
 
 fn read_huge_pages() -> HugePages {

@@ -18,6 +18,12 @@ pub(crate) fn hardware_type(interface: &str) -> Option<u32> {
     text.trim().parse().ok()
 }
 
+/// The longest packet that it sends or receives, without its link-layer header.
+pub(crate) fn mtu(interface: &str) -> Option<u32> {
+    let text = std::fs::read_to_string(folder(interface).join("mtu")).ok()?;
+    text.trim().parse().ok()
+}
+
 /// Receive queues that are captured from.
 pub(crate) fn queue_count(interface: &str) -> u32 {
     receive_queues(interface).clamp(1, QUEUES_MAX)
@@ -33,7 +39,10 @@ pub(super) fn up(interface: &str) -> Check {
     let flags = u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16).unwrap_or(0);
     // IFF_UP (net/if.h)
     if flags & 1 == 0 {
-        let remedy = Remedy::command(&format!("ip link set dev {interface} up"));
+        let remedy = Remedy::command(
+            &format!("ip link set dev {interface} up"),
+            format!("ip link set dev {interface} down"),
+        );
         return Check::fail(NAME, "the interface is down", remedy);
     }
     Check::ok(NAME, "up")
@@ -73,11 +82,15 @@ fn judge_queues(interface: &str, queues: u32, spread: Option<usize>, combined: b
     const NAME: &str = "queues";
     if queues > QUEUES_MAX {
         let channels = if combined { "combined" } else { "rx" };
-        let command = format!("ethtool -L {interface} {channels} {QUEUES_MAX}");
+        let command = |queues| format!("ethtool -L {interface} {channels} {queues}");
         let found = format!(
             "{queues} receive queues, of which {QUEUES_MAX} can be bound: the BGP of the others would be missed"
         );
-        return Check::fail(NAME, found, Remedy::command(&command));
+        return Check::fail(
+            NAME,
+            found,
+            Remedy::command(&command(QUEUES_MAX), command(queues)),
+        );
     }
     let spread = match spread {
         Some(spread) => format!("RSS spreads over {spread}"),

@@ -16,6 +16,8 @@ mod offloads;
 mod programs;
 pub mod report;
 mod rights;
+mod stack;
+mod tap;
 mod xdp;
 
 pub use fix::{Ran, mend};
@@ -23,6 +25,7 @@ pub(crate) use kernel::running;
 pub(crate) use limits::no_huge_pages;
 
 use crate::error::SetupError;
+use bgptap_bpf::{Release, TapMode};
 use serde::Serialize;
 
 /// How good a fact is.
@@ -41,22 +44,30 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
     /// A command that affects nothing else: `--fix` runs it.
-    Command(Vec<String>),
+    Command {
+        /// Its words.
+        words: Vec<String>,
+        /// The command that puts back what was found.
+        undo: String,
+    },
     /// What somebody has to decide or do.
     Advice(String),
 }
 
 impl Remedy {
-    /// A command, its words parted by single spaces.
-    fn command(line: &str) -> Self {
-        Self::Command(line.split(' ').map(str::to_owned).collect())
+    /// A command, its words parted by single spaces, and the one that puts back what was found.
+    fn command(line: &str, undo: impl Into<String>) -> Self {
+        Self::Command {
+            words: line.split(' ').map(str::to_owned).collect(),
+            undo: undo.into(),
+        }
     }
 }
 
 impl std::fmt::Display for Remedy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Command(words) => f.write_str(&words.join(" ")),
+            Self::Command { words, .. } => f.write_str(&words.join(" ")),
             Self::Advice(text) => f.write_str(text),
         }
     }
@@ -131,7 +142,7 @@ pub enum Way {
     #[default]
     Steer,
     /// Copied by tc programs (`--tap`): it may carry the host's own sessions.
-    Tap,
+    Tap(TapMode),
     /// By a packet socket (`--backend af-packet`), which copies too.
     Packets,
 }
@@ -149,6 +160,8 @@ pub struct Wanted {
     pub pool_bytes: u64,
     /// Huge pages were asked for.
     pub huge_pages: bool,
+    /// Judge as if the kernel were that of this release.
+    pub pretend: Option<Release>,
 }
 
 /// What a capture needs, looked at before it begins.
@@ -173,7 +186,9 @@ fn of_interface(interface: &str, wanted: &Wanted) -> Vec<Check> {
             link::queues(interface),
         ]);
     }
-    if link::exists(interface) && wanted.way != Way::Tap {
+    if let (true, Way::Tap(mode)) = (link::exists(interface), wanted.way) {
+        checks.push(tap::interface(interface, mode, wanted.pretend));
+    } else if link::exists(interface) {
         checks.push(offloads::merging(interface));
     }
     checks
@@ -186,20 +201,22 @@ fn of_interface(interface: &str, wanted: &Wanted) -> Vec<Check> {
 /// quality or is good to know. Loads the steering program to see what the kernel says, but puts it nowhere.
 #[must_use]
 pub fn examine(wanted: &Wanted) -> Vec<Check> {
-    let mut checks = vec![kernel::release()];
+    let mut checks = vec![kernel::release(wanted)];
     checks.extend(preflight(wanted));
-    checks.extend([
-        kernel::program(),
-        kernel::sandbox(),
-        limits::huge_pages(wanted),
-    ]);
+    checks.push(kernel::sandbox());
+    if wanted.way != Way::Packets {
+        checks.extend([kernel::program(wanted.pretend), limits::huge_pages(wanted)]);
+    }
     checks.extend(clock::checks());
     for interface in wanted.interfaces.iter().filter(|name| link::exists(name)) {
-        let more = [
-            link::carrier(interface),
-            xdp::driver(interface),
-            programs::traffic_control(interface),
-        ];
+        let mut more = vec![link::carrier(interface)];
+        if wanted.way == Way::Steer {
+            more.push(xdp::driver(interface));
+        }
+        // A packet socket is asked before them and takes nothing from them.
+        if wanted.way != Way::Packets {
+            more.push(programs::traffic_control(interface, wanted.way));
+        }
         checks.extend(more.into_iter().map(|check| check.on(interface)));
     }
     // By interface, those of the machine first.
@@ -255,7 +272,7 @@ mod tests {
     use super::*;
 
     fn failed() -> Check {
-        let remedy = Remedy::command("ip link set dev x up");
+        let remedy = Remedy::command("ip link set dev x up", "ip link set dev x down");
         Check::fail("link", "the interface is down", remedy).on("x")
     }
 
@@ -301,8 +318,8 @@ mod tests {
             assert!(steer.contains(&name), "{steer:?}");
         }
         assert_eq!(
-            names(Way::Tap),
-            ["capabilities", "AF_XDP", "locked memory", "link"]
+            names(Way::Tap(TapMode::Tcx)),
+            ["capabilities", "AF_XDP", "locked memory", "link", "tap"]
         );
         assert_eq!(names(Way::Packets), ["capabilities", "link", "offloads"]);
     }

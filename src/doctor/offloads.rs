@@ -32,11 +32,12 @@ fn judge(interface: &str, offloads: io::Result<Offloads>) -> Check {
     let names: Vec<&str> = on.iter().map(|(name, _)| *name).collect();
     let switches: Vec<&str> = on.iter().map(|(_, switch)| *switch).collect();
     let command = format!("ethtool -K {interface} {}", switches.join(" "));
+    let undo = command.replace(" off", " on");
     let found = format!(
         "{} on: the card merges segments before they are seen",
         names.join(" and ")
     );
-    Check::fail(NAME, found, Remedy::command(&command)).or_force()
+    Check::fail(NAME, found, Remedy::command(&command, undo)).or_force()
 }
 
 #[cfg(test)]
@@ -66,7 +67,8 @@ mod tests {
             assert_eq!(check.state, State::Fail);
             assert!(check.may_force);
             assert!(check.found.starts_with(name), "{}", check.found);
-            assert_eq!(check.remedy.expect("a remedy").to_string(), command);
+            let undo = command.replace("off", "on");
+            assert_eq!(check.remedy, Some(Remedy::command(command, undo)));
         }
     }
 

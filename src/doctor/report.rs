@@ -52,10 +52,10 @@ pub fn json(checks: &[Check], ran: &[Ran]) -> Value {
             "state": check.state,
             "found": check.found,
             "remedy": check.remedy.as_ref().map(Remedy::to_string),
-            "fixable": matches!(check.remedy, Some(Remedy::Command(_))),
+            "fixable": matches!(check.remedy, Some(Remedy::Command { .. })),
         })
     };
-    let command = |ran: &Ran| json!({"command": ran.command, "error": ran.error});
+    let command = |ran: &Ran| json!({"command": ran.command, "error": ran.error, "undo": ran.undo});
     json!({
         "ready": ready(checks),
         "checks": checks.iter().map(check).collect::<Vec<_>>(),
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     fn checks() -> [Check; 2] {
-        let remedy = Remedy::command("ip link set dev mon0 up");
+        let remedy = Remedy::command("ip link set dev mon0 up", "ip link set dev mon0 down");
         [
             Check::ok("kernel", "Linux 6.18"),
             Check::fail("link", "the interface is down", remedy).on("mon0"),

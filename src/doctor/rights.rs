@@ -20,7 +20,7 @@ pub(super) fn capabilities(way: Way) -> Check {
 fn needed(way: Way) -> Vec<Capability> {
     match way {
         Way::Steer => STEERING.to_vec(),
-        Way::Tap => [&STEERING[..], &[Capability::CAP_SYS_ADMIN]].concat(),
+        Way::Tap(_) => [&STEERING[..], &[Capability::CAP_SYS_ADMIN]].concat(),
         Way::Packets => vec![Capability::CAP_NET_RAW],
     }
 }
@@ -67,7 +67,7 @@ fn judge(way: Way, has: &dyn Fn(Capability) -> bool) -> Check {
 fn otherwise(way: Way) -> &'static str {
     match way {
         Way::Steer => "; bgptap live --backend af-packet needs CAP_NET_RAW only",
-        Way::Tap | Way::Packets => "",
+        Way::Tap(_) | Way::Packets => "",
     }
 }
 
@@ -75,6 +75,7 @@ fn otherwise(way: Way) -> &'static str {
 mod tests {
     use super::*;
     use crate::doctor::State;
+    use bgptap_bpf::TapMode;
 
     #[test]
     fn what_is_missing_is_named_with_the_command_that_grants_it() {
@@ -104,7 +105,7 @@ mod tests {
         let four = |capability| STEERING.contains(&capability);
         assert_eq!(judge(Way::Steer, &four).state, State::Ok);
         assert_eq!(judge(Way::Packets, &four).state, State::Ok);
-        let tap = judge(Way::Tap, &four);
+        let tap = judge(Way::Tap(TapMode::Tcx), &four);
         assert_eq!(tap.found, "the process lacks CAP_SYS_ADMIN");
     }
 }

@@ -77,7 +77,14 @@ impl Codes {
 
     /// The codes, ascending.
     pub fn iter(self) -> impl Iterator<Item = u8> + Clone {
-        (0..=255).filter(move |code| self.contains(*code))
+        (0u8..).step_by(64).zip(self.0).flat_map(|(first, word)| {
+            // Each step takes the lowest bit that is left.
+            std::iter::successors(Some(word), |left| {
+                left.checked_sub(1).map(|less| left & less)
+            })
+            .take_while(|left| *left != 0)
+            .map(move |left| first + (left.trailing_zeros() & 63) as u8)
+        })
     }
 }
 
@@ -138,18 +145,14 @@ mod tests {
             labels: true,
             ..Changes::default()
         };
-        for code in [14, 2, 200, 64] {
+        for code in [14, 2, 200, 64, 63] {
             changes.changed.insert(code);
         }
         let value = value(&changes);
         assert_eq!((&value["refused"], value.get("expired")), (&json!(1), None));
-        let changed = json!(["AS_PATH", "NEXT_HOP", "64", "200", "labels"]);
-        let names = |code| names::attribute(code).map(ToOwned::to_owned);
-        assert_eq!(
-            (names(64), names(200)),
-            (None, None),
-            "codes without a name"
-        );
+        let changed = json!(["AS_PATH", "NEXT_HOP", "63", "64", "200", "labels"]);
+        let unnamed = [63, 64, 200].map(names::attribute);
+        assert_eq!(unnamed, [None; 3], "codes without a name");
         assert_eq!(value["changed"], changed);
     }
 }

@@ -5,7 +5,7 @@ use super::prefix::Bits;
 use crate::bgp::Prefix;
 use crate::intern::{AttrSet, Distinguisher, Handle, LabelStack};
 use foldhash::fast::RandomState;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 
 type Rd = Handle<Distinguisher>;
 type Stack = Handle<LabelStack>;
@@ -84,9 +84,7 @@ impl<B: Bits> LabeledRoute<B> {
 }
 
 fn hash<B: Bits>(hasher: &RandomState, prefix: PackedPrefix<B>, rd: Option<&Rd>) -> u64 {
-    let mut hasher = hasher.build_hasher();
-    (prefix, rd).hash(&mut hasher);
-    hasher.finish()
+    hasher.hash_one((prefix, rd))
 }
 
 impl<B: Bits> Entry for LabeledRoute<B> {

@@ -63,8 +63,24 @@ fn exabgp_text(community: ExtCommunity) -> String {
     }
 }
 
+/// What tshark 4.0 calls the type of an extended community whose subtype it does not know.
+const WITHOUT_SUBTYPES: [(u8, &str); 4] = [
+    (0x07, "FlowSpec Transitive"),
+    (0x47, "Unknown community"),
+    (0x0c, "Unknown community"),
+    (0x10, "Unknown community"),
+];
+
 /// An extended community as tshark writes it, from what we read.
 pub(crate) fn tshark_text(community: ExtCommunity) -> String {
+    let (high, low) = community.kind();
+    let known = |(kind, _): &&(u8, _)| *kind == high;
+    if let Some((_, name)) = WITHOUT_SUBTYPES.iter().find(known) {
+        let [a, b, c] = [32, 16, 0].map(|shift| community.to_bits() >> shift & 0xffff);
+        return format!(
+            "Unknown type {high:#04x} subtype {low:#04x}: {a:#06x} {b:#06x} {c:#06x} [{name}]"
+        );
+    }
     let transitive = if community.is_transitive() {
         "Transitive"
     } else {
@@ -82,11 +98,14 @@ pub(crate) fn tshark_text(community: ExtCommunity) -> String {
         ExtValue::Specific { admin, local } => match (community.name(), admin) {
             (Some("ospf-router-id"), admin) => format!("OSPF Router ID: {admin}"),
             (name, admin) => {
-                let name = name.map_or("", |name| match name {
-                    "route-target" => "Route Target",
-                    "route-origin" => "Route Origin",
-                    other => other,
-                });
+                let name = match name {
+                    Some("route-target") => "Route Target".to_owned(),
+                    Some("route-origin") => "Route Origin".to_owned(),
+                    Some("source-as") => "Source AS".to_owned(),
+                    Some("vrf-route-import") => "VRF Route Import".to_owned(),
+                    Some(other) => other.to_owned(),
+                    None => format!("Unknown subtype {low:#04x}"),
+                };
                 let admin = match admin {
                     Administrator::As(asn) if community.kind().0 & 0x3f == 2 => {
                         format!("{}.{}({asn})", asn >> 16, asn & 0xffff)
@@ -96,6 +115,11 @@ pub(crate) fn tshark_text(community: ExtCommunity) -> String {
                 format!("{name}: {admin}:{local}")
             }
         },
+        ExtValue::LinkBandwidth { asn, bits } => {
+            let megabits = f32::from_bits(bits) * 8.0 / 1e6;
+            format!("Link Bandwidth: ASN {asn}, {megabits:.3} Mbps")
+        }
+        ExtValue::Layer2Info { .. } => return format!("Layer2 Info: [{kind}]"),
         ExtValue::Encapsulation(8) => "Encapsulation: VXLAN Encapsulation".to_owned(),
         ExtValue::OspfRouteType {
             area, route_type, ..

@@ -114,6 +114,16 @@ fn evpn_item(route: EvpnRoute<'_>) -> Value {
             "ip_bits": if originator.is_ipv4() { "32" } else { "128" },
             "ip": originator.to_string(),
         }),
+        EvpnRoute::EthernetSegment {
+            rd,
+            esi,
+            originator,
+        } => json!({
+            "rd": octets(&rd.0),
+            "esi": esi.to_string(),
+            "ip_bits": if originator.is_ipv4() { "32" } else { "128" },
+            "ip": originator.to_string(),
+        }),
         EvpnRoute::IpPrefix {
             rd,
             esi,

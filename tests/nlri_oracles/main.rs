@@ -5,7 +5,8 @@
 //! know the family. Where one of them is wrong it is named with the clause that says so.
 #![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
 
-use bgptap::bgp::{Family, Message, NlriField, Update};
+use bgptap::bgp::family::KNOWN;
+use bgptap::bgp::{Family, Message, Nlri, NlriField, Update};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -54,6 +55,33 @@ fn announcement(family: Family, field: &[u8]) -> Vec<u8> {
         sources: vec![(0, Source { octets, json })],
     };
     case.message()
+}
+
+/// Families whose NLRI are made of TLVs or of tests: `tests/tlv_oracles` and
+/// `tests/decode_corpus/exabgp_tlvs.rs` are about them.
+const ELSEWHERE: [Family; 6] = [
+    Family::IPV4_FLOWSPEC,
+    Family::IPV6_FLOWSPEC,
+    Family::IPV4_FLOWSPEC_VPN,
+    Family::IPV6_FLOWSPEC_VPN,
+    Family::LINK_STATE,
+    Family::LINK_STATE_VPN,
+];
+
+/// Capabilities are kept for it, it has names, and this test or another one sends it.
+#[test]
+fn each_family_that_is_decoded_is_known_named_and_sent() {
+    for family in Nlri::FAMILIES {
+        assert!(KNOWN.contains(family), "{family}");
+        let named = family.afi.name().is_some() && family.safi.name().is_some();
+        assert!(named, "{family}");
+        let sent = source::FAMILIES.contains(family);
+        assert_ne!(sent, ELSEWHERE.contains(family), "{family}");
+    }
+    assert_eq!(
+        Nlri::FAMILIES.len(),
+        source::FAMILIES.len() + ELSEWHERE.len()
+    );
 }
 
 proptest! {

@@ -122,6 +122,11 @@ impl Case {
             let value = [head, vec![length], hops, vec![0], self.field()];
             list.extend(attribute(0x80, 14, &value.concat()));
         }
+        if family.safi.0 == 73 {
+            // RFC 9830 §4.2.1: a policy, and NO_ADVERTISE.
+            list.extend(attribute(0xc0, 8, &[0xff, 0xff, 0xff, 2]));
+            list.extend(attribute(0xc0, 23, &[0, 15, 0, 0]));
+        }
         list
     }
 

@@ -110,6 +110,19 @@ pub(crate) fn of_packet(pdml: &str) -> Vec<String> {
     words
 }
 
+/// The families of the multiprotocol attributes of a packet, as tshark says.
+pub(crate) fn families_of(pdml: &str) -> impl Iterator<Item = Family> + use<'_> {
+    let numbers = |end: &'static str| {
+        let field = move |name: &str| name.contains("reach_nlri.") && name.ends_with(end);
+        let lines = pdml
+            .lines()
+            .filter(move |line| attribute(line, "name").is_some_and(field));
+        lines.filter_map(|line| attribute(line, "show")?.parse().ok())
+    };
+    let pairs = numbers(".afi").zip(numbers(".safi"));
+    pairs.map(|(afi, safi): (u16, u16)| Family::new(afi, u8::try_from(safi).expect("an octet")))
+}
+
 fn of_field(name: &str, line: &str) -> Option<String> {
     let show = attribute(line, "show")?;
     let long = attribute(line, "showname").unwrap_or_default();
@@ -311,7 +324,7 @@ fn of_prefix(json: &Value) -> Option<Vec<String>> {
     };
     let whole = json["prefix"].as_str().expect("a prefix");
     let (addr, len) = whole.split_once('/').expect("a length");
-    if len == "0" {
+    if len == "0" && json["rd"].is_null() {
         // tshark 4.0 stops at a default route with labels, which is a route (RFC 8277 §2.2).
         return None;
     }

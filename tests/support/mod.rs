@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+pub mod dissect;
 pub mod encode;
 pub mod events;
 pub mod flows;
@@ -19,6 +20,8 @@ pub mod sender;
 pub mod skip;
 pub mod synth;
 pub mod talk;
+#[cfg(feature = "capture")]
+pub mod traces;
 pub mod wrap;
 
 use std::fs;

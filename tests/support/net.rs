@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -137,6 +138,19 @@ impl Net {
             .unwrap()
     }
 
+    /// Frames that each queue of the monitor's interface has had its program hand on, as the driver counts.
+    pub fn redirected_by_queue(&self, interface: &str) -> Vec<u64> {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.mon, "ethtool", "-S", interface]);
+        let output = run(&mut command);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let counters = text.lines().filter_map(|line| line.trim().split_once(": "));
+        counters
+            .filter(|(name, _)| name.starts_with("rx_queue_") && name.ends_with("_xdp_redirect"))
+            .map(|(_, count)| count.parse().unwrap())
+            .collect()
+    }
+
     /// The monitor's interface as `ip` shows it, with promiscuity and programs.
     pub fn tap_link(&self) -> String {
         let output = run(Command::new("ip").args(["-n", &self.mon, "-d", "link", "show", TAP]));
@@ -192,6 +206,24 @@ impl Live {
         scratch: &super::Scratch,
         more: &[&str],
     ) -> Self {
+        let live = Self::launch_by(bgptap, space, interface, scratch, more);
+        live.wait_until_ready();
+        live
+    }
+
+    /// As [`Live::start`], but does not wait.
+    pub fn launch(space: &str, interface: &str, scratch: &super::Scratch, more: &[&str]) -> Self {
+        let bgptap = [env!("CARGO_BIN_EXE_bgptap")];
+        Self::launch_by(&bgptap, space, interface, scratch, more)
+    }
+
+    fn launch_by(
+        bgptap: &[&str],
+        space: &str,
+        interface: &str,
+        scratch: &super::Scratch,
+        more: &[&str],
+    ) -> Self {
         let (summary, log) = (scratch.path("summary.json"), scratch.path("live.log"));
         let mut args = vec![
             "live",
@@ -202,8 +234,8 @@ impl Live {
         ];
         args.extend(more);
         // As operations.md has it: the rings hold what comes while others have the processor, but not for ever.
-        let mut command = Command::new("nice");
-        command.args(["-n", "-15", "ip", "netns", "exec", space]);
+        let mut command = priority();
+        command.args(["ip", "netns", "exec", space]);
         let child = command
             .args(bgptap)
             .args(&args)
@@ -211,21 +243,33 @@ impl Live {
             .stderr(fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let live = Self {
+        Self {
             child,
             summary,
             log,
-        };
+        }
+    }
+
+    /// Waits until it steers.
+    pub fn wait_until_ready(&self) {
         let started = Instant::now();
-        while !live.log().contains("metrics at") {
+        while !self.log().contains("metrics at") {
             assert!(
                 started.elapsed() < Duration::from_secs(20),
                 "not ready: {}",
-                live.log()
+                self.log()
             );
             sleep(Duration::from_millis(20));
         }
-        live
+    }
+
+    /// A line of its `/proc/PID/status` that gives kilobytes, in bytes.
+    pub fn memory(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+        let (_, value) = lines.find(|(key, _)| *key == name).unwrap();
+        let kilobytes = value.trim().trim_end_matches(" kB");
+        kilobytes.parse::<u64>().unwrap() << 10
     }
 
     /// Its process.
@@ -315,6 +359,24 @@ pub fn copy_bgptap(to: &Path) {
 
 fn ip(args: &[&str]) {
     run(Command::new("ip").args(args));
+}
+
+/// Runs a command ahead of others: real-time, since niceness counts only among the processes of one
+/// session (sched_autogroup, sched(7)); niceness where the machine does not allow that.
+fn priority() -> Command {
+    static REAL_TIME: OnceLock<bool> = OnceLock::new();
+    let allowed = || {
+        let tried = Command::new("chrt").args(["--rr", "1", "true"]).output();
+        tried.is_ok_and(|output| output.status.success())
+    };
+    let (program, args) = if *REAL_TIME.get_or_init(allowed) {
+        ("chrt", ["--rr", "1"])
+    } else {
+        ("nice", ["-n", "-15"])
+    };
+    let mut command = Command::new(program);
+    command.args(args);
+    command
 }
 
 /// Runs a command that must succeed.

@@ -3,9 +3,10 @@
 //! Messages are the `"raw"` and `"hex"` fields of the JSON lines in CORPUS/truth and
 //! CORPUS/hex/split; each is cut up into what the targets take.
 
-use bgptap::bgp::family::KNOWN;
 use bgptap::bgp::header::HEADER_LEN;
-use bgptap::bgp::{Context, Message, NlriField, Update};
+use bgptap::bgp::{Message, NlriField, Update};
+use bgptap_fuzz::selector::{self, of_family, plain};
+use bgptap_fuzz::{context, tlv};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -19,42 +20,83 @@ struct Seeds {
     update: BTreeSet<Vec<u8>>,
     nlri: BTreeSet<Vec<u8>>,
     attribute: BTreeSet<Vec<u8>>,
+    tlvs: BTreeSet<Vec<u8>>,
+}
+
+/// The octets of the first context in which a message has no errors; of the most common one if
+/// there is none.
+fn fitting(raw: &[u8]) -> [u8; selector::LEN] {
+    let candidates = [(true, false), (false, false), (true, true), (false, true)];
+    let candidates = candidates.map(|(as4, add_path)| plain(as4, add_path));
+    let fits = |octets: &[u8; selector::LEN]| match Message::parse(raw, &context(*octets)) {
+        Ok(message) => message.errors().is_empty(),
+        Err(_) => false,
+    };
+    candidates.into_iter().find(fits).unwrap_or(candidates[0])
 }
 
 impl Seeds {
     fn add(&mut self, raw: &[u8]) {
-        // Four octets for AS numbers, no path identifiers; the fuzzer changes it soon enough.
-        let context = Context::assumed();
-        self.message.insert([&[1], raw].concat());
+        let octets = fitting(raw);
+        self.message.insert([&octets, raw].concat());
         let body = raw.get(HEADER_LEN..).unwrap_or_default();
-        match Message::parse(raw, &context) {
-            Ok(Message::Open(_)) => {
-                self.open.insert([&[0], body].concat());
-            }
+        match Message::parse(raw, &context(octets)) {
+            Ok(Message::Open(_)) => self.add_open(body),
             Ok(Message::Update(update)) => {
-                self.update.insert([&[1], body].concat());
-                self.add_update(&update);
+                self.update.insert([&octets, body].concat());
+                self.add_update(octets, &update);
             }
             _ => {}
         }
     }
 
-    fn add_update(&mut self, update: &Update<'_>) {
-        for attribute in update.attributes() {
-            let head = [attribute.code, attribute.flags.0, 1];
-            self.attribute.insert([&head, attribute.value].concat());
+    /// The whole body; its parameters in both encodings, and as one of two OPENs.
+    fn add_open(&mut self, body: &[u8]) {
+        self.open.insert([&[0], body].concat());
+        let parameters = body.get(10..).unwrap_or_default();
+        for selector in [1, 2] {
+            self.open.insert([&[selector], parameters].concat());
         }
-        for field in update.all_withdrawn().chain(update.all_announced()) {
-            self.add_field(field);
+        if let Ok(length @ ..64) = u8::try_from(parameters.len()) {
+            let both = [&[3 | length << 2], parameters, parameters].concat();
+            self.open.insert(both);
         }
     }
 
-    fn add_field(&mut self, field: NlriField<'_>) {
-        let known = KNOWN.iter().position(|family| *family == field.family());
-        if let Some(selector) = known.and_then(|at| u8::try_from(at).ok()) {
-            let bits = u8::from(field.form().withdrawn) << 2;
-            self.nlri
-                .insert([&[selector, bits], field.as_bytes()].concat());
+    fn add_update(&mut self, octets: [u8; selector::LEN], update: &Update<'_>) {
+        for attribute in update.attributes() {
+            let (code, flags, value) = (attribute.code, attribute.flags.0, attribute.value);
+            let head = [&octets[..], &[code, flags]].concat();
+            self.attribute.insert([&head, value].concat());
+            // Those of NLRI come below.
+            if !matches!(code, 14 | 15) {
+                self.add_tlvs(octets, [flags & 0xe0, code], value);
+            }
+        }
+        for field in update.all_withdrawn().chain(update.all_announced()) {
+            self.add_field(octets, field);
+        }
+    }
+
+    fn add_field(&mut self, octets: [u8; selector::LEN], field: NlriField<'_>) {
+        let form = field.form();
+        if let Some(family) = of_family(form.family) {
+            let bits = u8::from(form.add_path)
+                | u8::from(form.multiple_labels) << 1
+                | u8::from(form.withdrawn) << 2;
+            let head = [&octets[..], &[family, bits]].concat();
+            self.nlri.insert([&head, field.as_bytes()].concat());
+            self.add_tlvs(octets, [1 | bits << 1, family], field.as_bytes());
+        }
+    }
+
+    /// What looks as if it had TLVs; the program must make it again.
+    fn add_tlvs(&mut self, octets: [u8; selector::LEN], holder: [u8; 2], value: &[u8]) {
+        let program = tlv::decompose(value);
+        let short = value.len() <= tlv::BYTES_MAX;
+        assert!(!short || tlv::compose(&program) == value, "{value:02x?}");
+        if tlv::has_tlvs(&program) {
+            self.tlvs.insert([&octets[..], &holder, &program].concat());
         }
     }
 
@@ -65,6 +107,7 @@ impl Seeds {
             ("update", &self.update),
             ("nlri", &self.nlri),
             ("attribute", &self.attribute),
+            ("tlvs", &self.tlvs),
         ];
         for (target, seeds) in targets {
             let folder = out.join(target);

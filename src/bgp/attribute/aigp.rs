@@ -1,6 +1,6 @@
 //! AIGP: accumulated IGP metric (RFC 7311).
 
-use super::{Flags, PathAttribute, bad_length};
+use super::{Flags, PathAttribute, filled};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, ErrorCode, Fault};
 use crate::bgp::reader::Reader;
@@ -47,11 +47,7 @@ impl<'a> PathAttribute<'a> for Aigp<'a> {
     const FLAGS_DISPOSITION: Disposition = Disposition::AttributeDiscard;
 
     fn parse(value: &'a [u8], _: &Context) -> Result<Self, Fault> {
-        if value.is_empty() {
-            // RFC 7606 §4: no attribute is empty unless its RFC says so.
-            return Err(bad_length("AIGP is empty"));
-        }
-        let mut reader = Reader::new(value);
+        let mut reader = Reader::new(filled(value, "AIGP is empty")?);
         while !reader.is_empty() {
             let at = value.len() - reader.len();
             let fault = |text| Fault::new(at, ErrorCode::OptionalAttribute, text);

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Flags, PathAttribute};
+use super::{Flags, PathAttribute, filled};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, ErrorCode, Fault};
 use crate::bgp::reader::Reader;
@@ -301,10 +301,7 @@ impl<'a> PathAttribute<'a> for As4Path<'a> {
     const DISPOSITION: Disposition = Disposition::AttributeDiscard;
 
     fn parse(value: &'a [u8], _: &Context) -> Result<Self, Fault> {
-        if value.is_empty() {
-            let text = "AS4_PATH is empty";
-            return Err(Fault::new(0, ErrorCode::AttributeLength, text));
-        }
+        let value = filled(value, "AS4_PATH is empty")?;
         AsPath::read(value, true).map(Self)
     }
 

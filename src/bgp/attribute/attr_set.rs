@@ -1,7 +1,8 @@
 //! ATTR_SET: the attributes of a customer's route, carried through a VPN (RFC 6368 §5).
 
+use super::json::Seen;
 use super::json::serialize_entries;
-use super::{AsPath, Attribute, Attributes, Flags, PathAttribute};
+use super::{AsPath, Attribute, Attributes, Flags, MpReach, MpUnreach, NextHop, PathAttribute};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, ErrorCode, Fault};
 use crate::bgp::reader::Reader;
@@ -64,8 +65,10 @@ impl<'a> PathAttribute<'a> for AttrSet<'a> {
             return Err(Fault::new(0, ErrorCode::AttributeLength, text));
         };
         if context.nesting >= NESTING_MAX {
+            // A limit of ours: to a router it may be valid.
             let text = "ATTR_SET nested too deeply to be read";
-            return Err(Fault::new(0, ErrorCode::OptionalAttribute, text));
+            let fault = Fault::new(0, ErrorCode::OptionalAttribute, text);
+            return Err(fault.with(Disposition::Ignore));
         }
         let field = reader.rest();
         Ok(Self {
@@ -78,12 +81,12 @@ impl<'a> PathAttribute<'a> for AttrSet<'a> {
 
     fn check(&self, report: &mut dyn FnMut(Fault)) {
         const HEAD: usize = 4;
-        let mut report = |fault: Fault| report(fault.with(Self::disposition_of(fault)));
         if !self.as4 {
             let text = "AS numbers of two octets in ATTR_SET";
             report(Fault::new(HEAD, ErrorCode::MalformedAsPath, text));
         }
         let context = self.context();
+        let mut seen = Seen::default();
         let mut reader = Reader::new(self.field);
         while !reader.is_empty() {
             let at = HEAD + self.field.len() - reader.len();
@@ -91,19 +94,36 @@ impl<'a> PathAttribute<'a> for AttrSet<'a> {
                 let text = "attribute exceeds ATTR_SET";
                 return report(Fault::new(at, ErrorCode::AttributeLength, text));
             };
+            if !seen.insert(attribute.code) {
+                // RFC 7606 §3 g: it is discarded unread.
+                let text = "attribute given before in ATTR_SET";
+                let fault = Fault::new(at, ErrorCode::MalformedAttributeList, text);
+                report(fault.with(Disposition::AttributeDiscard));
+                continue;
+            }
+            if matches!(attribute.code, MpReach::CODE | MpUnreach::CODE) {
+                let text = "NLRI in ATTR_SET";
+                report(Fault::new(at, ErrorCode::OptionalAttribute, text));
+                continue;
+            }
             let value = HEAD + self.field.len() - reader.len() - attribute.value.len();
             super::check(&attribute, &context, |fault: Fault| {
-                report(fault.shifted(value));
+                let disposition = Self::disposition_of(attribute.code, fault);
+                report(fault.shifted(value).with(disposition));
             });
         }
     }
 }
 
 impl AttrSet<'_> {
-    /// What is wrong inside concerns the customer's routes, never the session.
-    fn disposition_of(fault: Fault) -> Disposition {
-        let inner = fault.disposition.unwrap_or(Self::DISPOSITION);
-        inner.min(Self::DISPOSITION)
+    /// RFC 6368 §5: a malformed attribute inside makes the whole malformed, which concerns the
+    /// customer's routes and never the session; NEXT_HOP is ignored.
+    fn disposition_of(code: u8, fault: Fault) -> Disposition {
+        match fault.disposition {
+            Some(Disposition::Ignore) => Disposition::Ignore,
+            _ if code == NextHop::CODE => Disposition::Ignore,
+            _ => Self::DISPOSITION,
+        }
     }
 }
 
@@ -128,7 +148,10 @@ mod tests {
 
     fn faults(set: &AttrSet<'_>) -> Vec<(usize, Disposition)> {
         let mut list = Vec::new();
-        set.check(&mut |fault| list.push((fault.at, AttrSet::disposition_of(fault))));
+        set.check(&mut |fault| {
+            let disposition = fault.disposition.unwrap_or(AttrSet::DISPOSITION);
+            list.push((fault.at, disposition));
+        });
         list
     }
 
@@ -164,6 +187,29 @@ mod tests {
             "ORIGIN 9, an unknown well-known attribute, one that does not fit"
         );
         assert!(AttrSet::parse(&[0, 0, 1], &Context::assumed()).is_err());
+    }
+
+    /// RFC 6368 §5: "malformed themselves"; RFC 7606 §3 g for what is given twice.
+    #[test]
+    fn what_must_not_be_inside_costs_the_route_and_what_is_repeated_itself() {
+        let check = |inside: &[u8]| {
+            let value = [&[0, 0, 0, 1][..], inside].concat();
+            faults(&AttrSet::parse(&value, &Context::assumed()).expect("long enough"))
+        };
+        let withdraw = |at| vec![(at, Disposition::TreatAsWithdraw)];
+        let discard = |at| vec![(at, Disposition::AttributeDiscard)];
+        let ignore = |at| vec![(at, Disposition::Ignore)];
+        assert_eq!(check(&[0x80, 15, 3, 0, 1, 1]), withdraw(4), "no NLRI");
+        let reach = [0x80, 14, 9, 0, 1, 1, 4, 192, 0, 2, 1, 0];
+        assert_eq!(check(&reach), withdraw(4), "no NLRI");
+        // Alone in an UPDATE, each would only be discarded itself.
+        assert_eq!(check(&[0x40, 6, 1, 9]), withdraw(7), "ATOMIC_AGGREGATE");
+        let two = [0xc0, 7, 6, 0xfd, 0xe8, 192, 0, 2, 1];
+        assert_eq!(check(&two), withdraw(7), "AGGREGATOR with two octets of AS");
+        assert_eq!(check(&[0x40, 1, 1, 0, 0x40, 1, 1, 9]), discard(8));
+        assert_eq!(check(&[0xc0, 99, 0, 0xc0, 99, 0]), discard(7), "unknown");
+        assert_eq!(check(&[0x40, 3, 4, 192, 0, 2, 1]), []);
+        assert_eq!(check(&[0x40, 3, 3, 192, 0, 2]), ignore(7), "NEXT_HOP");
     }
 
     #[test]

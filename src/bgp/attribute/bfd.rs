@@ -20,6 +20,9 @@ pub struct BfdDiscriminator<'a> {
     options: &'a [u8],
 }
 
+/// RFC 9026 §3.1.6: mode, discriminator, and the shortest source.
+const MIN_LEN: usize = 11;
+
 /// The type of option that holds an address.
 const SOURCE: u8 = 1;
 
@@ -51,8 +54,11 @@ impl<'a> PathAttribute<'a> for BfdDiscriminator<'a> {
     const DISPOSITION: Disposition = Disposition::AttributeDiscard;
 
     fn parse(value: &'a [u8], _: &Context) -> Result<Self, Fault> {
-        let Some((&[mode, a, b, c, d], options)) = value.split_first_chunk::<5>() else {
-            let text = "BFD Discriminator is shorter than five octets";
+        let Some((&[mode, a, b, c, d], options)) = value
+            .split_first_chunk::<5>()
+            .filter(|_| value.len() >= MIN_LEN)
+        else {
+            let text = "BFD Discriminator is shorter than eleven octets";
             return Err(Fault::new(0, ErrorCode::AttributeLength, text));
         };
         let mut reader = Reader::new(options);
@@ -120,15 +126,28 @@ mod tests {
         );
     }
 
+    /// The value in bgpkit-parser's tests.
+    #[test]
+    fn a_source_alone() {
+        let value = [1, 1, 2, 3, 4, 1, 4, 192, 0, 2, 1];
+        let bfd = BfdDiscriminator::parse(&value, &Context::assumed()).expect("valid");
+        assert_eq!(
+            serde_json::to_value(bfd).expect("plain data"),
+            json!({ "mode": 1, "discriminator": 0x0102_0304, "source": "192.0.2.1" })
+        );
+    }
+
     #[test]
     fn options_must_fit_and_a_source_be_an_address() {
         let read = |value: &[u8]| {
             BfdDiscriminator::parse(value, &Context::assumed()).map_or_else(|f| f.at, |_| 99)
         };
         assert_eq!(read(&[1, 0, 0, 1]), 0);
-        assert_eq!(read(&[1, 0, 0, 1, 0, 1, 4, 192]), 5);
-        assert_eq!(read(&[1, 0, 0, 1, 0, 1, 3, 192, 0, 2]), 5);
-        assert_eq!(read(&[1, 0, 0, 1, 0, 9, 0, 9]), 7);
-        assert_eq!(read(&[1, 0, 0, 1, 0]), 99);
+        assert_eq!(read(&[1, 0, 0, 1, 0]), 0);
+        assert_eq!(read(&[1, 0, 0, 1, 0, 9, 3, 1, 2, 3]), 0, "ten octets");
+        assert_eq!(read(&[1, 0, 0, 1, 0, 1, 5, 192, 0, 2, 1]), 5);
+        assert_eq!(read(&[1, 0, 0, 1, 0, 1, 3, 192, 0, 2, 9, 0]), 5);
+        assert_eq!(read(&[1, 0, 0, 1, 0, 9, 3, 1, 2, 3, 9]), 10);
+        assert_eq!(read(&[1, 0, 0, 1, 0, 1, 4, 192, 0, 2, 1]), 99);
     }
 }

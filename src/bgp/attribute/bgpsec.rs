@@ -1,6 +1,6 @@
 //! BGPsec_PATH: the path with a signature for each of its parts (RFC 8205 §3).
 
-use super::{Flags, PathAttribute};
+use super::{Flags, PathAttribute, filled};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, ErrorCode, Fault};
 use crate::bgp::reader::Reader;
@@ -123,7 +123,7 @@ impl<'a> PathAttribute<'a> for BgpsecPath<'a> {
 
     fn parse(value: &'a [u8], _: &Context) -> Result<Self, Fault> {
         let fault = |at, text| Fault::new(at, ErrorCode::OptionalAttribute, text);
-        let mut input = Reader::new(value);
+        let mut input = Reader::new(filled(value, "BGPsec_PATH is empty")?);
         let path = take_sized(&mut input).map(<[u8]>::as_chunks);
         let Some((path @ [_, ..], [])) = path else {
             return Err(fault(0, "BGPsec_PATH without a path of whole segments"));

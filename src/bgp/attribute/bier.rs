@@ -1,6 +1,6 @@
 //! The BIER attribute (RFC 9793).
 
-use super::{Flags, PathAttribute};
+use super::{Flags, PathAttribute, filled};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, Fault};
 use crate::bgp::tlv::{Field, Head, Kind, Row, Table, Tlvs};
@@ -25,7 +25,7 @@ impl<'a> PathAttribute<'a> for Bier<'a> {
     const DISPOSITION: Disposition = Disposition::AttributeDiscard;
 
     fn parse(value: &'a [u8], _: &Context) -> Result<Self, Fault> {
-        Ok(Self(value))
+        filled(value, "the BIER attribute is empty").map(Self)
     }
 
     fn check(&self, report: &mut dyn FnMut(Fault)) {
@@ -113,6 +113,5 @@ mod tests {
             assert_eq!(faults::<Bier<'_>>(value), [(0, discard)], "{value}");
         }
         assert_eq!(faults::<Bier<'_>>("12340002dead"), []);
-        assert_eq!(faults::<Bier<'_>>(""), []);
     }
 }

@@ -71,7 +71,7 @@ impl Serialize for LargeCommunity {
 }
 
 impl fmt::Display for LargeCommunity {
-    /// `64496:1:2` (RFC 8092 §4).
+    /// `64496:1:2` (RFC 8092 §5).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.global, self.local1, self.local2)
     }
@@ -95,7 +95,7 @@ macro_rules! lists {
             impl<'a> PathAttribute<'a> for $name<'a> {
                 const CODE: u8 = $code;
                 const FLAGS: Flags = Flags::OPTIONAL_TRANSITIVE;
-                /// RFC 7606 §7.8, §7.14, §7.15, RFC 8092 §5.
+                /// RFC 7606 §7.8, §7.14, §7.15, RFC 8092 §6.
                 const DISPOSITION: Disposition = Disposition::TreatAsWithdraw;
 
                 #[inline]

@@ -1,7 +1,7 @@
-//! D-PATH: the domains that a route came through between EVPN and IP VPNs
-//! (RFC 10039 §4, draft-ietf-bess-evpn-ipvpn-interworking).
+//! D-PATH: the domains that a route came through between EVPN and IP VPNs (RFC 10039 §4, which was
+//! draft-ietf-bess-evpn-ipvpn-interworking).
 
-use super::{Flags, PathAttribute};
+use super::{Flags, PathAttribute, filled};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, ErrorCode, Fault};
 use crate::bgp::names;
@@ -55,7 +55,7 @@ impl<'a> PathAttribute<'a> for DomainPath<'a> {
     const DISPOSITION: Disposition = Disposition::TreatAsWithdraw;
 
     fn parse(value: &'a [u8], _: &Context) -> Result<Self, Fault> {
-        let mut reader = Reader::new(value);
+        let mut reader = Reader::new(filled(value, "D-PATH is empty")?);
         let text = "D-PATH without a domain, or cut short";
         loop {
             let at = value.len() - reader.len();

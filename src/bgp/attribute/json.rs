@@ -35,11 +35,11 @@ pub fn serialize_entries<'a, M: SerializeMap>(
 
 /// The codes that came.
 #[derive(Clone, Copy, Default)]
-struct Seen([u64; 4]);
+pub(super) struct Seen([u64; 4]);
 
 impl Seen {
     /// Whether the code is new.
-    fn insert(&mut self, code: u8) -> bool {
+    pub(super) fn insert(&mut self, code: u8) -> bool {
         // The index is two bits wide, the array has four elements.
         let word = &mut self.0[usize::from(code >> 6)];
         let bit = 1u64 << (code & 63);

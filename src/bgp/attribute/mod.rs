@@ -137,6 +137,11 @@ macro_rules! attributes {
         }
 
         impl<$a> View<$a> {
+            /// Type code and flags of each attribute that has a typed value.
+            pub const KNOWN: &'static [(u8, Flags)] = &[
+                $((<$ty as PathAttribute>::CODE, <$ty as PathAttribute>::FLAGS),)*
+            ];
+
             /// Reads the value of the attribute type `code`.
             #[must_use]
             pub fn new(code: u8, value: &$a [u8], context: &Context) -> Self {
@@ -346,6 +351,15 @@ pub(super) static TLV_TABLES: &[&super::tlv::Table] = &[
 /// The fault of a value of the wrong length.
 const fn bad_length(text: &'static str) -> Fault {
     Fault::new(0, ErrorCode::AttributeLength, text)
+}
+
+/// RFC 7606 §4: no attribute is empty, unless its RFC says that it may be.
+#[inline]
+fn filled<'a>(value: &'a [u8], text: &'static str) -> Result<&'a [u8], Fault> {
+    if value.is_empty() {
+        return Err(bad_length(text));
+    }
+    Ok(value)
 }
 
 /// `value` as one or more elements of `N` octets.

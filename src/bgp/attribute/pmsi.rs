@@ -38,8 +38,15 @@ pub enum Tunnel<'a> {
         /// Extended tunnel identifier, an address by custom.
         extended: IpAddr,
     },
-    /// mLDP P2MP or MP2MP LSP: a forwarding equivalence class (RFC 6388 §2.2).
-    Mldp(&'a [u8]),
+    /// mLDP P2MP or MP2MP LSP: a forwarding equivalence class (RFC 6388 §2.2, §3.2).
+    Mldp {
+        /// Type of the element: 6 P2MP, 7 MP2MP upstream, 8 MP2MP downstream.
+        fec: u8,
+        /// Root of the tree.
+        root: IpAddr,
+        /// What tells trees with that root apart.
+        opaque: &'a [u8],
+    },
     /// PIM trees: address of root or sender, then the group.
     Pim(IpAddr, IpAddr),
     /// Ingress replication and assisted replication (RFC 9574 §4): address of the endpoint.
@@ -57,6 +64,33 @@ pub enum Tunnel<'a> {
     Unknown(&'a [u8]),
 }
 
+/// Tunnel types that stand for two tunnels, one each way: the bit is set, the rest is the type of
+/// the one towards the leaves (RFC 8317 §5.2).
+const COMPOSITE: core::ops::RangeInclusive<u8> = 0x80..=0xfa;
+
+/// RFC 6514 §5: "undefined" is what IANA's registry neither assigns nor leaves to experiments
+/// (RFC 7385 §3, RFC 8317 §7).
+fn is_defined(tunnel_type: u8) -> bool {
+    let assigned = |kind| names::pmsi_tunnel(kind).is_some();
+    match tunnel_type {
+        0x7b..=0x7e | 0xfb..=0xfe => true,
+        kind if COMPOSITE.contains(&kind) => assigned(kind & 0x7f),
+        kind => assigned(kind),
+    }
+}
+
+fn take_mldp(bytes: &[u8]) -> Option<Tunnel<'_>> {
+    let mut reader = Reader::new(bytes);
+    let fec = reader.u8()?;
+    let family = reader.u16()?;
+    let length = usize::from(reader.u8()?);
+    let root = addr(reader.take(length)?)?;
+    let length = usize::from(reader.u16()?);
+    let opaque = reader.take(length)?;
+    let fits = family == if root.is_ipv4() { 1 } else { 2 };
+    (fits && reader.is_empty()).then_some(Tunnel::Mldp { fec, root, opaque })
+}
+
 impl<'a> Pmsi<'a> {
     /// Whether leaves are asked to answer (RFC 6514 §5, L flag).
     #[must_use]
@@ -64,18 +98,38 @@ impl<'a> Pmsi<'a> {
         self.flags & 1 != 0
     }
 
+    /// Type of the tunnel towards the leaves.
+    fn kind(&self) -> u8 {
+        match self.tunnel_type {
+            kind if COMPOSITE.contains(&kind) => kind & 0x7f,
+            kind => kind,
+        }
+    }
+
     /// Name of the type of tunnel.
     #[must_use]
-    pub const fn tunnel_name(&self) -> Option<&'static str> {
-        names::pmsi_tunnel(self.tunnel_type)
+    pub fn tunnel_name(&self) -> Option<&'static str> {
+        names::pmsi_tunnel(self.kind())
+    }
+
+    /// The label for what comes back from the leaves, where there are two tunnels (RFC 8317 §5.2).
+    #[must_use]
+    pub fn receive_label(&self) -> Option<Label> {
+        let label = self.identifier.first_chunk().copied().map(Label);
+        label.filter(|_| COMPOSITE.contains(&self.tunnel_type))
     }
 
     /// The identifier by its type; `None` if it is no identifier of that type.
     #[must_use]
     pub fn tunnel(&self) -> Option<Tunnel<'a>> {
-        let bytes = self.identifier;
-        Some(match self.tunnel_type {
-            0 => Tunnel::None,
+        let bytes = match COMPOSITE.contains(&self.tunnel_type) {
+            true => self.identifier.get(3..)?,
+            false => self.identifier,
+        };
+        Some(match self.kind() {
+            // RFC 6514 §5: no identifier then.
+            0 if bytes.is_empty() => Tunnel::None,
+            0 => return None,
             1 => {
                 let (head, extended) = bytes.split_at_checked(8)?;
                 let &[a, b, c, d, _, _, e, f] = head else {
@@ -87,7 +141,7 @@ impl<'a> Pmsi<'a> {
                     extended: addr(extended)?,
                 }
             }
-            2 | 7 if !bytes.is_empty() => Tunnel::Mldp(bytes),
+            2 | 7 => take_mldp(bytes)?,
             3..=5 => {
                 let (first, second) = bytes.split_at_checked(bytes.len() / 2)?;
                 Tunnel::Pim(addr(first)?, addr(second)?)
@@ -101,7 +155,6 @@ impl<'a> Pmsi<'a> {
                     prefix: addr(prefix)?,
                 }
             }
-            2 | 7 => return None,
             _ => Tunnel::Unknown(bytes),
         })
     }
@@ -110,7 +163,7 @@ impl<'a> Pmsi<'a> {
 impl<'a> PathAttribute<'a> for Pmsi<'a> {
     const CODE: u8 = 22;
     const FLAGS: Flags = Flags::OPTIONAL_TRANSITIVE;
-    /// RFC 6514 §5.
+    /// RFC 6514 §5, for tunnel types that are not defined, too.
     const DISPOSITION: Disposition = Disposition::TreatAsWithdraw;
 
     fn parse(value: &'a [u8], _: &Context) -> Result<Self, Fault> {
@@ -128,7 +181,10 @@ impl<'a> PathAttribute<'a> for Pmsi<'a> {
     }
 
     fn check(&self, report: &mut dyn FnMut(Fault)) {
-        if self.tunnel().is_none() {
+        if !is_defined(self.tunnel_type) {
+            let text = "tunnel type that is not defined";
+            report(Fault::new(1, ErrorCode::OptionalAttribute, text));
+        } else if self.tunnel().is_none() {
             let text = "tunnel identifier is none of its type";
             report(Fault::new(5, ErrorCode::OptionalAttribute, text));
         }
@@ -147,6 +203,9 @@ impl Serialize for Pmsi<'_> {
         // A VNI fills all 24 bits (RFC 8365 §5.1.3); only its encapsulation says that it is one.
         map.serialize_entry("label", &self.label.value())?;
         map.serialize_entry("label_field", &self.label.bits())?;
+        if let Some(label) = self.receive_label() {
+            map.serialize_entry("receive_label", &label.value())?;
+        }
         match self.tunnel() {
             Some(Tunnel::None) => {}
             Some(Tunnel::RsvpTe {
@@ -172,9 +231,12 @@ impl Serialize for Pmsi<'_> {
                 map.serialize_entry("bfr_id", &bfr_id)?;
                 map.serialize_entry("bfr_prefix", &Show(prefix))?;
             }
-            Some(Tunnel::Mldp(bytes) | Tunnel::Unknown(bytes)) => {
-                map.serialize_entry("identifier", &Hex(bytes))?;
+            Some(Tunnel::Mldp { fec, root, opaque }) => {
+                map.serialize_entry("fec_type", &fec)?;
+                map.serialize_entry("root", &Show(root))?;
+                map.serialize_entry("opaque", &Hex(opaque))?;
             }
+            Some(Tunnel::Unknown(bytes)) => map.serialize_entry("identifier", &Hex(bytes))?,
             None => map.serialize_entry("identifier", &Hex(self.identifier))?,
         }
         map.end()
@@ -289,13 +351,68 @@ mod tests {
 
     #[test]
     fn an_identifier_of_another_type_is_malformed_and_an_unknown_type_is_kept() {
-        for (kind, length) in [(1, 7), (2, 0), (3, 12), (4, 9), (6, 5), (11, 2)] {
+        let kinds = [
+            (0, 1),
+            (1, 7),
+            (2, 0),
+            (2, 9),
+            (3, 12),
+            (4, 9),
+            (6, 5),
+            (7, 8),
+            (11, 2),
+        ];
+        for (kind, length) in kinds {
             let value = [&[0, kind, 0, 0, 0][..], &vec![1; length]].concat();
             assert_eq!(pmsi(&value).1, 1, "type {kind}");
         }
         let (value, faults) = pmsi(&[0, 99, 0, 0, 0, 1, 2]);
-        assert_eq!((&value["identifier"], faults), (&json!("0102"), 0));
+        assert_eq!((&value["identifier"], faults), (&json!("0102"), 1));
         assert!(Pmsi::parse(&[0; 4], &Context::assumed()).is_err());
+    }
+
+    /// RFC 6514 §5; IANA's registry as ExaBGP's and rustbgpd's tests have it.
+    #[test]
+    fn tunnel_types_that_are_defined() {
+        let undefined: Vec<u8> = (0..=255).filter(|kind| !is_defined(*kind)).collect();
+        let base = [&[9][..], &(14..=0x7a).collect::<Vec<u8>>()].concat();
+        let composite = base.iter().map(|kind| kind | 0x80);
+        let experimental_with_the_bit = (0xfbu8..).next();
+        assert_eq!(experimental_with_the_bit, Some(0xfb));
+        let expected: Vec<u8> = base
+            .iter()
+            .copied()
+            .chain([0x7f])
+            .chain(composite)
+            .collect();
+        assert_eq!(undefined, expected);
+    }
+
+    /// RFC 6388 §2.2: type, family, root, opaque value. RFC 8317 §5.2: a label in front.
+    #[test]
+    fn trees_of_mldp_and_tunnels_both_ways() {
+        let fec = [6, 0, 1, 4, 10, 0, 0, 1, 0, 7, 1, 0, 4, 0, 0, 0, 9];
+        let (value, faults) = pmsi(&[&[0, 2, 0, 0, 0][..], &fec].concat());
+        assert_eq!(
+            (&value["root"], &value["opaque"], faults),
+            (&json!("10.0.0.1"), &json!("01000400000009"), 0)
+        );
+        for changed in [(2, 2), (3, 5), (9, 8), (9, 6)] {
+            let mut fec = fec;
+            fec[changed.0] = changed.1;
+            assert_eq!(
+                pmsi(&[&[0, 7, 0, 0, 0][..], &fec].concat()).1,
+                1,
+                "{changed:?}"
+            );
+        }
+        let (value, faults) = pmsi(&[0, 0x84, 0, 0, 0, 0, 1, 0x41, 10, 0, 0, 1, 239, 1, 1, 1]);
+        assert_eq!(
+            (&value["tunnel_name"], &value["receive_label"], faults),
+            (&json!("pim-sm"), &json!(20), 0)
+        );
+        assert_eq!(value["group"], "239.1.1.1");
+        assert_eq!(pmsi(&[0, 0x80, 0, 0, 0, 0, 1]).1, 1, "no label");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The BGP Prefix-SID attribute (RFC 8669) with the SRv6 services (RFC 9252).
 
-use super::{Flags, PathAttribute};
+use super::{Flags, PathAttribute, filled};
 use crate::bgp::context::Context;
-use crate::bgp::error::{Disposition, Fault};
+use crate::bgp::error::{Disposition, ErrorCode, Fault};
 use crate::bgp::tlv::{Field, Head, Kind, Row, Table, Tlvs};
 use serde::ser::{Serialize, Serializer};
 
@@ -10,6 +10,7 @@ use serde::ser::{Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrefixSid<'a>(&'a [u8]);
 
+const SRGB: u16 = 3;
 /// SRv6 L3 Service and SRv6 L2 Service.
 const SERVICES: [u16; 2] = [5, 6];
 
@@ -28,21 +29,27 @@ impl<'a> PathAttribute<'a> for PrefixSid<'a> {
     const DISPOSITION: Disposition = Disposition::AttributeDiscard;
 
     fn parse(value: &'a [u8], _: &Context) -> Result<Self, Fault> {
-        Ok(Self(value))
+        filled(value, "the BGP Prefix-SID attribute is empty").map(Self)
     }
 
     /// RFC 9252 §7: without its SID a service cannot be reached, so that the route goes.
     fn check(&self, report: &mut dyn FnMut(Fault)) {
-        let Some(flaw) = self.tlvs().worst() else {
-            return;
-        };
-        let fault = flaw.fault("malformed TLV in the BGP Prefix-SID attribute");
-        let service = flaw.top.is_some_and(|top| SERVICES.contains(&top));
-        report(if service {
-            fault.with(Disposition::TreatAsWithdraw)
-        } else {
-            fault
+        let text = "malformed TLV in the BGP Prefix-SID attribute";
+        let flaw = self.tlvs().gravest(text, |flaw| match flaw.top {
+            Some(top) if SERVICES.contains(&top) => Disposition::TreatAsWithdraw,
+            _ => Self::DISPOSITION,
         });
+        if let Some(fault) = flaw {
+            return report(fault);
+        }
+        // RFC 8669 §3.2: one range at least behind the flags.
+        if self
+            .tlvs()
+            .any(|tlv| tlv.kind == SRGB && tlv.value.len() == 2)
+        {
+            let text = "originator SRGB without a range";
+            report(Fault::new(0, ErrorCode::OptionalAttribute, text));
+        }
     }
 }
 
@@ -65,6 +72,8 @@ static SID_SUB_SUB: Table = Table::new(
             Field("argument", Kind::Uint(1)),
             Field("transposition_length", Kind::Uint(1)),
             Field("transposition_offset", Kind::Uint(1)),
+            // RFC 9252 §7: six octets at least.
+            Field("", Kind::Rest),
         ],
     )]],
 );
@@ -104,7 +113,7 @@ pub(in crate::bgp) static TABLE: Table = Table::new(
             ],
         ),
         Row(
-            3,
+            SRGB,
             "originator-srgb",
             &[
                 Field("flags", Kind::Flags(2, &[])),
@@ -179,5 +188,22 @@ mod tests {
         assert_eq!(place("05000600 01000200 00"), [(4, withdraw)]);
         assert_eq!(place("05000500 01000200"), [(4, withdraw)]);
         assert_eq!(place("050000"), [(0, withdraw)]);
+        assert_eq!(place("0500ff00"), [(0, withdraw)], "does not fit");
+        // The gravest counts, wherever it is.
+        assert_eq!(place("0100020000 050000"), [(5, withdraw)]);
+        assert_eq!(place("050000 01ff"), [(0, withdraw)]);
+        assert_eq!(place("030002 0000"), [(0, discard)], "no range");
+        // RFC 9252 §7: a structure of less than six octets is malformed, a longer one is not.
+        let service = |structure: &str| {
+            let structure = format!("0100{:02x}{structure}", structure.len() / 2);
+            let sid = format!("00{}000048 00{structure}", "20".repeat(16));
+            let sid = sid.replace(' ', "");
+            let sid = format!("01{:04x}{sid}", sid.len() / 2);
+            let value = format!("05{:04x}00{sid}", 1 + sid.len() / 2);
+            faults::<PrefixSid<'_>>(&value)
+        };
+        assert_eq!(service("401810000000"), []);
+        assert_eq!(service("40181000000000"), []);
+        assert_eq!(service("4018100000"), [(28, withdraw)]);
     }
 }

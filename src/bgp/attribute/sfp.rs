@@ -1,8 +1,8 @@
 //! The SFP attribute: the hops of a service function path (RFC 9015 §3.2.1).
 
-use super::{Flags, PathAttribute};
+use super::{Flags, PathAttribute, filled};
 use crate::bgp::context::Context;
-use crate::bgp::error::{Disposition, Fault};
+use crate::bgp::error::{Disposition, ErrorCode, Fault};
 use crate::bgp::tlv::{Field, Head, Kind, Row, Table, Tlvs};
 use serde::ser::{Serialize, Serializer};
 
@@ -21,16 +21,23 @@ impl<'a> Sfp<'a> {
 impl<'a> PathAttribute<'a> for Sfp<'a> {
     const CODE: u8 = 37;
     const FLAGS: Flags = Flags::OPTIONAL_TRANSITIVE;
-    /// Without its hops the path is none, so that the route goes (RFC 7606 §8).
+    /// RFC 9015 §3.2.1.
     const DISPOSITION: Disposition = Disposition::TreatAsWithdraw;
 
     fn parse(value: &'a [u8], _: &Context) -> Result<Self, Fault> {
-        Ok(Self(value))
+        filled(value, "the SFP attribute is empty").map(Self)
     }
 
     fn check(&self, report: &mut dyn FnMut(Fault)) {
         if let Some(flaw) = self.tlvs().worst() {
-            report(flaw.fault("malformed TLV in the SFP attribute"));
+            return report(flaw.fault("malformed TLV in the SFP attribute"));
+        }
+        let missing = |text| Fault::new(0, ErrorCode::OptionalAttribute, text);
+        let mut hops = self.tlvs().filter(|tlv| tlv.kind == HOP).peekable();
+        if hops.peek().is_none() {
+            report(missing("SFP attribute without a hop"));
+        } else if hops.any(|hop| hop.value.len() == 1) {
+            report(missing("hop of an SFP attribute without sub-TLVs"));
         }
     }
 }
@@ -41,8 +48,11 @@ impl Serialize for Sfp<'_> {
     }
 }
 
+/// The TLV that holds a hop; one at least, each with a function at least (RFC 9015 §3.2.1).
+const HOP: u16 = 2;
+
 /// Inside a hop.
-static HOP: Table = Table::new(
+static INSIDE_HOP: Table = Table::new(
     Head::Long,
     &[&[
         Row(
@@ -70,11 +80,11 @@ pub(in crate::bgp) static TABLE: Table = Table::new(
             ],
         ),
         Row(
-            2,
+            HOP,
             "hop",
             &[
                 Field("service_index", Kind::Uint(1)),
-                Field("tlvs", Kind::Tlvs(&HOP)),
+                Field("tlvs", Kind::Tlvs(&INSIDE_HOP)),
             ],
         ),
         Row(5, "sfp-traversal-with-mpls-label-stack", &[]),
@@ -133,6 +143,9 @@ mod tests {
         for value in ["010004aabbccdd", "0100", "010002aa"] {
             assert_eq!(faults::<Sfp<'_>>(value), [(0, withdraw)], "{value}");
         }
-        assert_eq!(faults::<Sfp<'_>>("7f0002dead"), []);
+        // RFC 9015 §3.2.1: a hop must be there, and a function in it; what is not known is ignored.
+        assert_eq!(faults::<Sfp<'_>>("7f0002dead"), [(0, withdraw)]);
+        assert_eq!(faults::<Sfp<'_>>("020001fa 7f0002dead"), [(0, withdraw)]);
+        assert_eq!(faults::<Sfp<'_>>("020004fa 7f0000 7f0002dead"), []);
     }
 }

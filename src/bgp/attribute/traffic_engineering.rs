@@ -42,8 +42,7 @@ impl<'a> TrafficEngineering<'a> {
 impl<'a> PathAttribute<'a> for TrafficEngineering<'a> {
     const CODE: u8 = 24;
     const FLAGS: Flags = Flags::OPTIONAL;
-    /// RFC 5543 is silent; without it the route could be taken for what it is not
-    /// (RFC 7606 §8).
+    /// RFC 7606 §7.13: whatever an implementation takes for malformed, as RFC 5543 does not say.
     const DISPOSITION: Disposition = Disposition::TreatAsWithdraw;
 
     fn parse(value: &'a [u8], _: &Context) -> Result<Self, Fault> {

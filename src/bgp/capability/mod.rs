@@ -102,15 +102,15 @@ impl<'a> Capability<'a> {
     pub fn parse(code: u8, value: &'a [u8]) -> Self {
         match Self::typed(code, value) {
             Some(typed) => typed,
-            None if Self::is_typed(code) => Self::Malformed { code, value },
+            None if Self::KNOWN.contains(&code) => Self::Malformed { code, value },
             None => Self::Other { code, value },
         }
     }
 
-    /// A specification says what the value of such a capability looks like.
-    const fn is_typed(code: u8) -> bool {
-        matches!(code, 1..=3 | 5..=9 | 64 | 65 | 69..=71 | 73 | 75..=77 | 128 | 130 | 131)
-    }
+    /// Codes of the capabilities of which a specification says what the value looks like.
+    pub const KNOWN: &'static [u8] = &[
+        1, 2, 3, 5, 6, 7, 8, 9, 64, 65, 69, 70, 71, 73, 75, 76, 77, 128, 130, 131,
+    ];
 
     fn typed(code: u8, value: &'a [u8]) -> Option<Self> {
         Some(match (code, value) {

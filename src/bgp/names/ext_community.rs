@@ -22,6 +22,19 @@ pub const fn ext_community(kind: u8, sub: u8) -> Option<&'static str> {
             0x00 => Some("flowspec-redirect-next-hop"),
             _ => None,
         },
+        0x09 => match sub {
+            0x00 => Some("flowspec-redirect-indirection-id"),
+            _ => None,
+        },
+        0x0a | 0x4a => match sub {
+            0x02 => Some("transport-class"),
+            _ => None,
+        },
+        0x0b => match sub {
+            0x01 => Some("sfir-pool-id"),
+            0x02 => Some("sfc-mpls-label-stack"),
+            _ => None,
+        },
         0x0c => match sub {
             0x00 => Some("mup-direct-segment"),
             _ => None,
@@ -102,6 +115,8 @@ const fn opaque(sub: u8) -> Option<&'static str> {
         0x0c => "encapsulation",
         0x0d => "default-gateway",
         0x0e => "ppmp-label",
+        0x14 => "consistent-hash-sort-order",
+        0xaa => "load-balance",
         _ => return None,
     })
 }
@@ -117,6 +132,7 @@ const fn experimental(sub: u8) -> Option<&'static str> {
         0x08 => "flowspec-redirect",
         0x09 => "flowspec-traffic-marking",
         0x0a => "layer2-info",
+        0x0b => "e-tree-info",
         0x0c => "flowspec-traffic-rate-packets",
         _ => return None,
     })

@@ -108,6 +108,11 @@ macro_rules! families {
             Opaque(&$a [u8]),
         }
 
+        impl Nlri<'_> {
+            /// The families that are decoded.
+            pub const FAMILIES: &'static [Family] = &[$($(Family::$family,)+)*];
+        }
+
         impl Serialize for Nlri<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 match self {

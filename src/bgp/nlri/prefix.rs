@@ -6,7 +6,7 @@ use super::part::HOST_BITS;
 use super::{Codec, Form, Reader};
 use crate::bgp::error::{ErrorCode, Fault};
 use crate::bgp::family::Afi;
-use crate::bgp::text::Show;
+use crate::bgp::text::AddressText;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// An address prefix.
@@ -234,10 +234,10 @@ impl core::iter::FusedIterator for Prefixes<'_> {}
 impl Serialize for Prefix {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Some(path_id) = self.path_id else {
-            return serializer.collect_str(self);
+            return AddressText::new(self.addr, Some(self.len)).serialize(serializer);
         };
         let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("prefix", &Show(self))?;
+        map.serialize_entry("prefix", &AddressText::new(self.addr, Some(self.len)))?;
         map.serialize_entry("path_id", &path_id)?;
         map.end()
     }

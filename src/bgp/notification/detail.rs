@@ -76,7 +76,7 @@ fn refused_refresh(data: &[u8]) -> Option<RouteRefresh<'_>> {
     let (_, body) = data.split_at_checked(crate::bgp::header::HEADER_LEN)?;
     let header = Header::parse(data).ok()?;
     let whole = usize::from(header.length) == data.len();
-    let refresh = RouteRefresh::parse(body).ok()?;
+    let refresh = RouteRefresh::parse(body, &Context::assumed()).ok()?;
     (whole && header.kind == MessageType::RouteRefresh).then_some(refresh)
 }
 

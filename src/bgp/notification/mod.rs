@@ -4,7 +4,7 @@ mod detail;
 
 use super::context::Context;
 use super::error::{Disposition, Error, ErrorCode, Fault};
-use super::header::HEADER_LEN;
+use super::header::{HEADER_LEN, check_extended};
 use super::names;
 use super::text::{Escaped, Hex, Show};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -24,6 +24,7 @@ pub struct Notification<'a> {
     context: Context,
     /// It came in the data of another one.
     enclosed: bool,
+    error: Option<Error>,
 }
 
 impl<'a> Notification<'a> {
@@ -48,6 +49,7 @@ impl<'a> Notification<'a> {
             data,
             context: *context,
             enclosed: false,
+            error: check_extended(body, context),
         })
     }
 
@@ -101,6 +103,12 @@ impl<'a> Notification<'a> {
     #[must_use]
     pub fn detail(&self) -> Option<Detail<'a>> {
         Detail::new(self)
+    }
+
+    /// What is wrong with it: it is longer than its receiver takes (RFC 8654 §5).
+    #[must_use]
+    pub const fn errors(&self) -> &[Error] {
+        self.error.as_slice()
     }
 
     /// The bytes behind the header.

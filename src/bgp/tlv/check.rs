@@ -1,7 +1,7 @@
 //! What is wrong in TLVs.
 
 use super::{Tlvs, Value};
-use crate::bgp::error::{ErrorCode, Fault};
+use crate::bgp::error::{Disposition, ErrorCode, Fault};
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,8 @@ pub(crate) struct Flaw {
     pub(crate) wrong: Wrong,
     /// Octets before the TLV.
     pub(crate) at: usize,
-    /// Type of the TLV or, if it is nested, of the outermost one that holds it.
+    /// Type of the TLV or, if it is nested, of the outermost one that holds it; none where there
+    /// are too few octets for one.
     pub(crate) top: Option<u16>,
 }
 
@@ -63,9 +64,25 @@ impl<'a> Tlvs<'a> {
             report(Flaw {
                 wrong: Wrong::Framing,
                 at,
-                top: None,
+                top: self.next_kind(),
             });
         }
+    }
+
+    /// The flaw of the gravest disposition, the first of several, as a fault.
+    pub(crate) fn gravest(
+        self,
+        text: &'static str,
+        disposition: impl Fn(Flaw) -> Disposition,
+    ) -> Option<Fault> {
+        let mut gravest = None;
+        self.check(&mut |flaw| {
+            let new = disposition(flaw);
+            if gravest.is_none_or(|(_, old)| old < new) {
+                gravest = Some((flaw, new));
+            }
+        });
+        gravest.map(|(flaw, disposition)| flaw.fault(text).with(disposition))
     }
 
     /// The first flaw, the first one of framing if there is one.

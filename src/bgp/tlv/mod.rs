@@ -98,6 +98,8 @@ pub enum Kind {
     Tlv(&'static Table),
     /// To the end: TLVs.
     Tlvs(&'static Table),
+    /// To the end: octets that later RFCs may give a meaning.
+    Rest,
     /// To the end: the fields that belong to so many octets. No others are allowed.
     ByLength(&'static [(usize, &'static [Field])]),
 }
@@ -107,7 +109,12 @@ impl Kind {
     const fn is_single(self) -> bool {
         !matches!(
             self,
-            Self::Skip(_) | Self::Bits(_) | Self::Masks | Self::FamilyAddr | Self::ByLength(_)
+            Self::Skip(_)
+                | Self::Rest
+                | Self::Bits(_)
+                | Self::Masks
+                | Self::FamilyAddr
+                | Self::ByLength(_)
         )
     }
 }
@@ -157,6 +164,18 @@ impl<'a> Tlvs<'a> {
         self.unread
     }
 
+    /// The type of the next TLV, whether it fits or not.
+    fn next_kind(&self) -> Option<u16> {
+        self.take_kind(&mut Reader::new(self.unread))
+    }
+
+    fn take_kind(&self, input: &mut Reader<'a>) -> Option<u16> {
+        match self.table.head {
+            Head::Wide => input.u16(),
+            Head::Narrow | Head::Long | Head::Split => input.u8().map(u16::from),
+        }
+    }
+
     /// The first TLV of a type.
     #[must_use]
     pub fn find(mut self, kind: u16) -> Option<Tlv<'a>> {
@@ -169,10 +188,7 @@ impl<'a> Iterator for Tlvs<'a> {
 
     fn next(&mut self) -> Option<Tlv<'a>> {
         let mut input = Reader::new(self.unread);
-        let kind = match self.table.head {
-            Head::Wide => input.u16()?,
-            _ => u16::from(input.u8()?),
-        };
+        let kind = self.take_kind(&mut input)?;
         let wide = match self.table.head {
             Head::Wide | Head::Long => true,
             Head::Narrow => false,

@@ -77,7 +77,7 @@ fn sample_field(kind: Kind, entropy: &mut Entropy<'_>) -> Vec<u8> {
             let bits = u8::try_from(entropy.below(33)).expect("small");
             [vec![bits], entropy.octets(usize::from(bits).div_ceil(8))].concat()
         }
-        Kind::Text | Kind::Raw => {
+        Kind::Text | Kind::Raw | Kind::Rest => {
             let octets = entropy.below(20);
             entropy.octets(octets)
         }
@@ -269,10 +269,10 @@ fn lengths_and_places_of_flaws() {
         [
             flaw(Wrong::Value, 6, Some(1)),
             flaw(Wrong::Value, 19, Some(3)),
-            flaw(Wrong::Framing, 23, None),
+            flaw(Wrong::Framing, 23, Some(1)),
         ]
     );
-    assert_eq!(tlvs.worst(), Some(flaw(Wrong::Framing, 23, None)));
+    assert_eq!(tlvs.worst(), Some(flaw(Wrong::Framing, 23, Some(1))));
     assert_eq!(
         serde_json::to_value(tlvs).expect("serializable"),
         serde_json::json!([

@@ -139,6 +139,7 @@ fn take<'a>(
         Kind::Skip(octets) => {
             input.take(octets)?;
         }
+        Kind::Rest => input.clear(),
         Kind::Bits(parts) => take_bits(parts, input, step)?,
         Kind::Masks => {
             let [standard, user, _, _] = input.array()?;
@@ -205,9 +206,12 @@ fn take_one<'a>(kind: Kind, input: &mut Reader<'a>) -> Option<Value<'a>> {
         }
         Kind::Tlvs(table) => Value::Tlvs(Tlvs::new(rest(input), table)),
         // Those with several values, or none.
-        Kind::Skip(_) | Kind::Bits(_) | Kind::Masks | Kind::FamilyAddr | Kind::ByLength(_) => {
-            return None;
-        }
+        Kind::Skip(_)
+        | Kind::Rest
+        | Kind::Bits(_)
+        | Kind::Masks
+        | Kind::FamilyAddr
+        | Kind::ByLength(_) => return None,
     })
 }
 

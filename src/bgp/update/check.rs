@@ -7,7 +7,7 @@ use crate::bgp::attribute::{
 };
 use crate::bgp::context::{Context, Peering};
 use crate::bgp::error::{Disposition, ErrorCode, Errors, Fault};
-use crate::bgp::header::{HEADER_LEN, MAX_LEN};
+use crate::bgp::header::{self, HEADER_LEN};
 use crate::bgp::nlri::NlriField;
 use crate::bgp::reader::Reader;
 
@@ -28,18 +28,15 @@ impl<'a> Update<'a> {
         self.check_as4_path();
         self.check_bgpsec();
         self.check_neighbor();
-        self.check_mandatory(complete);
+        self.check_families();
+        self.check_mandatory();
+        self.check_reachable(complete);
     }
 
     /// RFC 8654 §4: only a receiver that announced the capability takes extended messages.
     fn check_length(&mut self) {
-        let negotiated = self.context.peering != Peering::Unknown;
-        let long = HEADER_LEN + self.body.len() > usize::from(MAX_LEN);
-        if long && negotiated && !self.context.extended {
-            let text = "extended message that its receiver did not ask for";
-            let error = Fault::new(16, ErrorCode::BadMessageLength, text);
-            self.errors
-                .push(error.place(0, None, Disposition::SessionReset));
+        if let Some(error) = header::check_extended(self.body, &self.context) {
+            self.errors.push(error);
         }
     }
 
@@ -192,14 +189,20 @@ impl<'a> Update<'a> {
         first.is_some_and(|segment| segment.kind.is_confederation())
     }
 
-    /// RFC 7606 §3 d and §5.2; `complete`: all attributes could be located.
-    fn check_mandatory(&mut self, complete: bool) {
+    /// RFC 7606 §5.2; `complete`: all attributes could be located. An MP_REACH_NLRI without NLRI
+    /// makes nothing reachable.
+    fn check_reachable(&mut self, complete: bool) {
+        let reachable = || self.all_announced().next().is_some();
+        let only_unreach = || complete && self.attributes().all(|a| a.code == MpUnreach::CODE);
+        if self.errors.total() > 0 && !reachable() && !only_unreach() {
+            self.errors.only_discarding_is_left();
+        }
+    }
+
+    /// RFC 7606 §3 d; RFC 4760 §3 asks for them beside an MP_REACH_NLRI, whatever is in it.
+    fn check_mandatory(&mut self) {
         let plain = !self.announced.is_empty();
         if !plain && !self.has(MpReach::CODE) {
-            let only_unreach = complete && self.attributes().all(|a| a.code == MpUnreach::CODE);
-            if self.errors.total() > 0 && !only_unreach {
-                self.errors.withdraw_becomes_reset();
-            }
             return;
         }
         let wanted = [
@@ -228,7 +231,13 @@ impl<'a> Update<'a> {
 
     /// Reports the attribute of that code, if it is there.
     #[cold]
-    fn report_at(&mut self, code: u8, error: ErrorCode, text: &'static str, default: Disposition) {
+    pub(super) fn report_at(
+        &mut self,
+        code: u8,
+        error: ErrorCode,
+        text: &'static str,
+        default: Disposition,
+    ) {
         if self.has(code) {
             let start = self.offsets.get(usize::from(code)).copied();
             let fault = Fault::new(usize::from(start.unwrap_or(0)), error, text);

@@ -2,6 +2,7 @@
 
 mod clock;
 mod counts;
+mod lanes;
 mod options;
 mod tap;
 mod usage;
@@ -9,7 +10,7 @@ mod usage;
 pub use bgptap_umem::xsk::ZeroCopy;
 pub use clock::Timestamps;
 pub use options::{Options, plan};
-pub use tap::Taps;
+pub use tap::{Taps, best_mode};
 pub use usage::Usage;
 
 use crate::capture::{
@@ -20,8 +21,9 @@ use crate::doctor::link;
 use crate::error::SetupError;
 use bgptap_bpf::{Attached, ErrorKind, META_LEN, Meta, Program, Promiscuous};
 use bgptap_umem::clock::MonotonicOffset;
-use bgptap_umem::xsk::{self, FramePool, Socket};
+use bgptap_umem::xsk::{self, FramePool, Socket, Waiter};
 pub(in crate::capture) use clock::Clock;
+use lanes::Lanes;
 use std::time::{Duration, Instant};
 use usage::Meter;
 
@@ -29,8 +31,8 @@ use usage::Meter;
 const VLAN_ID: u16 = 0x0fff;
 /// How often an idle capture looks whether its interfaces are still there.
 const PRESENCE_INTERVAL: Duration = Duration::from_secs(1);
-/// Frames taken from one socket before the next one has its turn.
-const PER_SOCKET: usize = 1024;
+/// While frames wait for older ones, rings are looked at this often.
+const LOOK_INTERVAL: Duration = Duration::from_micros(250);
 
 impl Frame for xsk::Frame<'_> {
     fn mark_held(&mut self) {
@@ -51,12 +53,17 @@ pub struct XdpSource<'p> {
     // Before the sockets: the programs must be off before the sockets close.
     interfaces: Vec<Interface>,
     sockets: Vec<Socket<'p>>,
+    /// What was taken from them.
+    lanes: Lanes<xsk::Frame<'p>>,
+    waiter: Waiter,
     /// Which interface each socket is on.
     owners: Vec<u16>,
     timestamps: Timestamps,
     /// Kept where a program has no other clock.
     monotonic: Option<MonotonicOffset>,
     warnings: Vec<String>,
+    /// Modes that the sockets were not given, with the reasons.
+    refused: Vec<String>,
     /// Where the interfaces are tapped rather than captured.
     taps: Option<Taps>,
     checked: Instant,
@@ -86,10 +93,13 @@ impl<'p> XdpSource<'p> {
             names: options.interfaces.clone(),
             interfaces: Vec::new(),
             sockets: Vec::new(),
+            lanes: Lanes::new(),
+            waiter: Waiter::default(),
             owners: Vec::new(),
             timestamps: options.timestamps,
             monotonic: None,
             warnings: options.warnings(pool),
+            refused: options.not_asked(),
             taps: None,
             checked: Instant::now(),
             pool,
@@ -140,12 +150,11 @@ impl<'p> XdpSource<'p> {
         for queue in 0..queues {
             let socket = Socket::open(pool, device, queue, &options.socket())
                 .map_err(|error| xsk_error(name, &error))?;
-            if let (0, Err(error)) = (queue, socket.busy_poll()) {
-                self.warnings.push(format!(
-                    "{name}: no busy polling ({error}), so interrupts serve: it needs Linux 5.11 and CAP_NET_ADMIN"
-                ));
-            }
+            let refused = socket.refused().iter();
+            self.refused.extend(refused.map(ToString::to_string));
+            self.warnings.extend(options::warnings_of(name, &socket));
             self.sockets.push(socket);
+            self.lanes.add();
             self.owners.push(number);
         }
         let steering =
@@ -155,6 +164,9 @@ impl<'p> XdpSource<'p> {
                 .insert_socket(socket.queue(), socket.fd())
                 .map_err(|error| bpf_error(name, error))?;
         }
+        let multi_buffer = self.sockets[first..].iter().all(Socket::is_multi_buffer);
+        self.warnings
+            .extend(options.shortcomings(name, &steering, multi_buffer));
         if steering.program() == Program::Basic {
             self.monotonic = Some(MonotonicOffset::default());
         }
@@ -230,12 +242,7 @@ impl<'p> Live for XdpSource<'p> {
         let interfaces = self.interfaces.iter().zip(&self.names).zip(0u16..);
         let mode = |((interface, name), number): ((&Interface, &String), u16)| {
             let all = |is: fn(&Socket<'p>) -> bool| self.sockets_of(number).all(is);
-            let multi_buffer = all(Socket::is_multi_buffer);
-            let mut fallbacks = interface.steering.failures().to_vec();
-            if !multi_buffer {
-                fallbacks
-                    .push("frames in several buffers: the kernel has no XDP_USE_SG for it".into());
-            }
+            let failures = interface.steering.failures().iter();
             CaptureMode {
                 interface: name.clone(),
                 backend: Backend::Xdp(XdpMode {
@@ -243,12 +250,17 @@ impl<'p> Live for XdpSource<'p> {
                     native: interface.steering.native(),
                     kfuncs: interface.steering.kfuncs(),
                     program: name_of(interface.steering.program()),
-                    zero_copy: all(Socket::is_zero_copy),
-                    multi_buffer,
+                    // Known only if it is known of all.
+                    zero_copy: self
+                        .sockets_of(number)
+                        .map(Socket::is_zero_copy)
+                        .try_fold(true, |all, one| Some(all && one?)),
+                    multi_buffer: all(Socket::is_multi_buffer),
+                    need_wakeup: all(Socket::is_need_wakeup),
                     busy_poll: all(|socket| matches!(socket.busy_poll(), Ok(true))),
                     queues: self.sockets_of(number).count(),
                 }),
-                fallbacks,
+                fallbacks: failures.chain(&self.refused).cloned().collect(),
             }
         };
         interfaces.map(mode).collect()
@@ -300,6 +312,51 @@ fn captured<'p>(
     }
 }
 
+impl<'p> XdpSource<'p> {
+    /// One round: all rings are looked at, and what is next in order is appended.
+    fn take(&mut self, batch: &mut Vec<Captured<xsk::Frame<'p>>>) -> bool {
+        // Before anything is taken: an empty fill ring loses frames.
+        for socket in &mut self.sockets {
+            socket.refill();
+            socket.wake();
+        }
+        self.sample();
+        let monotonic_ns = self.monotonic.as_mut().map(MonotonicOffset::read_ns);
+        let clock = Clock::now(self.timestamps, monotonic_ns);
+        self.lanes.look(Instant::now());
+        for (number, (socket, owner)) in self.sockets.iter_mut().zip(&self.owners).enumerate() {
+            self.lanes.fill(number, |most, put| {
+                socket.receive(most, |frame, continues| {
+                    put(captured(frame, continues, *owner, &clock));
+                })
+            });
+        }
+        let left = self.sockets.iter_mut().map(Socket::pending).sum();
+        self.waiting.set(left);
+        let before = batch.len();
+        self.lanes.release(batch, self.ended);
+        batch.len() > before
+    }
+
+    /// Looks whether the interfaces are still there: the kernel does not tell the socket of one that
+    /// has been deleted.
+    fn check_presence(&mut self) -> Result<(), Interrupted> {
+        if self.checked.elapsed() <= PRESENCE_INTERVAL {
+            return Ok(());
+        }
+        self.checked = Instant::now();
+        let mut names = self.names.iter().map(String::as_str);
+        let gone = names.find(|name| !link::exists(name));
+        match gone.or_else(|| self.taps.as_ref().and_then(Taps::missing)) {
+            Some(name) => {
+                let name = name.to_owned();
+                Err(self.interrupt(name, "the interface is gone".into()))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 impl<'p> Source for XdpSource<'p> {
     type Frame = xsk::Frame<'p>;
 
@@ -308,44 +365,26 @@ impl<'p> Source for XdpSource<'p> {
         batch: &mut Vec<Captured<Self::Frame>>,
         wait: Duration,
     ) -> Result<Polled, Interrupted> {
-        for socket in &mut self.sockets {
-            socket.refill();
-        }
-        self.sample();
-        let before = batch.len();
-        let monotonic_ns = self.monotonic.as_mut().map(MonotonicOffset::read_ns);
-        let clock = Clock::now(self.timestamps, monotonic_ns);
-        for (socket, owner) in self.sockets.iter_mut().zip(&self.owners) {
-            socket.receive(PER_SOCKET, |frame, continues| {
-                batch.push(captured(frame, continues, *owner, &clock));
-            });
-        }
-        let left = self.sockets.iter_mut().map(Socket::pending).sum();
-        self.waiting.set(left);
-        if batch.len() > before {
-            merge(&mut batch[before..]);
-            return Ok(Polled::Frames);
-        }
-        if self.ended {
-            return Ok(Polled::End);
-        }
-        if let Err(error) = xsk::wait(&self.sockets, wait) {
-            return Err(self.interrupt(
-                self.names.join(", "),
-                format!("waiting for frames: {error}"),
-            ));
-        }
-        if self.checked.elapsed() > PRESENCE_INTERVAL {
-            self.checked = Instant::now();
-            // The kernel does not tell the socket of an interface that has been deleted.
-            let mut names = self.names.iter().map(String::as_str);
-            let gone = names.find(|name| !link::exists(name));
-            if let Some(name) = gone.or_else(|| self.taps.as_ref().and_then(Taps::missing)) {
-                let name = name.to_owned();
-                return Err(self.interrupt(name, "the interface is gone".into()));
+        while !self.take(batch) {
+            if !self.lanes.is_empty() {
+                // Not until the next frame comes: the rings are made for that, and one by one they cost more.
+                let settling = self.lanes.settles_in(Instant::now());
+                std::thread::sleep(settling.min(LOOK_INTERVAL));
+                continue;
             }
+            if self.ended {
+                return Ok(Polled::End);
+            }
+            if let Err(error) = self.waiter.wait(&self.sockets, wait) {
+                return Err(self.interrupt(
+                    self.names.join(", "),
+                    format!("waiting for frames: {error}"),
+                ));
+            }
+            self.check_presence()?;
+            return Ok(Polled::Idle);
         }
-        Ok(Polled::Idle)
+        Ok(Polled::Frames)
     }
 
     fn clock(&self) -> StampSource {
@@ -354,19 +393,6 @@ impl<'p> Source for XdpSource<'p> {
 
     fn interfaces(&self) -> &[String] {
         &self.names
-    }
-}
-
-/// Into the order of arrival; one ring is in order already. The further parts of a frame have no
-/// metadata: they take the time of its first part, and a stable sort keeps them behind it.
-fn merge<F>(captured: &mut [Captured<F>]) {
-    for i in 1..captured.len() {
-        if captured[i - 1].continues {
-            captured[i].stamp = captured[i - 1].stamp;
-        }
-    }
-    if !captured.is_sorted_by_key(|captured| captured.stamp.ns) {
-        captured.sort_by_key(|captured| captured.stamp.ns);
     }
 }
 
@@ -401,37 +427,5 @@ fn xsk_error(interface: &str, error: &xsk::XskError) -> SetupError {
         what: "opening AF_XDP sockets",
         why: error.to_string(),
         remedy: format!("{}; {WITHOUT}", error.remedy()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::capture::Stamp;
-
-    #[test]
-    fn merging_keeps_the_parts_of_a_frame_together() {
-        let part = |ns, id: u8, continues| Captured {
-            frame: id,
-            stamp: Stamp {
-                ns,
-                source: StampSource::Xdp,
-            },
-            link: LinkType::Ethernet,
-            wire_len: 0,
-            interface: 0,
-            vlan: None,
-            continues,
-        };
-        let mut batch = [
-            part(5, 1, true),
-            part(9, 2, false),
-            part(8, 3, false),
-            part(1, 4, false),
-            part(7, 5, false),
-        ];
-        merge(&mut batch);
-        let order: Vec<u8> = batch.iter().map(|captured| captured.frame).collect();
-        assert_eq!(order, [4, 1, 2, 5, 3]);
     }
 }

@@ -9,7 +9,7 @@ use crate::bgp::attribute::{
     Aggregator, AsPath, Attribute, Communities, Community, MpReach, MpUnreach, NextHops,
     PathAttribute, serialize_entries,
 };
-use crate::bgp::text::{Hex, Joined, List, Show};
+use crate::bgp::text::{AddressText, Hex, Joined, List, Show};
 use crate::bgp::{NlriField, Update};
 
 pub(super) fn write(
@@ -161,7 +161,9 @@ impl HopView<'_> {
     fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         match self {
             Self::None => Ok(()),
-            Self::Plain(addr) => map.serialize_entry("next_hop", &Show(addr)),
+            Self::Plain(addr) => {
+                map.serialize_entry("next_hop", &AddressText::new((*addr).into(), None))
+            }
             Self::Mp(hops) if hops.iter().next().is_some() => {
                 map.serialize_entry("next_hop", &Show(Joined(hops.iter())))
             }

@@ -28,7 +28,9 @@ impl XskError {
                 "run as root, or give the binary CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON"
             }
             Some(libc::ENODEV | libc::ENXIO) => "name an interface that exists: ip link show",
-            Some(libc::EBUSY) => "another AF_XDP socket uses the queue: stop it first",
+            Some(libc::EBUSY) => {
+                "another AF_XDP socket has the queue and did not leave it within two seconds: stop its program first (`ss --xdp -ap` lists them)"
+            }
             Some(libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT) => {
                 "the kernel has no AF_XDP: it needs CONFIG_XDP_SOCKETS"
             }

@@ -1,6 +1,6 @@
 //! The UMEM as a pool of frames.
 
-use super::{FRAME_SIZE, XskError};
+use super::{FRAME_SIZE, Mode, XskError};
 use crossbeam_queue::ArrayQueue;
 use std::cell::Cell;
 use std::io;
@@ -29,6 +29,8 @@ pub struct FramePool {
     held: Cell<u32>,
     locked: Result<(), io::Error>,
     huge_pages: bool,
+    /// That of its first socket, which is that of all.
+    mode: Cell<Option<Mode>>,
 }
 
 /// Where the frames are.
@@ -103,6 +105,7 @@ impl FramePool {
             held: Cell::new(0),
             locked,
             huge_pages,
+            mode: Cell::new(None),
         })
     }
 
@@ -136,6 +139,14 @@ impl FramePool {
             batch: self.batch.get(),
             held: self.held.get(),
         }
+    }
+
+    pub(super) fn mode(&self) -> Option<Mode> {
+        self.mode.get()
+    }
+
+    pub(super) fn set_mode(&self, mode: Mode) {
+        self.mode.set(Some(mode));
     }
 
     pub(super) fn umem(&self) -> &Umem {

@@ -1,5 +1,6 @@
 //! The receiving end: one socket per queue, all on one UMEM.
 
+use super::mode::{Mode, Refusal, Wish, negotiate};
 use super::pool::source_of;
 use super::{Frame, FramePool, XskError};
 use std::ffi::CString;
@@ -13,27 +14,16 @@ use xsk_rs::{CompQueue, FillQueue, FrameDesc, RxQueue, TxQueue, Umem};
 const BURST: usize = 256;
 /// How long a queue that was just released may still be busy.
 const BUSY_RETRY: Duration = Duration::from_secs(2);
-
-/// Whether the driver may write straight into the UMEM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ZeroCopy {
-    /// If it can.
-    Auto,
-    /// Or fail.
-    Require,
-    /// Never: the kernel copies.
-    Never,
-}
+/// How often it is tried.
+const BUSY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How a socket is made.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketOptions {
     /// Entries of the RX ring, a power of two.
     pub rx_ring: u32,
-    /// Whether the driver may write straight into the UMEM.
-    pub zero_copy: ZeroCopy,
-    /// Ask for frames in several buffers; without, longer ones are dropped.
-    pub multi_buffer: bool,
+    /// The modes that may serve.
+    pub wish: Wish,
     /// Have the worker's own waiting drive the driver instead of its interrupts; done without
     /// where the kernel has it not.
     pub busy_poll: bool,
@@ -63,78 +53,78 @@ pub struct Socket<'p> {
     _tx: TxQueue,
     _completion: CompQueue,
     queue: u32,
-    zero_copy: bool,
-    multi_buffer: bool,
+    mode: Mode,
+    /// As the kernel says; it may not.
+    zero_copy: Option<bool>,
+    refused: Vec<Refusal>,
+    waited: Duration,
     busy_poll: Result<bool, io::Error>,
     scratch: Vec<FrameDesc>,
     received: u64,
+    wakeups: u64,
 }
 
 impl<'p> Socket<'p> {
-    /// Binds to a queue. Multi-buffer frames are asked for and done without where the driver
-    /// has none; a queue that was released a moment ago is tried again for two seconds.
+    /// Binds to a queue, in the best mode that the kernel grants; a queue that was released a moment ago
+    /// is tried again for two seconds.
+    ///
+    /// The first socket of a pool decides for all: the kernel takes no flags for those that share its
+    /// UMEM (net/xdp/xsk.c, `xsk_bind`).
     ///
     /// # Errors
-    /// The kernel refused the socket, in all modes that `options` allow.
+    /// The kernel refused the socket, in all modes that `options` allow, or the queue stayed taken.
     pub fn open(
         pool: &'p FramePool,
         interface: &str,
         queue: u32,
         options: &SocketOptions,
     ) -> Result<Self, XskError> {
-        let modes: &[BindFlags] = match options.zero_copy {
-            ZeroCopy::Auto => &[BindFlags::XDP_ZEROCOPY, BindFlags::XDP_COPY],
-            ZeroCopy::Require => &[BindFlags::XDP_ZEROCOPY],
-            ZeroCopy::Never => &[BindFlags::XDP_COPY],
+        let step = || format!("opening an AF_XDP socket on {interface}, queue {queue}");
+        // Whichever mode it was that found the queue taken.
+        let mut waited = Duration::ZERO;
+        let bind = |mode: Mode| {
+            let (umem, ring) = (pool.umem(), options.rx_ring);
+            bind(umem, interface, queue, ring, mode, &mut waited)
         };
-        let step = format!("opening an AF_XDP socket on {interface}, queue {queue}");
-        let mut last = io::Error::from_raw_os_error(libc::EINVAL);
-        for mode in modes {
-            let multi_buffer: &[bool] = if options.multi_buffer {
-                &[true, false]
-            } else {
-                &[false]
-            };
-            for multi_buffer in multi_buffer.iter().copied() {
-                let mut flags = *mode | BindFlags::XDP_USE_NEED_WAKEUP;
-                if multi_buffer {
-                    flags |= BindFlags::XDP_USE_SG;
-                }
-                match bind(pool.umem(), interface, queue, options.rx_ring, flags) {
-                    Ok((tx, rx, fill, completion)) => {
-                        let mut socket = Self {
-                            pool,
-                            rx,
-                            fill,
-                            _tx: tx,
-                            _completion: completion,
-                            queue,
-                            zero_copy: false,
-                            multi_buffer,
-                            busy_poll: Ok(false),
-                            scratch: Vec::with_capacity(BURST),
-                            received: 0,
-                        };
-                        socket.zero_copy = socket.read_zero_copy();
-                        if options.busy_poll {
-                            socket.busy_poll = socket.prefer_busy_poll().map(|()| true);
-                        }
-                        socket.refill();
-                        return Ok(socket);
-                    }
-                    Err(error) => last = error,
-                }
-            }
+        let bound = match pool.mode() {
+            Some(mode) => negotiate(std::iter::once(mode), bind),
+            None => negotiate(options.wish.modes(), bind),
+        };
+        let ((tx, rx, fill, completion), mode, refused) =
+            bound.map_err(|error| XskError::new(step(), error))?;
+        pool.set_mode(mode);
+        let mut socket = Self {
+            pool,
+            rx,
+            fill,
+            _tx: tx,
+            _completion: completion,
+            queue,
+            mode,
+            zero_copy: None,
+            refused,
+            waited,
+            busy_poll: Ok(false),
+            scratch: Vec::with_capacity(BURST),
+            received: 0,
+            wakeups: 0,
+        };
+        close_on_exec(socket.fd());
+        socket.zero_copy = zero_copy_of(socket.fd());
+        if options.busy_poll {
+            socket.busy_poll = socket.prefer_busy_poll().map(|()| true);
         }
-        Err(XskError::new(step, last))
+        socket.refill();
+        Ok(socket)
     }
 
     /// Gives free frames to the kernel. Comes before receiving: an empty fill ring loses frames.
     pub fn refill(&mut self) {
         loop {
             self.scratch.clear();
-            self.pool.take_free(&mut self.scratch, BURST);
-            // `produce` takes all or nothing.
+            // `produce` takes all or nothing, and a ring may have room for less than a burst.
+            let room = self.fill.nb_free(BURST as u32) as usize;
+            self.pool.take_free(&mut self.scratch, room.min(BURST));
             // SAFETY: the descriptors came from the free list, so no `Frame` and no ring has them;
             // from here on they are the kernel's until they come out of the RX ring.
             let given = unsafe { self.fill.produce(&self.scratch) };
@@ -144,6 +134,29 @@ impl<'p> Socket<'p> {
                 return;
             }
         }
+    }
+
+    /// Has the driver go on, if it stands still until it is told that there are frames again
+    /// (`XDP_USE_NEED_WAKEUP`), or if we are to drive it. A system call, so once a round: after all
+    /// frames that there are have been given, and whether or not others keep the worker from waiting.
+    pub fn wake(&mut self) {
+        let drives = matches!(self.busy_poll, Ok(true));
+        if !drives && !self.fill.needs_wakeup() {
+            return;
+        }
+        self.wakeups += 1;
+        // What it says does not help: an interface that is down or gone is found out elsewhere, and a
+        // driver that did not go on still asks in the next round.
+        // SAFETY: the descriptor is open, and with no length nothing is written anywhere.
+        unsafe {
+            libc::recv(self.raw_fd(), std::ptr::null_mut(), 0, libc::MSG_DONTWAIT);
+        }
+    }
+
+    /// How often the driver was told to go on.
+    #[must_use]
+    pub fn wakeups(&self) -> u64 {
+        self.wakeups
     }
 
     /// Takes what is in the RX ring, at most `most` frames and the rest of a packet that those end
@@ -187,16 +200,34 @@ impl<'p> Socket<'p> {
         self.queue
     }
 
-    /// The driver writes straight into the UMEM (`XDP_OPTIONS`).
+    /// The driver writes straight into the UMEM (`XDP_OPTIONS`); `None` if the kernel does not tell.
     #[must_use]
-    pub fn is_zero_copy(&self) -> bool {
+    pub fn is_zero_copy(&self) -> Option<bool> {
         self.zero_copy
     }
 
     /// Frames may span several buffers.
     #[must_use]
     pub fn is_multi_buffer(&self) -> bool {
-        self.multi_buffer
+        self.mode.multi_buffer
+    }
+
+    /// The driver may stand still until it is told to go on, rather than be told always.
+    #[must_use]
+    pub fn is_need_wakeup(&self) -> bool {
+        self.mode.flags().contains(BindFlags::XDP_USE_NEED_WAKEUP)
+    }
+
+    /// Better modes, and why they are not to be had. Empty for all but the first socket of a pool.
+    #[must_use]
+    pub fn refused(&self) -> &[Refusal] {
+        &self.refused
+    }
+
+    /// For how long the queue was still taken.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// Waiting drives the driver; false if it was not asked for.
@@ -263,24 +294,31 @@ impl<'p> Socket<'p> {
         }
         Ok(())
     }
+}
 
-    fn read_zero_copy(&self) -> bool {
-        // linux/if_xdp.h: XDP_OPTIONS gives struct xdp_options { __u32 flags; }, bit 0 is zero-copy.
-        const XDP_OPTIONS: libc::c_int = 8;
-        let mut flags: u32 = 0;
-        let mut length: libc::socklen_t = 4;
-        // SAFETY: `flags` has the four bytes that `length` announces, and the descriptor is open.
-        let status = unsafe {
-            libc::getsockopt(
-                self.raw_fd(),
-                libc::SOL_XDP,
-                XDP_OPTIONS,
-                (&raw mut flags).cast(),
-                &raw mut length,
-            )
-        };
-        status == 0 && flags & 1 != 0
-    }
+/// Has a program that this process starts not inherit the socket: it would keep the queue taken. libxdp does not
+/// see to that.
+pub(super) fn close_on_exec(socket: BorrowedFd<'_>) {
+    // SAFETY: the descriptor is open, and the command takes an int.
+    unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
+}
+
+fn zero_copy_of(socket: BorrowedFd<'_>) -> Option<bool> {
+    // linux/if_xdp.h: XDP_OPTIONS gives struct xdp_options { __u32 flags; }, bit 0 is zero-copy.
+    const XDP_OPTIONS: libc::c_int = 8;
+    let mut flags: u32 = 0;
+    let mut length: libc::socklen_t = 4;
+    // SAFETY: `flags` has the four bytes that `length` announces, and the descriptor is open.
+    let status = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_XDP,
+            XDP_OPTIONS,
+            (&raw mut flags).cast(),
+            &raw mut length,
+        )
+    };
+    (status == 0).then_some(flags & 1 != 0)
 }
 
 type Queues = (TxQueue, RxQueue, FillQueue, CompQueue);
@@ -290,18 +328,18 @@ fn bind(
     interface: &str,
     queue: u32,
     ring: u32,
-    flags: BindFlags,
+    mode: Mode,
+    waited: &mut Duration,
 ) -> io::Result<Queues> {
     let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
     let size = QueueSize::new(ring).map_err(|error| invalid(error.to_string()))?;
     let name = CString::new(interface).map_err(|error| invalid(error.to_string()))?;
     let interface = Interface::new(name);
-    let started = Instant::now();
     loop {
         let config = SocketConfig::builder()
             .rx_queue_size(size)
             .libxdp_flags(LibxdpFlags::XSK_LIBXDP_FLAGS_INHIBIT_PROG_LOAD)
-            .bind_flags(flags)
+            .bind_flags(mode.flags())
             .build();
         // SAFETY: program loading is inhibited, as the contract asks for shared UMEMs.
         let made = unsafe { xsk_rs::Socket::new(config, umem, &interface, queue) };
@@ -311,37 +349,24 @@ fn bind(
             Err(error) => source_of(&error),
         };
         let busy = error.raw_os_error() == Some(libc::EBUSY);
-        if !busy || started.elapsed() > BUSY_RETRY {
+        if !busy || *waited > BUSY_RETRY {
             return Err(error);
         }
-        std::thread::sleep(Duration::from_millis(50));
+        let started = Instant::now();
+        std::thread::sleep(BUSY_INTERVAL);
+        *waited += started.elapsed();
     }
 }
 
-/// Waits until one of the sockets has a frame, a signal comes or `timeout` is over.
-///
-/// # Errors
-/// `poll` failed for another reason than a signal.
-pub fn wait(sockets: &[Socket<'_>], timeout: Duration) -> io::Result<bool> {
-    // As many as fit on the stack of a capture with many queues; the rest is found by the next round.
-    let mut polled = [libc::pollfd {
-        fd: -1,
-        events: libc::POLLIN,
-        revents: 0,
-    }; 64];
-    for (slot, socket) in polled.iter_mut().zip(sockets) {
-        slot.fd = socket.raw_fd();
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    /// Another protocol's socket knows no `XDP_OPTIONS`, as an old kernel's would not.
+    #[test]
+    fn what_the_kernel_does_not_tell_is_not_known() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket on loopback");
+        assert_eq!(zero_copy_of(socket.as_fd()), None);
     }
-    let count = sockets.len().min(polled.len());
-    let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: the first `count` entries are initialised and their descriptors are open.
-    let ready = unsafe { libc::poll(polled.as_mut_ptr(), count as libc::nfds_t, milliseconds) };
-    if ready >= 0 {
-        return Ok(ready > 0);
-    }
-    let error = io::Error::last_os_error();
-    if error.kind() == io::ErrorKind::Interrupted {
-        return Ok(false);
-    }
-    Err(error)
 }

@@ -1,10 +1,12 @@
 //! The sending end, for `replay`: copies frames into a UMEM of its own and queues them.
 
 use super::pool::source_of;
+use super::receive::close_on_exec;
 use super::{FRAME_SIZE, XskError};
 use std::ffi::CString;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use xsk_rs::config::{
     BindFlags, FrameSize, Interface, LibxdpFlags, QueueSize, SocketConfig, UmemConfig,
@@ -76,6 +78,8 @@ impl Transmitter {
         let (tx, rx, rings) = made.map_err(|error| failed(source_of(&error)))?;
         let (fill, completion) =
             rings.ok_or_else(|| failed(io::Error::from_raw_os_error(libc::EBUSY)))?;
+        // SAFETY: the descriptor is open as long as the queues are.
+        close_on_exec(unsafe { BorrowedFd::borrow_raw(tx.fd().as_raw_fd()) });
         Ok(Self {
             max: umem_config.mtu() as usize,
             umem,

@@ -4,7 +4,7 @@ mod link;
 mod node;
 mod prefix;
 
-use super::{Flags, PathAttribute};
+use super::{Flags, PathAttribute, filled};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, Fault};
 use crate::bgp::nlri::link_state_descriptor::{LINK_IDS, TOPOLOGIES};
@@ -44,7 +44,7 @@ impl<'a> PathAttribute<'a> for LinkStateAttribute<'a> {
     const DISPOSITION: Disposition = Disposition::AttributeDiscard;
 
     fn parse(value: &'a [u8], _: &Context) -> Result<Self, Fault> {
-        Ok(Self(value))
+        filled(value, "the BGP-LS attribute is empty").map(Self)
     }
 
     fn check(&self, report: &mut dyn FnMut(Fault)) {

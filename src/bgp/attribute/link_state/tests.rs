@@ -122,7 +122,7 @@ fn a_malformed_one_is_discarded() {
     assert_eq!(place("0402 0001 61 0441 0003 000000"), discard(5));
     assert_eq!(place("0402 0002 61"), discard(0), "does not fit");
     assert_eq!(place("0402 0001 61 04"), discard(5), "no TLV at all");
-    assert_eq!(place(""), []);
+    assert_eq!(place(""), discard(0), "RFC 7606 §4: empty");
     // ExaBGP's `bgp-ls-6` has application masks of 4 octets, whose sub-TLVs are checked, too.
     assert_eq!(
         place("0462 000f 04000000 10000000 0444 0003 000001"),

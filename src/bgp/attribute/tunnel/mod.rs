@@ -3,10 +3,10 @@
 
 mod segment;
 
-use super::{Flags, PathAttribute, prefix_sid};
+use super::{Flags, PathAttribute, filled, prefix_sid};
 use crate::bgp::context::Context;
 use crate::bgp::error::{Disposition, Fault};
-use crate::bgp::tlv::{Field, Head, Kind, Row, Table, Tlvs, Wrong};
+use crate::bgp::tlv::{Field, Head, Kind, Row, Table, Tlvs, Value, Wrong};
 use serde::ser::{Serialize, Serializer};
 
 /// Tunnel Encapsulation attribute: a TLV for each tunnel, with sub-TLVs.
@@ -19,6 +19,27 @@ impl<'a> TunnelEncapsulation<'a> {
     pub fn tunnels(&self) -> Tlvs<'a> {
         Tlvs::new(self.0, &TABLE)
     }
+
+    /// Whether it is one policy of segment routing and nothing else (RFC 9830 §2.2).
+    #[must_use]
+    pub fn is_policy(&self) -> bool {
+        let mut tunnels = self.tunnels().map(|tunnel| tunnel.kind);
+        tunnels.next() == Some(SR_POLICY) && tunnels.next().is_none()
+    }
+
+    /// Whether there is a tunnel to use: each must not have a malformed egress endpoint and, if one
+    /// is `needed`, must have exactly one. Others are as if they were not there (RFC 9012 §13).
+    #[must_use]
+    pub fn is_usable(&self, needed: bool) -> bool {
+        self.tunnels().any(|tunnel| {
+            let Some(Value::Tlvs(inner)) = tunnel.get("tlvs") else {
+                return false;
+            };
+            let ends = || inner.filter(|tlv| tlv.kind == ENDPOINT);
+            let one = !needed || ends().count() == 1;
+            one && ends().all(|end| end.is_valid())
+        })
+    }
 }
 
 impl<'a> PathAttribute<'a> for TunnelEncapsulation<'a> {
@@ -28,22 +49,18 @@ impl<'a> PathAttribute<'a> for TunnelEncapsulation<'a> {
     const DISPOSITION: Disposition = Disposition::TreatAsWithdraw;
 
     fn parse(value: &'a [u8], _: &Context) -> Result<Self, Fault> {
-        Ok(Self(value))
+        filled(value, "the Tunnel Encapsulation attribute is empty").map(Self)
     }
 
     /// RFC 9012 §13: a sub-TLV that is malformed inside itself is ignored; in a policy of
     /// segment routing it is not (RFC 9830 §5).
     fn check(&self, report: &mut dyn FnMut(Fault)) {
-        let Some(flaw) = self.tunnels().worst() else {
-            return;
-        };
-        let fault = flaw.fault("malformed TLV in the Tunnel Encapsulation attribute");
-        let ignored = flaw.wrong == Wrong::Value && flaw.top != Some(SR_POLICY);
-        report(if ignored {
-            fault.with(Disposition::Ignore)
-        } else {
-            fault
+        let text = "malformed TLV in the Tunnel Encapsulation attribute";
+        let flaw = self.tunnels().gravest(text, |flaw| match flaw.wrong {
+            Wrong::Value if flaw.top != Some(SR_POLICY) => Disposition::Ignore,
+            _ => Self::DISPOSITION,
         });
+        flaw.into_iter().for_each(report);
     }
 }
 
@@ -54,6 +71,8 @@ impl Serialize for TunnelEncapsulation<'_> {
 }
 
 const SR_POLICY: u16 = 15;
+/// The Tunnel Egress Endpoint sub-TLV (RFC 9012 §3.1).
+const ENDPOINT: u16 = 6;
 
 /// An entry of a label stack (RFC 3032 §2.1).
 const STACK_ENTRY: Field = Field(
@@ -81,7 +100,7 @@ const COMMON: &[Row] = &[
     ),
     Row(5, "load-balancing-block", &[Field("value", Kind::Uint(2))]),
     Row(
-        6,
+        ENDPOINT,
         "tunnel-egress-endpoint",
         &[Field("", Kind::Skip(4)), Field("address", Kind::FamilyAddr)],
     ),

@@ -232,5 +232,8 @@ fn a_malformed_sub_tlv_is_ignored_except_in_a_policy() {
     );
     assert_eq!(faults::<Tunnels>("0008 0003 070200"), withdraw(4));
     assert_eq!(faults::<Tunnels>("0008 0004 0701 2e"), withdraw(0));
-    assert_eq!(faults::<Tunnels>(""), []);
+    // The gravest counts, wherever it is.
+    let both = [tunnel(8, &[(8, "12")]), tunnel(15, &[(12, "0000 0000c8")])];
+    assert_eq!(faults::<Tunnels>(&both.concat()), withdraw(11));
+    assert_eq!(faults::<Tunnels>(""), withdraw(0), "no tunnel at all");
 }

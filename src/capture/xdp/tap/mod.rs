@@ -12,11 +12,11 @@ mod netlink;
 mod netns;
 mod pair;
 
-use super::bpf_error;
+use super::{Options, bpf_error};
 use crate::capture::{Copies, TapCounts};
 use crate::doctor::link;
 use crate::error::SetupError;
-use bgptap_bpf::{Direction, Tap, TapMode, remove_leftovers};
+use bgptap_bpf::{Direction, Release, Steering, Tap, TapMode, has_tcx, remove_leftovers};
 use netns::Netns;
 use nix::net::if_::if_nametoindex;
 use pair::Pair;
@@ -51,12 +51,20 @@ struct Tapped {
 }
 
 impl Taps {
-    /// Makes a pair for each interface. Nothing is copied before `attach`.
+    /// Makes a pair for each interface of `options`. Nothing is copied before `attach`.
     ///
     /// # Errors
     /// An interface cannot be tapped, or the process lacks CAP_SYS_ADMIN or CAP_NET_ADMIN.
-    pub fn prepare(interfaces: &[String], mode: TapMode) -> Result<Self, SetupError> {
-        let mut warnings = Vec::new();
+    pub fn prepare(options: &Options, mode: TapMode) -> Result<Self, SetupError> {
+        let interfaces = options.interfaces.as_slice();
+        let mtu = if Steering::takes_several_buffers(&options.steering()) {
+            pair::MTU
+        } else {
+            pair::MTU_ONE_BUFFER
+        };
+        let whole = mtu == pair::MTU && options.expects_multi_buffer();
+        let longer = interfaces.iter().filter(|_| !whole);
+        let mut warnings: Vec<String> = longer.filter_map(|name| too_long(name)).collect();
         for interface in interfaces {
             warnings.extend(clear_leftovers(interface, mode)?);
         }
@@ -72,7 +80,7 @@ impl Taps {
         let mut taps = Vec::new();
         for (number, interface) in interfaces.iter().enumerate() {
             let directions = directions(interface)?;
-            let pair = Pair::new(&netns, number, interface, note(mode)).map_err(|error| {
+            let pair = Pair::new(&netns, number, interface, note(mode), mtu).map_err(|error| {
                 let why = format!("a veth pair for the copies: {error}");
                 let remedy = "modprobe veth, and run as root or grant CAP_NET_ADMIN";
                 failed(&[interface], "tapping", why, remedy)
@@ -201,6 +209,28 @@ fn note(mode: TapMode) -> &'static str {
         TapMode::Tcx => "tcx",
         TapMode::Clsact => "clsact",
     }
+}
+
+/// How the programs are best attached: by links, unless the kernel (or that of the release that it is
+/// to be) has no tcx.
+#[must_use]
+pub fn best_mode(interfaces: &[String], pretend: Option<Release>) -> TapMode {
+    if interfaces.iter().all(|name| has_tcx(name, pretend)) {
+        TapMode::Tcx
+    } else {
+        TapMode::Clsact
+    }
+}
+
+/// What to say of an interface whose frames may be too long for a capture in single buffers.
+fn too_long(interface: &str) -> Option<String> {
+    let longest = pair::MTU_ONE_BUFFER;
+    let mtu = link::mtu(interface).filter(|mtu| *mtu > longest)?;
+    Some(format!(
+        "{interface}: its MTU is {mtu}, and this kernel captures copies of up to {longest} bytes: longer ones \
+         are lost and counted (ip link set dev {interface} mtu {longest}; or --backend af-packet without --tap, \
+         which takes them whole)"
+    ))
 }
 
 /// Where packets are copied. What goes out of the loopback device comes in by it: once is enough.

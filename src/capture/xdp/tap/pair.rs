@@ -15,7 +15,11 @@ const PREFIX: &str = "bgptap";
 /// More taps than that on one host would be strange.
 const NAMES_MAX: u32 = 64;
 /// As long as a veth can have it: longer than that of any interface that is tapped, now or later.
-const MTU: u32 = 65_535;
+pub(super) const MTU: u32 = 65_535;
+/// As long as a veth can have it whose other end runs a program for packets in one buffer: then each
+/// frame must lie in one page, with the headroom of XDP before it and the kernel's own trailer behind
+/// (drivers/net/veth.c, `veth_xdp_set`, and in Linux 5.15 `veth_xdp_rcv_skb`).
+pub(super) const MTU_ONE_BUFFER: u32 = 3_500;
 /// Frames that wait while the receiving end is behind: a veth has room for 256 only.
 const QUEUE: u32 = 10_000;
 
@@ -33,18 +37,19 @@ pub(super) struct Pair {
 
 impl Pair {
     /// Makes the `number`th pair of this process, for a tap of `interface`: both ends up, and
-    /// silent of themselves.
+    /// silent of themselves. Frames that are longer than `mtu` are lost in it.
     pub(super) fn new(
         netns: &Netns,
         number: usize,
         interface: &str,
         note: &str,
+        mtu: u32,
     ) -> io::Result<Self> {
         let device = format!("mirror{number}");
         let alias = alias(interface, note);
         let name =
             (0..NAMES_MAX).map(|n| format!("{PREFIX}{n}")).find_map(
-                |name| match netlink::add_link(veth(&name, &device, netns)) {
+                |name| match netlink::add_link(veth(&name, &device, netns, mtu)) {
                     Ok(()) => Some(Ok(name)),
                     Err(e) if e.kind() == io::ErrorKind::AlreadyExists => None,
                     Err(e) => Some(Err(e)),
@@ -93,12 +98,12 @@ fn alias(interface: &str, note: &str) -> String {
     format!("bgptap live --tap -i {interface} ({note})")
 }
 
-fn veth(name: &str, device: &str, netns: &Netns) -> LinkMessage {
-    let end = |name: &str| LinkMessageBuilder::<LinkUnspec>::new().name(name).mtu(MTU);
+fn veth(name: &str, device: &str, netns: &Netns, mtu: u32) -> LinkMessage {
+    let end = |name: &str| LinkMessageBuilder::<LinkUnspec>::new().name(name).mtu(mtu);
     let peer = end(device).setns_by_fd(netns.raw_fd()).build();
     LinkMessageBuilder::<LinkVeth>::new(name, device)
         .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
-        .mtu(MTU)
+        .mtu(mtu)
         .txqueuelen(QUEUE)
         .build()
 }

@@ -1,0 +1,136 @@
+//! The work whose instructions are counted, on inputs that are always the same.
+
+#[path = "../../benches/decode/ours.rs"]
+mod ours;
+#[path = "../../benches/decode/seen.rs"]
+#[allow(dead_code, reason = "the bench needs more of it")]
+mod seen;
+#[path = "../../benches/decode/workload.rs"]
+#[allow(dead_code, reason = "the bench needs more of it")]
+mod workload;
+
+use super::support::synth::{self, FRAME_LEN, Synth};
+use bgptap::bgp::Context;
+use bgptap::capture::{Captured, Frame, LinkType, Stamp, StampSource};
+use bgptap::config::Limits;
+use bgptap::sink::metrics::Metrics;
+use bgptap::sink::outputs::{JsonLines, Outputs};
+use bgptap::sink::writer::{WhenFull, Writer};
+use bgptap::wire::Ports;
+use bgptap::worker::{Memory, Worker};
+use std::hint::black_box;
+use std::sync::Arc;
+
+/// All there is.
+pub(crate) const NAMES: [&str; 7] = [
+    "decode a: typical v4",
+    "decode b: packed v4",
+    "decode c: MP v6",
+    "decode d: VPNv4",
+    "worker: counting",
+    "worker: tables",
+    "worker: JSON, out of order",
+];
+
+/// What callgrind counts; it knows it by its name.
+#[inline(never)]
+fn measured(work: &mut dyn FnMut()) {
+    work();
+}
+
+/// Prepares the work of that name, and does it.
+pub(crate) fn run(name: &str) {
+    match name.strip_prefix("decode ") {
+        Some(workload) => decode(workload),
+        None => worker(name.ends_with("order"), !name.ends_with("counting")),
+    }
+}
+
+fn decode(name: &str) {
+    let workloads = workload::all().0;
+    let workload = workloads
+        .iter()
+        .find(|workload| workload.name == name)
+        .expect("a workload of the bench");
+    let context = Context {
+        as4: workload.as4,
+        ..Context::assumed()
+    };
+    let mut decoded = 0;
+    measured(&mut || {
+        for message in &workload.messages {
+            decoded += usize::from(black_box(ours::visit(message, &context)).is_some());
+        }
+    });
+    assert_eq!(decoded, workload.messages.len());
+}
+
+struct View<'a>(&'a [u8]);
+
+impl AsRef<[u8]> for View<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl Frame for View<'_> {}
+
+/// Frames to counters, with `tables` to Adj-RIBs too, with `events` to JSON; and with `events`, every fourth frame of a session comes late.
+fn worker(events: bool, tables: bool) {
+    const FRAMES: u32 = 8192;
+    let mut file = Vec::new();
+    let shape = Synth {
+        frames: FRAMES,
+        sessions: 4,
+        gap_ns: 1000,
+    };
+    shape.write(&mut file).expect("memory");
+    let mut frames: Vec<_> = file[24..]
+        .chunks_exact(16 + FRAME_LEN)
+        .map(|record| &record[16..])
+        .collect();
+    if events {
+        frames
+            .chunks_exact_mut(16)
+            .for_each(|group| group.swap(4, 8));
+    }
+    let json = events.then(|| JsonLines {
+        writer: Writer::start(std::io::sink(), WhenFull::Wait).expect("a thread"),
+        raw: false,
+    });
+    let outputs = Outputs::new(Arc::new(Metrics::default()), json, "monitor".into());
+    let limits = Limits {
+        rib: tables,
+        ..Limits::default()
+    };
+    let memory = Memory::new(&limits).expect("memory");
+    let mut worker = Worker::new(limits, Ports::new(&[179]), outputs, memory);
+    let mut batch = Vec::with_capacity(256);
+    measured(&mut || {
+        for (start, group) in (0..).step_by(256).zip(frames.chunks(256)) {
+            batch.extend(
+                group
+                    .iter()
+                    .zip(start..)
+                    .map(|(frame, at)| captured(frame, at)),
+            );
+            worker.batch(&mut batch);
+        }
+    });
+    assert_eq!(worker.outputs.totals.messages.update, u64::from(FRAMES));
+}
+
+fn captured(frame: &[u8], number: u64) -> Captured<View<'_>> {
+    Captured {
+        frame: View(frame),
+        stamp: Stamp {
+            ns: synth::BEGIN_NS + number * 1000,
+            source: StampSource::Xdp,
+        },
+        link: LinkType::Ethernet,
+        wire_len: frame.len() as u32,
+        interface: 0,
+        vlan: None,
+        continues: false,
+    }
+}
