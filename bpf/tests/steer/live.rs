@@ -67,7 +67,9 @@ fn the_remedy_takes_off_a_program_that_nobody_holds() {
     in_namespace(|| {
         veth_pair();
         for mode in ["xdpgeneric", "xdpdrv"] {
-            ip(&format!("link set dev tap {mode} obj {OBJECT} sec xdp.frags"));
+            ip(&format!(
+                "link set dev tap {mode} obj {OBJECT} sec xdp.frags"
+            ));
             let error = Attached::load("tap", &in_mode(Mode::Auto)).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Occupied, "{error}");
             let (_, remedy) = error.remedy.split_once("if none does: ip ").unwrap();
