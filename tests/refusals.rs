@@ -99,6 +99,20 @@ fn an_interface_that_is_occupied_missing_or_down() {
     assert_eq!(net.tap_link(), link, "it is the host's to change");
 }
 
+/// Whatever captures it would have each frame twice, or be in its own way.
+#[test]
+fn an_interface_that_is_named_twice() {
+    if !allowed() {
+        return;
+    }
+    let net = Net::new();
+    for more in [&[][..], &["--tap"], &["--backend", "af-packet"]] {
+        let text = refused_with(&net, &[&["-i", TAP], more].concat());
+        assert_says(&text, &["on tap0", "named twice", "-i tap0 once"]);
+    }
+    assert!(net.tap_link().contains("promiscuity 0"));
+}
+
 #[test]
 fn an_interface_at_which_the_host_listens_for_bgp() {
     if !allowed() {

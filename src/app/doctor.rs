@@ -46,6 +46,7 @@ pub(super) fn run(options: &cli::Doctor) -> Result<Ended, SetupError> {
 
 /// What `bgptap live` with the same options would want.
 fn wanted(options: &cli::Doctor) -> Result<Wanted, SetupError> {
+    live::refuse_twice(&options.interfaces)?;
     if options.backend == cli::Backend::AfPacket {
         return by_packets(options);
     }
