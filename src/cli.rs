@@ -305,6 +305,9 @@ pub struct Doctor {
     /// Entries of each receive ring, as for `live`.
     #[arg(long, value_name = "N", default_value = "8192")]
     pub ring: u32,
+    /// Frames that all streams together may hold out of order, as for `live`.
+    #[arg(long, value_name = "N", default_value = "2048", value_parser = clap::value_parser!(u32).range(..=HELD_FRAMES_MAX))]
+    pub held_frames: u32,
     /// Huge pages are wanted, as for `live`.
     #[arg(long)]
     pub huge_pages: bool,
