@@ -167,6 +167,9 @@ pub enum Timestamps {
     Hardware,
 }
 
+/// 4 GiB of frames.
+const HELD_FRAMES_MAX: i64 = 1 << 20;
+
 /// `bgptap live`
 #[derive(Args, Debug)]
 pub struct Live {
@@ -217,7 +220,7 @@ pub struct Live {
     #[arg(long, value_name = "N", default_value = "8192")]
     pub ring: u32,
     /// Frames that all streams together may hold out of order.
-    #[arg(long, value_name = "N", default_value = "2048")]
+    #[arg(long, value_name = "N", default_value = "2048", value_parser = clap::value_parser!(u32).range(..=HELD_FRAMES_MAX))]
     pub held_frames: u32,
     /// Ask for huge pages (they must be reserved); falls back to ordinary ones.
     #[arg(long)]
@@ -302,6 +305,9 @@ pub struct Doctor {
     /// Entries of each receive ring, as for `live`.
     #[arg(long, value_name = "N", default_value = "8192")]
     pub ring: u32,
+    /// Frames that all streams together may hold out of order, as for `live`.
+    #[arg(long, value_name = "N", default_value = "2048", value_parser = clap::value_parser!(u32).range(..=HELD_FRAMES_MAX))]
+    pub held_frames: u32,
     /// Huge pages are wanted, as for `live`.
     #[arg(long)]
     pub huge_pages: bool,
@@ -349,5 +355,8 @@ mod tests {
             Cli::try_parse_from(["bgptap", "live"]).is_err(),
             "an interface is needed"
         );
+        let too_many = ["bgptap", "live", "-i", "a", "--held-frames", "4294967295"];
+        let error = Cli::try_parse_from(too_many).expect_err("more than there can be");
+        assert!(error.to_string().contains("1048576"), "{error}");
     }
 }

@@ -32,6 +32,7 @@ pub(super) const BATCH_FRAMES: u32 = 1024;
 const MAPS_WITHOUT_RIGHTS: Release = (5, 19);
 
 pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+    refuse_twice(&options.interfaces)?;
     match options.backend {
         cli::Backend::Xdp => by_xdp(options, stop),
         cli::Backend::AfPacket => by_af_packet(options, stop),
@@ -120,6 +121,20 @@ pub(super) fn no_tap_by_packets() -> SetupError {
         remedy: "leave --tap out: a packet socket sees what the host sends and receives anyway"
             .into(),
     }
+}
+
+/// Each frame of such an interface would be captured twice.
+pub(super) fn refuse_twice(interfaces: &[String]) -> Result<(), SetupError> {
+    let mut named = interfaces.iter().enumerate();
+    let twice = named.find(|(at, name)| interfaces[..*at].contains(name));
+    twice.map_or(Ok(()), |(_, name)| {
+        Err(SetupError::Interface {
+            interface: name.clone(),
+            what: "capturing",
+            why: "the interface is named twice".into(),
+            remedy: format!("-i {name} once"),
+        })
+    })
 }
 
 /// How taps are attached, as the command line and the kernel have it.
