@@ -1,7 +1,7 @@
 //! How the first octets of an input choose what a session has agreed on.
 
 use bgptap::bgp::family::KNOWN;
-use bgptap::bgp::{Context, Family, FamilySet, Peering};
+use bgptap::bgp::{Context, Family, FamilySet, LabelLimits, Peering};
 
 /// Octets that [`context`] takes.
 pub const LEN: usize = 6;
@@ -26,7 +26,7 @@ fn families(bits: u16, width: usize) -> FamilySet {
 }
 
 /// A context out of [`LEN`] octets: width of AS numbers, length of messages, peering, depth of
-/// ATTR_SETs; then the families with path identifiers (two octets), several labels, next hops
+/// ATTR_SETs, two labels at most; then the families with path identifiers (two octets), several labels, next hops
 /// of IPv6, and those spoken at all.
 pub fn context(octets: [u8; LEN]) -> Context {
     let [flags, add_path @ .., labels, next_hops, spoken] = octets;
@@ -41,6 +41,10 @@ pub fn context(octets: [u8; LEN]) -> Context {
         nesting: flags >> 4 & 7,
         add_path: families(u16::from_be_bytes(add_path), 16),
         multiple_labels: families(labels.into(), 8),
+        label_limits: match flags >> 7 {
+            1 => LabelLimits::all(2),
+            _ => LabelLimits::NONE,
+        },
         extended_next_hop: families(next_hops.into(), 8),
         families: families(spoken.into(), 8),
     }

@@ -2,8 +2,8 @@
 
 use core::net::Ipv4Addr;
 
-use super::capability::Capability;
-use super::family::{Afi, Family, FamilySet};
+use super::capability::{Capability, FamilyOctets};
+use super::family::{Afi, Family, FamilySet, Safi};
 use super::open::Open;
 
 /// What one OPEN says that later messages depend on, without borrowing it.
@@ -33,6 +33,8 @@ pub struct OpenFacts {
     pub extended_next_hop: FamilySet,
     /// Families that can have several labels (RFC 8277 §2.1).
     pub multiple_labels: FamilySet,
+    /// How many labels the sender can take.
+    pub label_limits: LabelLimits,
     /// Graceful restart (RFC 4724), if announced.
     pub graceful_restart: Option<Restart>,
     /// Families whose routes may be kept for long while the sender is away (RFC 9494).
@@ -73,10 +75,19 @@ impl OpenFacts {
             add_path_receive: FamilySet::EMPTY,
             extended_next_hop: FamilySet::EMPTY,
             multiple_labels: FamilySet::EMPTY,
+            label_limits: LabelLimits::NONE,
             graceful_restart: None,
             long_lived: FamilySet::EMPTY,
             long_lived_s: 0,
         };
+        // RFC 8277 §2.1: of several copies of this one the first counts.
+        let labels = open.capabilities().find_map(|capability| match capability {
+            Capability::MultipleLabels(list) => Some(list),
+            _ => None,
+        });
+        if let Some(list) = labels {
+            facts.add_labels(list);
+        }
         let mut multiprotocol = false;
         for capability in open.capabilities() {
             multiprotocol |= matches!(capability, Capability::Multiprotocol(_));
@@ -118,13 +129,6 @@ impl OpenFacts {
                     }
                 }
             }
-            // RFC 8277 §2.1: a count of 0 is to be ignored, and 1 changes nothing.
-            Capability::MultipleLabels(list) => {
-                self.multiple_labels = list
-                    .iter()
-                    .filter(|(_, count)| *count > 1)
-                    .fold(self.multiple_labels, |set, (family, _)| set.with(family));
-            }
             Capability::GracefulRestart(restart) => {
                 self.graceful_restart = Some(Restart {
                     restarted: restart.restarted(),
@@ -138,6 +142,8 @@ impl OpenFacts {
                 self.long_lived = list.iter().map(|entry| entry.family).collect();
                 self.long_lived_s = list.iter().map(|entry| entry.stale_time).max().unwrap_or(0);
             }
+            // Read before all others.
+            Capability::MultipleLabels(_) => {}
             // They say nothing about how a message is read, or cannot be read themselves.
             Capability::RouteFilters { .. }
             | Capability::BgpSec { .. }
@@ -149,6 +155,56 @@ impl OpenFacts {
             | Capability::MultisessionCisco { .. }
             | Capability::Malformed { .. }
             | Capability::Other { .. } => {}
+        }
+    }
+
+    /// RFC 8277 §2.1: a count of 0 or 1 is to be ignored, and so is a family that came before.
+    fn add_labels(&mut self, list: FamilyOctets<'_>) {
+        for (family, count) in list.iter().filter(|(_, count)| *count > 1) {
+            if !self.multiple_labels.contains(family) {
+                self.multiple_labels = self.multiple_labels.with(family);
+                self.label_limits.set(family, count);
+            }
+        }
+    }
+}
+
+/// How many labels per prefix one side can take (RFC 8277 §2.1), for the families that have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LabelLimits([u8; 4]);
+
+impl LabelLimits {
+    /// As many as there is room for, which 255 stands for.
+    pub const NONE: Self = Self([u8::MAX; 4]);
+
+    /// The same for each family.
+    #[must_use]
+    pub const fn all(limit: u8) -> Self {
+        Self([limit; 4])
+    }
+
+    const fn place(family: Family) -> Option<usize> {
+        Some(match (family.afi, family.safi) {
+            (Afi::IPV4, Safi::LABELED) => 0,
+            (Afi::IPV6, Safi::LABELED) => 1,
+            (Afi::IPV4, Safi::VPN) => 2,
+            (Afi::IPV6, Safi::VPN) => 3,
+            _ => return None,
+        })
+    }
+
+    /// How many in routes of the family.
+    #[must_use]
+    pub fn of(self, family: Family) -> usize {
+        let limit = Self::place(family).and_then(|place| self.0.get(place));
+        limit
+            .filter(|limit| **limit < u8::MAX)
+            .map_or(usize::MAX, |limit| usize::from(*limit))
+    }
+
+    fn set(&mut self, family: Family, limit: u8) {
+        if let Some(slot) = Self::place(family).and_then(|place| self.0.get_mut(place)) {
+            *slot = limit;
         }
     }
 }
@@ -179,6 +235,8 @@ pub struct Context {
     pub extended_next_hop: FamilySet,
     /// Families whose NLRI may have several labels.
     pub multiple_labels: FamilySet,
+    /// How many labels the receiver can take.
+    pub label_limits: LabelLimits,
     /// Whether the two ends are in one AS (RFC 7606 §7.5, §7.9, §7.10).
     pub peering: Peering,
     /// How many ATTR_SET the attributes lie in.
@@ -207,6 +265,8 @@ impl Context {
             multiple_labels: sender
                 .multiple_labels
                 .intersection(receiver.multiple_labels),
+            // RFC 8277 §2.1: the receiver's.
+            label_limits: receiver.label_limits,
             peering: if sender.asn == receiver.asn {
                 Peering::Internal
             } else {
@@ -227,6 +287,7 @@ impl Context {
             add_path: FamilySet::EMPTY,
             extended_next_hop: FamilySet::EMPTY,
             multiple_labels: FamilySet::EMPTY,
+            label_limits: LabelLimits::NONE,
             peering: Peering::Unknown,
             nesting: 0,
         }
@@ -244,6 +305,7 @@ impl Context {
             (Some(sender), None) => Self {
                 extended: false,
                 add_path: sender.add_path_send,
+                label_limits: LabelLimits::NONE,
                 ..Self::of_both(sender)
             },
             (None, Some(receiver)) => Self {
@@ -373,6 +435,30 @@ mod tests {
         );
         let v6 = facts(&[(1, &[0, 2, 0, 1])]);
         assert!(Context::negotiate(&v6, &old).families.is_empty());
+    }
+
+    /// RFC 8277 §2.1: of the copies of the capability, and of the entries of a family in it, the
+    /// first counts; and how many labels there may be is what the receiver says.
+    #[test]
+    fn the_first_word_about_labels_counts() {
+        let first: (u8, &[u8]) = (8, &[0, 1, 4, 3, 0, 1, 4, 9, 0, 2, 4, 1, 0, 1, 128, 255]);
+        let second: (u8, &[u8]) = (8, &[0, 1, 4, 7, 0, 2, 4, 7, 0, 2, 128, 7]);
+        let both = facts(&[first, second]);
+        let [v4, v6, vpn, vpn6] = [
+            Family::IPV4_LABELED,
+            Family::IPV6_LABELED,
+            Family::IPV4_VPN,
+            Family::IPV6_VPN,
+        ];
+        assert_eq!(both.multiple_labels.iter().collect::<Vec<_>>(), [v4, vpn]);
+        let limits = [v4, v6, vpn, vpn6].map(|family| both.label_limits.of(family));
+        assert_eq!(limits, [3, usize::MAX, usize::MAX, usize::MAX]);
+        let other = facts(&[(8, &[0, 1, 4, 2])]);
+        let limit = |context: Context| context.label_limits.of(v4);
+        assert_eq!(limit(Context::negotiate(&both, &other)), 2);
+        assert_eq!(limit(Context::negotiate(&other, &both)), 3);
+        assert_eq!(limit(Context::expected(None, Some(&both))), 3);
+        assert_eq!(limit(Context::expected(Some(&both), None)), usize::MAX);
     }
 
     #[test]

@@ -262,6 +262,17 @@ impl Errors {
         self.total = self.total.saturating_add(dropped);
     }
 
+    /// The attribute was malformed, and came from a neighbor whose malformed ones are not only
+    /// discarded. One given twice is (RFC 7606 §3 g).
+    pub(crate) fn not_discarded(&mut self, attribute: u8) {
+        let kept = usize::from(self.total).min(Self::CAPACITY);
+        for error in self.list.iter_mut().take(kept) {
+            if error.attribute == Some(attribute) && error.code == ErrorCode::AttributeLength {
+                error.disposition = error.disposition.max(Disposition::TreatAsWithdraw);
+            }
+        }
+    }
+
     /// RFC 7606 §5.2: without reachable NLRI nobody knows whether all were found, so that what is
     /// graver than to discard an attribute, or an NLRI by itself, resets the session.
     #[cold]

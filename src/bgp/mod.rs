@@ -41,7 +41,7 @@ mod update;
 
 pub use attribute::{Attribute, View};
 pub use capability::Capability;
-pub use context::{Context, OpenFacts, Peering, Possible, Restart};
+pub use context::{Context, LabelLimits, OpenFacts, Peering, Possible, Restart};
 pub use error::{Disposition, Error, ErrorCode, Errors};
 pub use family::{Afi, Family, FamilySet, Safi};
 pub use header::{Header, MessageType};

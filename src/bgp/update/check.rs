@@ -170,7 +170,15 @@ impl<'a> Update<'a> {
             let disposition = Disposition::TreatAsWithdraw;
             self.report_at(NextHop::CODE, ErrorCode::InvalidNextHop, text, disposition);
         }
-        if self.context.peering == Peering::External && !self.within_confederation() {
+        if self.context.peering != Peering::External {
+            return;
+        }
+        if self.within_confederation() {
+            // RFC 5065 §5: a member is no external neighbor, so that a malformed one costs the route.
+            for code in [LocalPref::CODE, OriginatorId::CODE, ClusterList::CODE] {
+                self.errors.not_discarded(code);
+            }
+        } else {
             // RFC 7606 §7.5, §7.9, §7.10. One that is malformed has been reported with this disposition.
             let readable = [
                 (LocalPref::CODE, self.get::<LocalPref>().is_some()),

@@ -1,9 +1,11 @@
 //! What attributes must hold because of the family of the routes that they go with.
 
 use super::Update;
+use crate::bgp::attribute::ext_community::ExtValue;
 use crate::bgp::attribute::{Community, MpReach, PathAttribute, TunnelEncapsulation};
 use crate::bgp::error::{Disposition, ErrorCode};
 use crate::bgp::family::{Family, Safi};
+use crate::bgp::nlri::{Nlri, NlriField};
 
 const NO_ADVERTISE: Community = Community(0xffff_ff02);
 
@@ -23,17 +25,64 @@ const fn tunnels_need_an_end(family: Family) -> bool {
 
 impl Update<'_> {
     pub(super) fn check_families(&mut self) {
-        if self.announces_policies() {
+        if self.announced_safi() == Some(Safi::SR_POLICY) {
             self.check_policies();
         } else if self.has(TunnelEncapsulation::CODE) {
             self.check_tunnels();
         }
+        if !self.context.multiple_labels.is_empty() {
+            self.check_labels();
+        }
+        if self.announced_safi() == Some(Family::EVPN.safi) {
+            self.check_overlay();
+        }
     }
 
     /// The SAFI of MP_REACH_NLRI, without reading the rest of it.
-    fn announces_policies(&self) -> bool {
-        self.attribute(MpReach::CODE)
-            .is_some_and(|reach| reach.value.get(2) == Some(&Safi::SR_POLICY.0))
+    fn announced_safi(&self) -> Option<Safi> {
+        let reach = self.attribute(MpReach::CODE)?;
+        reach.value.get(2).copied().map(Safi)
+    }
+
+    /// RFC 8277 §2.1: more labels than the receiver said that it can take.
+    #[cold]
+    fn check_labels(&mut self) {
+        let limits = self.context.label_limits;
+        let exceeds = |field: NlriField<'_>| {
+            let limit = limits.of(field.family());
+            let count = |nlri| match nlri {
+                Nlri::Labeled(route) => route.labels.iter().len(),
+                Nlri::Vpn(route) => route.labels.map_or(0, |labels| labels.iter().len()),
+                _ => 0,
+            };
+            limit < usize::MAX && field.iter().any(|nlri| count(nlri) > limit)
+        };
+        if self.mp_reach().is_some_and(|reach| exceeds(reach.nlri)) {
+            let text = "more labels than the receiver can take";
+            self.withdraw(MpReach::CODE, text);
+        }
+    }
+
+    /// RFC 9136 §3.2: an IP prefix that neither an overlay index nor a label leads to.
+    fn check_overlay(&mut self) {
+        let leads_nowhere = |nlri| match nlri {
+            Nlri::EvpnRoutes(item) => item.route().is_ok_and(|route| route.leads_nowhere()),
+            _ => false,
+        };
+        let bare = self
+            .mp_reach()
+            .is_some_and(|reach| reach.nlri.iter().any(leads_nowhere));
+        if !bare {
+            return;
+        }
+        let has_mac = self.ext_communities().is_some_and(|list| {
+            list.iter()
+                .any(|one| matches!(one.value(), ExtValue::RouterMac(mac) if mac.0 != [0; 6]))
+        });
+        if !has_mac {
+            let text = "IP prefix route without overlay index and label";
+            self.withdraw(MpReach::CODE, text);
+        }
     }
 
     /// RFC 9012 §13: a tunnel without exactly one well-formed egress endpoint, in these families, or

@@ -88,6 +88,8 @@ pub struct Pattern {
     pub prefix: Prefix,
     /// How many leading bits do not matter: IPv6 only (RFC 8956 §3.1).
     pub offset: Option<u8>,
+    /// Bits behind the last one that counts were set; they are zero in `prefix`.
+    pub host_bits: bool,
 }
 
 impl fmt::Display for Pattern {
@@ -291,9 +293,11 @@ fn take_pattern(input: &mut Reader<'_>, afi: Afi) -> Option<Pattern> {
         return take_pattern6(input, len);
     }
     let octets = input.take(usize::from(len).div_ceil(8))?;
+    let (prefix, host_bits) = part::prefix(afi, len, octets)?;
     Some(Pattern {
-        prefix: part::prefix(afi, len, octets)?.0,
+        prefix,
         offset: None,
+        host_bits,
     })
 }
 
@@ -306,7 +310,7 @@ fn take_pattern6(input: &mut Reader<'_>, len: u8) -> Option<Pattern> {
         return None;
     }
     let octets = input.take(usize::from(bits).div_ceil(8))?;
-    let (sent, _) = part::prefix(Afi::IPV6, bits, octets)?;
+    let (sent, host_bits) = part::prefix(Afi::IPV6, bits, octets)?;
     let IpAddr::V6(addr) = sent.addr else {
         return None;
     };
@@ -318,5 +322,6 @@ fn take_pattern6(input: &mut Reader<'_>, len: u8) -> Option<Pattern> {
             path_id: None,
         },
         offset: Some(offset),
+        host_bits,
     })
 }

@@ -4,7 +4,7 @@
 mod component;
 mod text;
 
-use super::part::{RouteDistinguisher, fault, take_path_id};
+use super::part::{HOST_BITS, RouteDistinguisher, fault, take_path_id};
 use super::{Codec, Form, check_each};
 use crate::bgp::error::Fault;
 use crate::bgp::family::{Afi, Family, Safi};
@@ -40,18 +40,22 @@ impl<'a> FlowSpec<'a> {
         self.filter
     }
 
-    /// RFC 8955 §4.2: components in ascending order of type, each once, all known.
+    /// RFC 8955 §4.2: components in ascending order of type, each once, all known. Bits behind a
+    /// prefix mean nothing (RFC 4271 §4.3, RFC 8956 §3.1).
     fn fault(&self) -> Option<Fault> {
         let mut components = self.components();
-        let mut last = 0;
+        let (mut last, mut host_bits) = (0, false);
         for component in components.by_ref() {
             if component.kind.0 <= last {
                 return Some(fault("FlowSpec components out of order or repeated"));
             }
             last = component.kind.0;
+            host_bits |= matches!(component.test, Test::Pattern(pattern) if pattern.host_bits);
         }
-        let unread = !components.unread().is_empty();
-        (unread || last == 0).then_some(fault("FlowSpec component unknown or malformed"))
+        if !components.unread().is_empty() || last == 0 {
+            return Some(fault("FlowSpec component unknown or malformed"));
+        }
+        host_bits.then_some(HOST_BITS)
     }
 }
 

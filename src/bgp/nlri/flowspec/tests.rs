@@ -3,6 +3,7 @@
 use super::super::vectors::{bytes, faults, json, one, with_path_id};
 use super::super::{Form, Nlri, NlriField};
 use super::*;
+use crate::bgp::error::Disposition;
 use serde_json::json;
 
 fn text(family: Family, hex: &str) -> String {
@@ -178,4 +179,29 @@ fn what_does_not_fit_ends_the_field() {
     assert_eq!(json(form, &octets).len(), 1);
     let vpn = Form::new(Family::IPV4_FLOWSPEC_VPN);
     assert_eq!(faults(vpn, &bytes("03 038106")), [(0, None)]);
+}
+
+/// RFC 4271 §4.3, RFC 8956 §3.1: bits behind the prefix mean nothing.
+#[test]
+fn host_bits_are_masked_and_reported() {
+    let ignored = [(0, Some(Disposition::Ignore))];
+    let check = |family, hex: &str, expected: &str| {
+        let (form, octets) = (Form::new(family), bytes(hex));
+        assert_eq!(faults(form, &octets), ignored, "{hex}");
+        assert_eq!(json(form, &octets)[0]["text"], expected);
+    };
+    let v4 = "destination-ipv4 10.0.16.0/20";
+    check(
+        Family::IPV4_FLOWSPEC,
+        "08 01140a0011 038106",
+        &format!("{v4} protocol =tcp"),
+    );
+    let v6 = "source-ipv6 2001:db0::/28/0";
+    check(Family::IPV6_FLOWSPEC, "07 021c00 20010db8", v6);
+    // What is graver hides it.
+    let worse = bytes("08 01140a0011 0e8106");
+    assert_eq!(
+        faults(Form::new(Family::IPV4_FLOWSPEC), &worse),
+        [(0, None)]
+    );
 }

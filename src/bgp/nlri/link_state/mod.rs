@@ -196,10 +196,10 @@ impl Codec for LinkStates {
         let kind = input.u16().ok_or(fault)?;
         let length = usize::from(input.u16().ok_or(fault)?);
         let mut value = Reader::new(input.take(length).ok_or(fault)?);
-        let rd = if form.family.safi == Safi::LINK_STATE_VPN {
-            Some(RouteDistinguisher(value.array().ok_or(fault)?))
-        } else {
-            None
+        // One that is cut leaves too little for an object, too: the others can be found.
+        let rd = match form.family.safi {
+            Safi::LINK_STATE_VPN => value.array().map(RouteDistinguisher),
+            _ => None,
         };
         Ok(LinkState {
             path_id,

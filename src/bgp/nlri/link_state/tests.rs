@@ -136,6 +136,19 @@ fn lengths_beyond_the_field_disable_the_family() {
     for hex in ["00", "000100", "0001 0001", "0001 0025 03"] {
         assert_eq!(faults(form, &bytes(hex)), disable, "{hex}");
     }
+}
+
+/// RFC 9552 §8.2.2: the next one can be found.
+#[test]
+fn a_route_distinguisher_that_is_cut_costs_one_nlri() {
     let vpn = Form::new(Family::LINK_STATE_VPN);
-    assert_eq!(faults(vpn, &bytes("0001 0004 00000000")), disable);
+    let whole = OSPF_NODE.replacen("0025 03", "002d 0000fde800000064 03", 1);
+    let field = bytes(&format!("0001 0004 00000001 {whole}"));
+    assert_eq!(faults(vpn, &field), [(0, Some(Disposition::NlriDiscard))]);
+    let cut = json!({ "nlri_type": "malformed", "type": 1, "raw": "00000001" });
+    let list = json(vpn, &field);
+    assert_eq!(
+        (list.len(), &list[0], &list[1]["rd"]),
+        (2, &cut, &json!("65000:100"))
+    );
 }

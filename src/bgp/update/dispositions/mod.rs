@@ -256,6 +256,17 @@ fn what_the_neighbor_must_not_send_is_discarded() {
         [],
         "RFC 5065 §5: members exchange LOCAL_PREF"
     );
+    // What is malformed is so as among internal neighbors, wherever the path stands.
+    for code in [5, 9, 10] {
+        let given = attribute(flags_of(code), code, &[1, 2, 3]);
+        let expected = [(AttributeLength, Some(code), TreatAsWithdraw)];
+        for given in [[&member[..], &given[..]], [&given[..], &member[..]]] {
+            assert_eq!(judge(&given, PREFIX, &external), expected, "{code}");
+        }
+        let twice = [(MalformedAttributeList, Some(code), AttributeDiscard)];
+        let given = [&member[..], &valid(code), &valid(code)];
+        assert_eq!(judge(&given, PREFIX, &external), twice, "{code}");
+    }
 }
 
 /// RFC 7606 §3 d; RFC 4271 §5: LOCAL_PREF is mandatory among internal neighbors.
