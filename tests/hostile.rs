@@ -164,13 +164,16 @@ impl Session {
 
     fn forge(&mut self, side: usize, kind: Forged, seq: u32, ack: u32) {
         let (seq, ack) = (self.far_from(side, seq), self.far_from(side ^ 1, ack));
-        // A SYN and what answers it are a session of its own: who can forge both has made one up, which nobody can tell
-        // (README.md).
+        // A SYN and what answers it, or SYNs of both sides, are a session of its own: who can forge both sides has
+        // made one up, which nobody can tell (README.md).
         let answers = |syn: &u32| ack.wrapping_sub(*syn) <= ANSWERS + 1;
         if self.syns[side ^ 1].iter().any(answers) {
             return;
         }
         if matches!(kind, Forged::Syn | Forged::SynWithData | Forged::SynAck) {
+            if !self.syns[side ^ 1].is_empty() {
+                return;
+            }
             self.syns[side].push(seq);
         }
         let keepalive = keepalive();
