@@ -1,6 +1,7 @@
 //! What attributes must hold because of the family of the routes that they go with.
 
 use super::Update;
+use crate::bgp::attribute::ext_community::ExtValue;
 use crate::bgp::attribute::{Community, MpReach, PathAttribute, TunnelEncapsulation};
 use crate::bgp::error::{Disposition, ErrorCode};
 use crate::bgp::family::{Family, Safi};
@@ -32,6 +33,9 @@ impl Update<'_> {
         if !self.context.multiple_labels.is_empty() {
             self.check_labels();
         }
+        if self.announced_safi() == Some(Family::EVPN.safi) {
+            self.check_overlay();
+        }
     }
 
     /// The SAFI of MP_REACH_NLRI, without reading the rest of it.
@@ -55,6 +59,28 @@ impl Update<'_> {
         };
         if self.mp_reach().is_some_and(|reach| exceeds(reach.nlri)) {
             let text = "more labels than the receiver can take";
+            self.withdraw(MpReach::CODE, text);
+        }
+    }
+
+    /// RFC 9136 §3.2: an IP prefix that neither an overlay index nor a label leads to.
+    fn check_overlay(&mut self) {
+        let leads_nowhere = |nlri| match nlri {
+            Nlri::EvpnRoutes(item) => item.route().is_ok_and(|route| route.leads_nowhere()),
+            _ => false,
+        };
+        let bare = self
+            .mp_reach()
+            .is_some_and(|reach| reach.nlri.iter().any(leads_nowhere));
+        if !bare {
+            return;
+        }
+        let has_mac = self.ext_communities().is_some_and(|list| {
+            list.iter()
+                .any(|one| matches!(one.value(), ExtValue::RouterMac(mac) if mac.0 != [0; 6]))
+        });
+        if !has_mac {
+            let text = "IP prefix route without overlay index and label";
             self.withdraw(MpReach::CODE, text);
         }
     }

@@ -177,6 +177,17 @@ impl EvpnRoute<'_> {
         }
         host_bits.then_some(HOST_BITS)
     }
+
+    /// An IP prefix whose segment, gateway and label are all zero, so that only a router's MAC
+    /// can say where it leads (RFC 9136 §3.2).
+    pub(in crate::bgp) fn leads_nowhere(&self) -> bool {
+        matches!(
+            self,
+            Self::IpPrefix { esi, gateway, labels, .. } if esi.is_zero()
+                && gateway.is_unspecified()
+                && labels.iter().all(|label| label.bits() == 0)
+        )
+    }
 }
 
 /// Multicast traffic and the router that a route about it comes from.

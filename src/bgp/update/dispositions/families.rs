@@ -1,5 +1,5 @@
-//! What attributes must hold because of the family of the routes (RFC 9012 §13, RFC 9830 §4.2.1),
-//! and how many labels routes may have (RFC 8277 §2.1).
+//! What attributes must hold because of the family of the routes (RFC 9012 §13, RFC 9830 §4.2.1,
+//! RFC 9136 §3.2), and how many labels routes may have (RFC 8277 §2.1).
 
 use super::*;
 use crate::bgp::{Family, FamilySet, LabelLimits};
@@ -115,6 +115,38 @@ fn routes_of_policies_need_a_policy_and_someone_to_use_it() {
     let value = [&[0, 1, 73][..], &nlri].concat();
     let leaves = attribute(0x80, 15, &value);
     assert_eq!(judge(&[&leaves], &[], &Context::assumed()), []);
+}
+
+/// RFC 9136 §3.2: segment, gateway, router's MAC and label are not all zero.
+#[test]
+fn ip_prefix_routes_lead_somewhere() {
+    let route = |esi: u8, gateway: u8, label: u8| {
+        let head = [5, 34, 0, 0, 0, 2, 0, 0, 0, 3];
+        let rest = [24, 10, 1, 1, 0, 192, 0, 2, gateway, 0, 0, label];
+        let mut nlri = [&head[..], &[esi; 10], &[0; 4], &rest].concat();
+        if gateway == 0 {
+            nlri[29..33].fill(0);
+        }
+        reach(Family::EVPN, &nlri)
+    };
+    let check = |given: &[&[u8]], expected: &[_]| {
+        let context = Context::assumed();
+        assert_eq!(judge(given, &[], &context), expected, "{given:?}");
+    };
+    let withdraw = [(OptionalAttribute, Some(14), TreatAsWithdraw)];
+    let nowhere = route(0, 0, 0);
+    check(&[&nowhere], &withdraw);
+    check(&[&route(0, 0, 1)], &[]);
+    check(&[&route(0, 1, 0)], &[]);
+    check(&[&route(1, 0, 0)], &[]);
+    check(&[&route(1, 1, 0)], &withdraw);
+    let mac = |last: u8| attribute(0xc0, 16, &[6, 3, 0, 0, 0, 0, 0, last]);
+    check(&[&nowhere, &mac(1)], &[]);
+    check(&[&nowhere, &mac(0)], &withdraw);
+    // Another community; and what is withdrawn need not lead anywhere.
+    check(&[&nowhere, &valid(16)], &withdraw);
+    let value = [&[0, 25, 70][..], &nowhere[12..]].concat();
+    check(&[&attribute(0x80, 15, &value)], &[]);
 }
 
 /// RFC 8277 §2.1: more labels than the receiver can take.
