@@ -249,3 +249,11 @@ fn what_waits_behind_an_open_is_not_lost() {
     assert_eq!(told.of("UPDATE").count(), 4);
     assert!(told.directions.iter().all(|d| d.bytes.pending == 0));
 }
+
+/// An OPEN in the midst of a connection begins anew, even if it is the only one that is seen.
+#[test]
+fn an_open_begins_the_count_of_ends_anew() {
+    let ends = transfers(&one_side());
+    let again: Vec<_> = ends.iter().map(|event| &event["again"]).collect();
+    assert_eq!(again, [false, true, false, true]);
+}

@@ -117,6 +117,9 @@ impl Session {
         if self.opens[this].is_some() {
             self.opens = [None; 2];
         }
+        if self.opens == [None; 2] {
+            self.transfers = [Progress::default(); 2];
+        }
         self.opens[this] = Some(facts);
         self.inference = None;
         self.keepalive_seen = [false; 2];
