@@ -54,6 +54,17 @@ pub struct Outputs {
     /// Wipe the buffers of messages and held payload when they are given back.
     #[arg(long)]
     pub zero_buffers: bool,
+    /// Keep no Adj-RIBs: events do not tell what they change.
+    #[arg(long)]
+    pub no_rib: bool,
+    /// The most memory, in MiB, that all Adj-RIBs with their attributes may take.
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value = "1024",
+        conflicts_with = "no_rib"
+    )]
+    pub rib_memory: u32,
     /// Exit with status 1 if anything was lost.
     #[arg(long)]
     pub strict: bool,
@@ -156,6 +167,9 @@ pub enum Timestamps {
     Hardware,
 }
 
+/// 4 GiB of frames.
+const HELD_FRAMES_MAX: i64 = 1 << 20;
+
 /// `bgptap live`
 #[derive(Args, Debug)]
 pub struct Live {
@@ -174,6 +188,9 @@ pub struct Live {
     /// Serve Prometheus metrics at ADDR.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9179")]
     pub metrics: SocketAddr,
+    /// Tell about sessions and Adj-RIBs over HTTP (`/sessions`, `/rib`), at ADDR.
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:9180")]
+    pub http: Option<SocketAddr>,
     /// Frames that are not BGP.
     #[arg(long, value_enum, default_value = "pass")]
     pub foreign: Foreign,
@@ -203,7 +220,7 @@ pub struct Live {
     #[arg(long, value_name = "N", default_value = "8192")]
     pub ring: u32,
     /// Frames that all streams together may hold out of order.
-    #[arg(long, value_name = "N", default_value = "2048")]
+    #[arg(long, value_name = "N", default_value = "2048", value_parser = clap::value_parser!(u32).range(..=HELD_FRAMES_MAX))]
     pub held_frames: u32,
     /// Ask for huge pages (they must be reserved); falls back to ordinary ones.
     #[arg(long)]
@@ -225,6 +242,10 @@ pub struct Read {
     /// Capture files, merged by time ("-": standard input).
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    /// Write the routes that all sides have told each other by the end, one JSON object each, to
+    /// FILE ("-": standard output).
+    #[arg(long, value_name = "FILE", conflicts_with = "no_rib")]
+    pub rib_out: Option<PathBuf>,
     /// Serve Prometheus metrics at ADDR while reading.
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
@@ -284,6 +305,9 @@ pub struct Doctor {
     /// Entries of each receive ring, as for `live`.
     #[arg(long, value_name = "N", default_value = "8192")]
     pub ring: u32,
+    /// Frames that all streams together may hold out of order, as for `live`.
+    #[arg(long, value_name = "N", default_value = "2048", value_parser = clap::value_parser!(u32).range(..=HELD_FRAMES_MAX))]
+    pub held_frames: u32,
     /// Huge pages are wanted, as for `live`.
     #[arg(long)]
     pub huge_pages: bool,
@@ -313,8 +337,12 @@ mod tests {
             "bgptap live -i a --program basic --pretend-linux 5.15",
             "bgptap live -i a -i b --json - --raw --port 179 --port 1179",
             "bgptap live --tap -i eth0 --tap-mode clsact",
+            "bgptap live -i a --http",
+            "bgptap live -i a --http 127.0.0.1:8080 --no-rib",
             "bgptap read x.pcap y.pcap.gz - --summary - --strict",
             "bgptap read x.pcap --messages update,route-refresh --zero-buffers",
+            "bgptap read x.pcap --rib-out - --rib-memory 64",
+            "bgptap read x.pcap --no-rib",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
             "bgptap doctor",
             "bgptap doctor -i a -i b --json --fix",
@@ -327,5 +355,8 @@ mod tests {
             Cli::try_parse_from(["bgptap", "live"]).is_err(),
             "an interface is needed"
         );
+        let too_many = ["bgptap", "live", "-i", "a", "--held-frames", "4294967295"];
+        let error = Cli::try_parse_from(too_many).expect_err("more than there can be");
+        assert!(error.to_string().contains("1048576"), "{error}");
     }
 }

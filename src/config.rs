@@ -62,6 +62,10 @@ pub struct Limits {
     pub messages: MessageSet,
     /// Buffers are wiped when they are given back.
     pub zero_buffers: bool,
+    /// Adj-RIBs are kept.
+    pub rib: bool,
+    /// Bytes that all Adj-RIBs with their attributes may take.
+    pub rib_bytes_max: u64,
 }
 
 impl Default for Limits {
@@ -85,6 +89,8 @@ impl Default for Limits {
             checksums: Checksums::default(),
             messages: MessageSet::ALL,
             zero_buffers: false,
+            rib: true,
+            rib_bytes_max: 1 << 30,
         }
     }
 }

@@ -9,6 +9,7 @@
 //! health   round-trip times, windows, stalls              → figures, alarms
 //! session  both directions: OPENs, negotiation, state      → decoding context
 //! bgp      borrowed views of messages, decoded lazily      → Update<'a> …
+//! rib      what each side has told the other           → tables
 //! sink     metrics, JSON lines, summary
 //! worker   the loop that carries a frame through all of it
 //! ```
@@ -26,10 +27,12 @@ pub mod config;
 pub mod doctor;
 pub mod error;
 pub mod health;
+pub mod http;
 pub mod intern;
 #[cfg(feature = "capture")]
 pub mod privileges;
 pub mod replay;
+pub mod rib;
 pub mod session;
 pub mod sink;
 pub mod stream;

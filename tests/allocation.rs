@@ -1,5 +1,5 @@
 //! In steady state nothing is allocated per frame: not by dissection, reassembly, decoding,
-//! metrics or JSON encoding.
+//! metrics, Adj-RIBs or JSON encoding.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
@@ -13,7 +13,7 @@ use bgptap::sink::writer::{WhenFull, Writer};
 use bgptap::wire::Ports;
 use bgptap::worker::{Memory, Worker};
 use std::sync::Arc;
-use support::synth::{FRAME_LEN, Synth};
+use support::synth::{FRAME_LEN, Synth, set_prefix};
 
 /// A frame that borrows its bytes, as those of AF_XDP and mapped files do.
 struct View<'a>(&'a [u8]);
@@ -26,6 +26,9 @@ impl AsRef<[u8]> for View<'_> {
 
 impl Frame for View<'_> {}
 
+/// Prefixes in the tables.
+const PREFIXES: u32 = 4096;
+
 /// The frames of a synthetic capture, each with one UPDATE.
 fn frames(count: u32) -> Vec<Vec<u8>> {
     let mut file = Vec::new();
@@ -37,7 +40,13 @@ fn frames(count: u32) -> Vec<Vec<u8>> {
     shape.write(&mut file).unwrap();
     // A pcap file: 24 bytes of header, then 16 before each frame.
     let records = file[24..].chunks_exact(16 + FRAME_LEN);
-    records.map(|record| record[16..].to_vec()).collect()
+    let frames = records.zip(0u32..).map(|(record, number)| {
+        let mut frame: [u8; FRAME_LEN] = record[16..].try_into().unwrap();
+        // The same prefixes again and again: a table that grows takes memory, one that is full does not.
+        set_prefix(&mut frame, number % PREFIXES);
+        frame.to_vec()
+    });
+    frames.collect()
 }
 
 fn captured(bytes: &[u8], number: usize) -> Captured<View<'_>> {

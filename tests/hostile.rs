@@ -102,7 +102,12 @@ struct Session {
     next: [u32; 2],
     delayed: Option<Seg>,
     updates: usize,
+    /// Numbers of the SYNs that were forged in the name of each side.
+    syns: [Vec<u32>; 2],
 }
+
+/// Acknowledgements so far behind a SYN answer it.
+const ANSWERS: u32 = 1 << 20;
 
 impl Session {
     fn new(isns: [u32; 2]) -> Self {
@@ -111,6 +116,7 @@ impl Session {
             next: isns.map(|isn| isn.wrapping_add(1)),
             delayed: None,
             updates: 0,
+            syns: Default::default(),
         };
         let [a, b] = isns;
         session.bench.send(&Seg::new(0, SYN, a, 0, &[]));
@@ -158,6 +164,15 @@ impl Session {
 
     fn forge(&mut self, side: usize, kind: Forged, seq: u32, ack: u32) {
         let (seq, ack) = (self.far_from(side, seq), self.far_from(side ^ 1, ack));
+        // A SYN and what answers it are a session of its own: who can forge both has made one up, which nobody can tell
+        // (README.md).
+        let answers = |syn: &u32| ack.wrapping_sub(*syn) <= ANSWERS + 1;
+        if self.syns[side ^ 1].iter().any(answers) {
+            return;
+        }
+        if matches!(kind, Forged::Syn | Forged::SynWithData | Forged::SynAck) {
+            self.syns[side].push(seq);
+        }
         let keepalive = keepalive();
         let (flags, payload): (u8, &[u8]) = match kind {
             Forged::Data => (ACK, &keepalive),

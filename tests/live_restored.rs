@@ -56,11 +56,32 @@ fn when_it_is_terminated_or_killed() {
         assert!(!changes(&net).is_empty(), "{more:?}");
         live.signal("TERM");
         assert_eq!(live.ended(), Some(0), "{more:?}");
-        assert_eq!(changes(&net), [""; 0], "{more:?}");
+        wait_for(&net, &[]);
+
+        // As when its terminal is closed, of which both kernel and shell may tell.
+        let live = Live::start(&net.mon, TAP, &scratch, more);
+        live.signal("HUP");
+        live.signal("HUP");
+        assert_eq!(live.ended(), Some(0), "{more:?}");
+        wait_for(&net, &[]);
 
         Live::start(&net.mon, TAP, &scratch, more).kill();
         wait_for(&net, stays);
     }
+}
+
+/// Who starts it by nohup(1) may close the terminal.
+#[test]
+fn it_outlives_its_terminal_if_it_is_to() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("restored"));
+    let nohup = ["nohup", env!("CARGO_BIN_EXE_bgptap")];
+    let live = Live::start_by(&nohup, &net.mon, TAP, &scratch, &[]);
+    live.signal("HUP");
+    net.replay(support::recording(), &["--rate", "10000"]);
+    assert_eq!(live.stop()["messages"]["UPDATE"], 3249);
 }
 
 /// Names the way in which [`a_capture_that_panics`] captures.

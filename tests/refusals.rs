@@ -99,6 +99,20 @@ fn an_interface_that_is_occupied_missing_or_down() {
     assert_eq!(net.tap_link(), link, "it is the host's to change");
 }
 
+/// Whatever captures it would have each frame twice, or be in its own way.
+#[test]
+fn an_interface_that_is_named_twice() {
+    if !allowed() {
+        return;
+    }
+    let net = Net::new();
+    for more in [&[][..], &["--tap"], &["--backend", "af-packet"]] {
+        let text = refused_with(&net, &[&["-i", TAP], more].concat());
+        assert_says(&text, &["on tap0", "named twice", "-i tap0 once"]);
+    }
+    assert!(net.tap_link().contains("promiscuity 0"));
+}
+
 #[test]
 fn an_interface_at_which_the_host_listens_for_bgp() {
     if !allowed() {
@@ -346,9 +360,22 @@ fn too_little_memory_that_may_be_locked() {
     );
     assert_says(
         &refused_by(&limited, &net, TAP, &["--ring", "256"]),
-        &["the frames take 15 MiB", "LimitMEMLOCK=15M"],
+        &[
+            "the frames take 15 MiB",
+            "LimitMEMLOCK=15M",
+            "--held-frames",
+        ],
     );
-    // The remedy, as far as this test may raise the limit (CAP_SYS_RESOURCE): a container's root may not.
+    // The remedy that is in everybody's hands, and `doctor` says so beforehand.
+    let small = ["-i", TAP, "--ring", "64", "--held-frames", "512"];
+    let modest = |command: &str, more: &[&str]| {
+        let mut bgptap = Command::new("ip");
+        bgptap.args(["netns", "exec", &net.mon]).args(&limited);
+        net::run(bgptap.arg(command).args(small).args(more));
+    };
+    modest("doctor", &[]);
+    modest("live", &["--metrics", "127.0.0.1:0", "--duration", "1"]);
+    // The other, as far as this test may raise the limit (CAP_SYS_RESOURCE): a container's root may not.
     let raised = ["prlimit", "--memlock=113246208"];
     let may = Command::new(raised[0]).args([raised[1], "true"]).status();
     if may.unwrap().success() {

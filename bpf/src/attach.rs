@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use crate::query::{ifindex, occupant};
+use crate::query::{ifindex, refuse_occupied};
 use crate::{Counters, Error, ErrorKind, Mode, Options, Program, Steering};
 
 const ATTACH: &str = "attach the XDP program";
@@ -82,9 +82,7 @@ impl Attached {
     /// failed, with the text of each failure.
     pub fn load(interface: &str, options: &Options) -> Result<Self, Error> {
         let ifindex = ifindex(interface)?;
-        if let Some(id) = occupant(interface)? {
-            return Err(Error::occupied(interface, Some(id)));
-        }
+        refuse_occupied(interface)?;
         let mut failures = Vec::new();
         for way in WAYS.into_iter().filter(|w| w.allowed_by(options)) {
             match attach(way, ifindex, options) {
@@ -101,9 +99,7 @@ impl Attached {
                 Err(e) => failures.push(format!("{}: {}: {}", way.name, e.step, e.why)),
             }
             // Someone was faster: the other ways would only hide that.
-            if let Some(id) = occupant(interface)? {
-                return Err(Error::occupied(interface, Some(id)));
-            }
+            refuse_occupied(interface)?;
         }
         if failures.is_empty() {
             failures.push("the program with kfuncs is for native mode".into());

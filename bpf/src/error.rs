@@ -89,17 +89,14 @@ impl Error {
         }
     }
 
-    pub(crate) fn occupied(interface: &str, prog_id: Option<u32>) -> Self {
-        let why = match prog_id {
-            Some(id) => format!("XDP program {id} is already on {interface}"),
-            None => format!("another XDP program is already on {interface}"),
-        };
+    /// `mode` is what `ip link` calls the mode of the program `id`.
+    pub(crate) fn occupied(interface: &str, id: u32, mode: &str) -> Self {
         Self {
             kind: ErrorKind::Occupied,
             step: "attach the XDP program",
-            why,
+            why: format!("XDP program {id} is already on {interface}"),
             remedy: format!(
-                "stop the process that uses it (bpftool net shows it); if none does: ip link set dev {interface} xdp off"
+                "stop the process that uses it (bpftool net shows it); if none does: ip link set dev {interface} {mode} off"
             ),
         }
     }

@@ -20,13 +20,25 @@ const GSTRING_LEN: usize = 32;
 const FEATURES_MAX: u32 = 256;
 const INDIRECTION_MAX: u32 = 4096;
 
+/// Whether an offload is at work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Switch {
+    /// It is not, or there is none.
+    #[default]
+    Off,
+    /// It is, and may be turned off.
+    On,
+    /// It is, and the driver lets nobody turn it off.
+    Fixed,
+}
+
 /// Offloads that merge frames before a program sees them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offloads {
     /// Large receive offload.
-    pub lro: bool,
+    pub lro: Switch,
     /// Generic receive offload in hardware.
-    pub gro_hw: bool,
+    pub gro_hw: Switch,
 }
 
 /// Questions to the driver of one interface.
@@ -76,20 +88,18 @@ impl Ethtool {
     pub fn offloads(&self) -> io::Result<Offloads> {
         let names = self.feature_names()?;
         let blocks = names.len().div_ceil(32);
-        // struct ethtool_gfeatures: command, size, then per block available, requested, active, never_changed.
+        // struct ethtool_gfeatures: command, size, then the blocks.
         let mut features = vec![0; 2 + 4 * blocks];
         features[1] = blocks as u32;
         self.ask(GFEATURES, &mut features)?;
-        let active = |wanted: &str| {
-            let place = names.iter().position(|name| name == wanted);
-            place.is_some_and(|at| {
-                let block = features.get(2 + 4 * (at / 32) + 2);
-                block.is_some_and(|bits| bits >> (at % 32) & 1 == 1)
-            })
+        let (blocks, _) = features[2..].as_chunks::<4>();
+        let switch = |wanted: &str| {
+            let at = names.iter().position(|name| name == wanted)?;
+            Some(switch(*blocks.get(at / 32)?, at % 32))
         };
         Ok(Offloads {
-            lro: active("rx-lro"),
-            gro_hw: active("rx-gro-hw"),
+            lro: switch("rx-lro").unwrap_or_default(),
+            gro_hw: switch("rx-gro-hw").unwrap_or_default(),
         })
     }
 
@@ -167,6 +177,17 @@ impl Ethtool {
     }
 }
 
+/// A bit of struct ethtool_get_features_block: available, requested, active, never_changed. What is not available
+/// cannot be changed.
+fn switch([available, _, active, never_changed]: [u32; 4], bit: usize) -> Switch {
+    let is = |word: u32| word >> bit & 1 == 1;
+    match (is(active), is(available) && !is(never_changed)) {
+        (false, _) => Switch::Off,
+        (true, true) => Switch::On,
+        (true, false) => Switch::Fixed,
+    }
+}
+
 fn bytes(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
@@ -192,6 +213,21 @@ mod tests {
         }
         assert_eq!(lo.offloads().unwrap(), Offloads::default());
         assert!(lo.rss_queues().is_err(), "it has no indirection table");
+    }
+
+    #[test]
+    fn what_the_driver_does_not_let_go_is_fixed() {
+        for (available, active, never_changed, expected) in [
+            (1, 1, 0, Switch::On),
+            (0, 1, 0, Switch::Fixed),
+            (1, 1, 1, Switch::Fixed),
+            (1, 0, 0, Switch::Off),
+            (0, 0, 0, Switch::Off),
+        ] {
+            let block = [available, 0, active, never_changed].map(|word: u32| word << 9);
+            assert_eq!(switch(block, 9), expected, "{block:?}");
+            assert_eq!(switch(block, 8), Switch::Off, "{block:?}");
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ mod tap;
 pub use abi::{Counters, META_LEN, Meta};
 pub use attach::Attached;
 pub use error::{Error, ErrorKind};
-pub use ethtool::{Ethtool, Offloads};
+pub use ethtool::{Ethtool, Offloads, Switch};
 pub use load::{Load, Template};
 pub use offload::send_whole;
 pub use program::{Baseline, Steering, Verdict};

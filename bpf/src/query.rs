@@ -39,6 +39,8 @@ impl DriverXdp {
 pub struct XdpState {
     /// The id of the program on it, whoever put it there and in whatever mode.
     pub program: Option<u32>,
+    /// How `ip link` calls the mode of that program; a name that leaves it open takes another's.
+    pub mode: Option<&'static str>,
     /// What its driver says of itself.
     pub driver: DriverXdp,
 }
@@ -60,15 +62,17 @@ pub fn xdp_state(interface: &str) -> Result<XdpState, Error> {
         let why = io::Error::from_raw_os_error(-status).to_string();
         return Err(Error::kernel("look for another XDP program", why));
     }
-    // With programs in several modes `prog_id` is zero and the others tell.
-    let ids = [
-        opts.prog_id,
-        opts.drv_prog_id,
-        opts.skb_prog_id,
-        opts.hw_prog_id,
+    // `prog_id` is zero with programs in several modes, and does not tell the mode.
+    let modes = [
+        (opts.drv_prog_id, "xdp"),
+        (opts.skb_prog_id, "xdpgeneric"),
+        (opts.hw_prog_id, "xdpoffload"),
+        (opts.prog_id, "xdp"),
     ];
+    let found = modes.into_iter().find(|(id, _)| *id != 0);
     Ok(XdpState {
-        program: ids.into_iter().find(|&id| id != 0),
+        program: found.map(|(id, _)| id),
+        mode: found.map(|(_, mode)| mode),
         driver: DriverXdp::from_flags(opts.feature_flags),
     })
 }
@@ -86,9 +90,10 @@ pub fn occupant(interface: &str) -> Result<Option<u32>, Error> {
 /// # Errors
 /// [`ErrorKind::Occupied`](crate::ErrorKind::Occupied), or the interface cannot be asked.
 pub fn refuse_occupied(interface: &str) -> Result<(), Error> {
-    match occupant(interface)? {
-        Some(id) => Err(Error::occupied(interface, Some(id))),
-        None => Ok(()),
+    let state = xdp_state(interface)?;
+    match (state.program, state.mode) {
+        (Some(id), Some(mode)) => Err(Error::occupied(interface, id, mode)),
+        _ => Ok(()),
     }
 }
 

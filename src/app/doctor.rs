@@ -4,7 +4,6 @@ use super::{Ended, live};
 use crate::capture::af_packet;
 use crate::capture::xdp::{Options, Timestamps, plan};
 use crate::cli;
-use crate::config::Limits;
 use crate::doctor::{Wanted, Way, examine, mend, report};
 use crate::error::SetupError;
 use std::io::{self, Write};
@@ -46,6 +45,7 @@ pub(super) fn run(options: &cli::Doctor) -> Result<Ended, SetupError> {
 
 /// What `bgptap live` with the same options would want.
 fn wanted(options: &cli::Doctor) -> Result<Wanted, SetupError> {
+    live::refuse_twice(&options.interfaces)?;
     if options.backend == cli::Backend::AfPacket {
         return by_packets(options);
     }
@@ -61,8 +61,7 @@ fn wanted(options: &cli::Doctor) -> Result<Wanted, SetupError> {
         pretend,
         ..Options::default()
     };
-    let held_frames_max = Limits::default().held_frames_max;
-    let pool = plan(&mut capture, held_frames_max, live::BATCH_FRAMES);
+    let pool = plan(&mut capture, options.held_frames, live::BATCH_FRAMES);
     Ok(capture.wanted(&pool))
 }
 

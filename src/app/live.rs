@@ -11,6 +11,7 @@ use crate::cli;
 use crate::config::Limits;
 use crate::doctor;
 use crate::error::SetupError;
+use crate::http;
 use crate::privileges::{self, Confined, Keep};
 use crate::sink::metrics::{Listener, Metrics, Pool, Snapshot};
 use crate::sink::totals::Frames;
@@ -31,6 +32,7 @@ pub(super) const BATCH_FRAMES: u32 = 1024;
 const MAPS_WITHOUT_RIGHTS: Release = (5, 19);
 
 pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+    refuse_twice(&options.interfaces)?;
     match options.backend {
         cli::Backend::Xdp => by_xdp(options, stop),
         cli::Backend::AfPacket => by_af_packet(options, stop),
@@ -121,6 +123,20 @@ pub(super) fn no_tap_by_packets() -> SetupError {
     }
 }
 
+/// Each frame of such an interface would be captured twice.
+pub(super) fn refuse_twice(interfaces: &[String]) -> Result<(), SetupError> {
+    let mut named = interfaces.iter().enumerate();
+    let twice = named.find(|(at, name)| interfaces[..*at].contains(name));
+    twice.map_or(Ok(()), |(_, name)| {
+        Err(SetupError::Interface {
+            interface: name.clone(),
+            what: "capturing",
+            why: "the interface is named twice".into(),
+            remedy: format!("-i {name} once"),
+        })
+    })
+}
+
 /// How taps are attached, as the command line and the kernel have it.
 pub(super) fn tap_mode(
     asked: cli::TapMode,
@@ -162,6 +178,7 @@ struct Run<'o> {
     limits: Limits,
     warnings: Vec<String>,
     listener: Listener,
+    http: Option<Listener>,
     files: outputs::Files,
 }
 
@@ -173,12 +190,15 @@ impl<'o> Run<'o> {
         limits: Limits,
         wanted: &doctor::Wanted,
     ) -> Result<Self, SetupError> {
+        let http = options.http;
+        let http = http.map(|address| Listener::bind_for(address, "--http"));
         Ok(Self {
             options,
             stop,
             limits,
             warnings: doctor::admit(&doctor::preflight(wanted), options.force)?,
             listener: Listener::bind(options.metrics)?,
+            http: http.transpose()?,
             files: outputs::Files::open(&options.outputs)?,
         })
     }
@@ -203,6 +223,11 @@ impl<'o> Run<'o> {
         })?;
         let metrics = Arc::new(Metrics::default());
         let server = self.listener.serve(Arc::clone(&metrics))?;
+        let desk = http::Desk::default();
+        let http = self
+            .http
+            .map(|listener| http::serve(listener, desk.clone()));
+        let http = http.transpose()?;
         let closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
         self.warnings.extend_from_slice(source.warnings());
         announce(&source, room, &confined, &self.warnings);
@@ -213,14 +238,19 @@ impl<'o> Run<'o> {
             "bgptap: payload and connections take at most {} MiB beside that",
             memory.bound(&self.limits) >> 20
         );
+        if let Some(http) = &http {
+            eprintln!("bgptap: sessions at http://{}/sessions", http.address());
+        }
         eprintln!("bgptap: metrics at http://{}/metrics", server.address());
         let mut worker = Worker::new(self.limits, Ports::new(&outputs.ports), closing, memory);
+        worker.answer_at(desk);
         let started = Instant::now();
         let mut watch = Watch::default();
         let mut interrupted = worker.run(&mut source, self.stop, |source, snapshot| {
             for pool in &snapshot.pools {
                 warn(watch.buffers(pool));
             }
+            warn(snapshot.rib.as_ref().and_then(|usage| watch.tables(usage)));
             count_frames(source, snapshot);
             describe(source, snapshot, &mut watch);
         });
@@ -240,7 +270,7 @@ impl<'o> Run<'o> {
         summary.tap = copies;
         let ended = outputs::close(outputs, self.files, closing, &outcome, &summary)?;
         report_latency(&outcome);
-        drop(server);
+        drop((server, http));
         Ok(ended)
     }
 }

@@ -8,11 +8,13 @@ mod outputs;
 mod read;
 #[cfg(feature = "capture")]
 mod replay;
+mod rib;
 #[cfg(feature = "capture")]
 mod watch;
 
 use crate::cli::{Cli, Command};
 use crate::error::SetupError;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -48,17 +50,51 @@ pub fn run(cli: Cli) -> Result<Ended, SetupError> {
     }
 }
 
-/// A flag that SIGINT and SIGTERM raise. A second signal ends the process at once.
+/// A flag that SIGINT, SIGTERM and SIGHUP raise. A second SIGINT or SIGTERM ends the process at once.
 fn stop_on_signals() -> Result<Arc<AtomicBool>, SetupError> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| SetupError::Other {
-                what: "registering signal handlers".into(),
-                why: error.to_string(),
-                remedy: "report this as a bug".into(),
-            })?;
+            .map_err(|error| not_registered(&error))?;
+    }
+    // Whoever started it by nohup(1) wants it to outlive the terminal. Where a terminal goes, the kernel and the
+    // shell both tell: the second time means no more than the first.
+    if !is_ignored(
+        SIGHUP,
+        &std::fs::read_to_string("/proc/self/status").unwrap_or_default(),
+    ) {
+        signal_hook::flag::register(SIGHUP, Arc::clone(&stop))
+            .map_err(|error| not_registered(&error))?;
     }
     Ok(stop)
+}
+
+fn not_registered(error: &std::io::Error) -> SetupError {
+    SetupError::Other {
+        what: "registering signal handlers".into(),
+        why: error.to_string(),
+        remedy: "report this as a bug".into(),
+    }
+}
+
+/// Whether a process with this `status` of proc(5) was started with a signal ignored.
+fn is_ignored(signal: i32, status: &str) -> bool {
+    let mut lines = status.lines();
+    let mask =
+        lines.find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        let status = "Name:\tx\nSigBlk:\tffffffffffffffff\nSigIgn:\t0000000000000003\n";
+        assert!(is_ignored(SIGHUP, status) && is_ignored(SIGINT, status));
+        assert!(!is_ignored(SIGTERM, status));
+        assert!(!is_ignored(SIGHUP, ""));
+    }
 }

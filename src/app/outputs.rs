@@ -5,6 +5,7 @@ use crate::bgp::{Disposition, MessageType};
 use crate::cli;
 use crate::config::Limits;
 use crate::error::SetupError;
+use crate::rib::CHANGES;
 use crate::sink::metrics::{ERROR_KINDS, Metrics, attribute_label};
 use crate::sink::outputs::{JsonLines, Outputs};
 use crate::sink::totals::{Frames, Summary};
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-type Target = Box<dyn Write + Send>;
+pub(super) type Target = Box<dyn Write + Send>;
 
 /// The files that the command line names. They are opened before anything else is done: a name that cannot
 /// be written to is told at once, not after a day of capture, and no rights are needed later.
@@ -78,6 +79,8 @@ pub(super) fn limits(options: &cli::Outputs) -> Limits {
         key_vlan: options.key_vlan,
         checksums: options.checksums.into(),
         zero_buffers: options.zero_buffers,
+        rib: !options.no_rib,
+        rib_bytes_max: u64::from(options.rib_memory) << 20,
         ..Limits::default()
     };
     if !options.messages.is_empty() {
@@ -106,7 +109,7 @@ pub(super) fn memory(limits: &Limits) -> Result<Memory, SetupError> {
     })
 }
 
-fn target(path: &Path) -> io::Result<Target> {
+pub(super) fn target(path: &Path) -> io::Result<Target> {
     if path.as_os_str() == "-" {
         Ok(Box::new(io::stdout()))
     } else {
@@ -114,7 +117,7 @@ fn target(path: &Path) -> io::Result<Target> {
     }
 }
 
-fn cannot_write(path: &Path, source: &io::Error) -> SetupError {
+pub(super) fn cannot_write(path: &Path, source: &io::Error) -> SetupError {
     SetupError::Other {
         what: format!("writing {}", path.display()),
         why: source.to_string(),
@@ -153,6 +156,11 @@ pub(super) fn summarise(outcome: &Outcome, frames: Frames) -> Summary {
             .filter(|(_, count)| *count > 0)
             .collect(),
         gaps: totals.gaps,
+        rib: CHANGES
+            .into_iter()
+            .zip(totals.rib)
+            .filter(|(_, count)| *count > 0)
+            .collect(),
         duration_s: outcome.duration.as_secs_f64(),
         ..Summary::default()
     };

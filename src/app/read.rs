@@ -23,6 +23,8 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
         .map(|address| Server::start(address, Arc::clone(&metrics)))
         .transpose()?;
     let mut files = outputs::Files::open(&options.outputs)?;
+    let rib_out = options.rib_out.as_deref();
+    let rib_out = rib_out.map(super::rib::Out::open).transpose()?;
     let outputs = files.start(&options.outputs, metrics, WhenFull::Wait)?;
     let ports = Ports::new(&options.outputs.ports);
     let limits = outputs::limits(&options.outputs);
@@ -43,6 +45,9 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     }
     let summary = outputs::summarise(&outcome, frames(&outcome));
     drop(server);
+    if let (Some(out), Some(ribs)) = (rib_out, &outcome.ribs) {
+        out.write(ribs)?;
+    }
     outputs::close(&options.outputs, files, closing, &outcome, &summary)
 }
 

@@ -39,6 +39,8 @@ pub struct OpenFacts {
     pub graceful_restart: Option<Restart>,
     /// Families whose routes may be kept for long while the sender is away (RFC 9494).
     pub long_lived: FamilySet,
+    /// The longest of their long-lived stale times, seconds.
+    pub long_lived_s: u32,
 }
 
 /// The part of a graceful restart capability that outlives the OPEN.
@@ -76,6 +78,7 @@ impl OpenFacts {
             label_limits: LabelLimits::NONE,
             graceful_restart: None,
             long_lived: FamilySet::EMPTY,
+            long_lived_s: 0,
         };
         // RFC 8277 §2.1: of several copies of this one the first counts.
         let labels = open.capabilities().find_map(|capability| match capability {
@@ -137,6 +140,7 @@ impl OpenFacts {
             }
             Capability::LongLivedGracefulRestart(list) => {
                 self.long_lived = list.iter().map(|entry| entry.family).collect();
+                self.long_lived_s = list.iter().map(|entry| entry.stale_time).max().unwrap_or(0);
             }
             // Read before all others.
             Capability::MultipleLabels(_) => {}

@@ -44,12 +44,89 @@ impl Display for Hex<'_> {
         for piece in self.0.chunks(64) {
             let mut digits = [0; 128];
             for (pair, byte) in digits.chunks_exact_mut(2).zip(piece) {
-                pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+                pair.copy_from_slice(&hex_pair(*byte));
             }
             let used = digits.get(..2 * piece.len()).unwrap_or_default();
             f.write_str(std::str::from_utf8(used).map_err(|_| fmt::Error)?)?;
         }
         Ok(())
+    }
+}
+
+/// The two hexadecimal digits of an octet.
+pub(crate) const fn hex_pair(octet: u8) -> [u8; 2] {
+    [digit(octet >> 4), digit(octet & 15)]
+}
+
+/// An address, or a prefix, as text without a `String`: octet by octet for IPv4, which
+/// most addresses are, as the standard library has it for IPv6 (RFC 5952).
+pub(crate) struct AddressText {
+    bytes: [u8; Self::MAX],
+    used: usize,
+}
+
+impl AddressText {
+    /// `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255/128` is the longest.
+    const MAX: usize = 64;
+
+    /// An address with the length of a prefix, or without.
+    pub(crate) fn new(address: IpAddr, len: Option<u8>) -> Self {
+        let mut text = Self {
+            bytes: [0; Self::MAX],
+            used: 0,
+        };
+        match address {
+            IpAddr::V4(address) => {
+                for (at, octet) in address.octets().into_iter().enumerate() {
+                    if at > 0 {
+                        text.push(b'.');
+                    }
+                    text.decimal(octet);
+                }
+            }
+            // It fits: nothing is lost.
+            IpAddr::V6(address) => drop(write!(text, "{address}")),
+        }
+        if let Some(len) = len {
+            text.push(b'/');
+            text.decimal(len);
+        }
+        text
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        let used = self.bytes.get(..self.used).unwrap_or_default();
+        std::str::from_utf8(used).unwrap_or_default()
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.used) {
+            *place = byte;
+            self.used += 1;
+        }
+    }
+
+    fn decimal(&mut self, octet: u8) {
+        if octet >= 100 {
+            self.push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            self.push(b'0' + octet / 10 % 10);
+        }
+        self.push(b'0' + octet % 10);
+    }
+}
+
+impl Write for AddressText {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.bytes().for_each(|byte| self.push(byte));
+        Ok(())
+    }
+}
+
+impl Serialize for AddressText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -117,6 +194,26 @@ mod tests {
         let expected: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(Hex(&bytes).to_string(), expected);
         assert_eq!(Hex(&[]).to_string(), "");
+    }
+
+    /// The same as the standard library's, whatever the octets.
+    #[test]
+    fn addresses_are_written_as_the_standard_library_does() {
+        for octet in 0..=255u8 {
+            let v4 = IpAddr::from([octet, 255 - octet, octet / 3, octet % 10]);
+            assert_eq!(AddressText::new(v4, None).as_str(), v4.to_string());
+            let prefix = AddressText::new(v4, Some(octet));
+            assert_eq!(prefix.as_str(), format!("{v4}/{octet}"));
+            for fill in [0, octet, 0xff] {
+                let mut octets = [fill; 16];
+                octets[usize::from(octet % 16)] = octet;
+                let v6 = IpAddr::from(octets);
+                let prefix = AddressText::new(v6, Some(octet));
+                assert_eq!(prefix.as_str(), format!("{v6}/{octet}"));
+            }
+        }
+        let mapped: IpAddr = "::ffff:255.255.255.255".parse().expect("an address");
+        assert_eq!(AddressText::new(mapped, None).as_str(), mapped.to_string());
     }
 
     #[test]

@@ -157,6 +157,13 @@ impl<'a> Update<'a> {
         }
     }
 
+    /// The first attribute of each type, by ascending type code.
+    pub fn first_attributes(&self) -> impl Iterator<Item = Attribute<'a>> + Clone {
+        let words = self.seen.into_iter().zip([0u8, 64, 128, 192]);
+        let codes = words.flat_map(|(word, base)| Bits(word).map(move |bit| base + bit));
+        codes.filter_map(|code| self.attribute(code))
+    }
+
     /// The typed value of the first attribute of a type; `None` if it is not
     /// there or malformed.
     #[must_use]
@@ -300,6 +307,24 @@ impl<'a> Update<'a> {
         let only = attributes.next().filter(|_| attributes.next().is_none())?;
         let unreach = self.mp_unreach().filter(|_| only.code == MpUnreach::CODE)?;
         unreach.nlri.is_empty().then_some(unreach.family())
+    }
+}
+
+/// Iterator over the bits of a word that are set.
+#[derive(Clone, Copy)]
+struct Bits(u64);
+
+impl Iterator for Bits {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        if self.0 == 0 {
+            return None;
+        }
+        let bit = self.0.trailing_zeros();
+        self.0 &= self.0 - 1;
+        // At most 63.
+        u8::try_from(bit).ok()
     }
 }
 

@@ -30,7 +30,7 @@ fn judge_memlock(needed: u64, limit: u64, unlimited: bool) -> Check {
         limit / 1024
     );
     let remedy = format!(
-        "grant CAP_IPC_LOCK; or ulimit -l {} in the shell that starts it (LimitMEMLOCK={}M in its unit); or a smaller --ring",
+        "grant CAP_IPC_LOCK; or ulimit -l {} in the shell that starts it (LimitMEMLOCK={}M in its unit); or a smaller --ring with fewer --held-frames",
         mib(needed) * 1024,
         mib(needed)
     );

@@ -21,6 +21,11 @@ const MP_UNREACH: u8 = 15;
 /// would take no less.
 const INLINE_MAX: usize = 8;
 
+/// Values that one set hardly exceeds.
+const PARTS: usize = 32;
+/// Entries of a class that go at a time when memory is short.
+const SHED: usize = 64;
+
 /// Attributes whose values are few enough to be known beforehand (RFC 4271 §5.1.1, §5.1.6).
 const CONSTANTS: [(u8, &[u8]); 4] = [(1, &[0]), (1, &[1]), (1, &[2]), (6, &[])];
 
@@ -115,14 +120,42 @@ impl AttrStore {
         I: IntoIterator<Item = Attribute<'a>, IntoIter: Clone>,
     {
         let attributes = attributes.into_iter();
+        let hash = self.hash(attributes.clone());
+        if let Some(set) = self.find_hashed(hash, &attributes) {
+            return Some(set);
+        }
+        let parts = attributes.map(|attribute| Part::new(&attribute, &mut self.values));
+        let parts = parts.collect::<Option<Box<[Part]>>>()?;
+        self.sets.insert(0, hash, parts)
+    }
+
+    /// The set of these attributes, if it is there.
+    pub fn find<'a, I>(&mut self, attributes: I) -> Option<AttrSet>
+    where
+        I: IntoIterator<Item = Attribute<'a>, IntoIter: Clone>,
+    {
+        let attributes = attributes.into_iter();
+        let hash = self.hash(attributes.clone());
+        self.find_hashed(hash, &attributes)
+    }
+
+    fn hash<'a>(&self, attributes: impl Iterator<Item = Attribute<'a>>) -> u64 {
         let mut hasher = self.sets.hasher().build_hasher();
-        for attribute in attributes.clone() {
+        for attribute in attributes {
             hasher.write_u32(attribute.value.len() as u32);
             hasher.write_u16(u16::from_be_bytes([attribute.code, bits(attribute.flags)]));
             hasher.write(attribute.value);
         }
-        let (hash, values) = (hasher.finish(), &self.values);
-        let known = self.sets.find(0, hash, |parts| {
+        hasher.finish()
+    }
+
+    fn find_hashed<'a>(
+        &mut self,
+        hash: u64,
+        attributes: &(impl Iterator<Item = Attribute<'a>> + Clone),
+    ) -> Option<AttrSet> {
+        let values = &self.values;
+        self.sets.find(0, hash, |parts| {
             let parts = parts.iter().map(Some).chain(std::iter::repeat(None));
             let mut pairs = attributes.clone().map(Some).chain([None]).zip(parts);
             pairs.all(|(attribute, part)| match (attribute, part) {
@@ -130,13 +163,7 @@ impl AttrStore {
                 (None, None) => true,
                 _ => false,
             })
-        });
-        if known.is_some() {
-            return known;
-        }
-        let parts = attributes.map(|attribute| Part::new(&attribute, &mut self.values));
-        let parts = parts.collect::<Option<Box<[Part]>>>()?;
-        self.sets.insert(0, hash, parts)
+        })
     }
 
     /// The attributes of a set, in the order in which they came. Nothing if the set is another store's.
@@ -157,6 +184,41 @@ impl AttrStore {
     pub fn advance(&mut self, now_s: u32) {
         self.sets.advance(now_s);
         self.values.advance(now_s);
+    }
+
+    /// Bytes that sets and values take.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.sets.bytes() + self.values.bytes()
+    }
+
+    /// Bytes that one more set may take beside its own, because tables grow.
+    #[must_use]
+    pub fn growth(&self) -> u64 {
+        self.sets.growth(1) + self.values.growth(PARTS)
+    }
+
+    /// Gives a set back; if nobody else has it, it and what it alone has are gone at once.
+    pub fn discard(&mut self, set: AttrSet) {
+        let number = set.number();
+        let parts = self.sets.get(&set).map_or(&[][..], |parts| parts);
+        let values = parts.iter().filter_map(|part| match part {
+            Part::Shared { value, .. } => Some(value.number()),
+            Part::Constant { .. } | Part::Inline { .. } => None,
+        });
+        let values: Vec<u32> = values.collect();
+        drop(set);
+        if self.sets.drop_unused(number) {
+            for value in values {
+                self.values.drop_unused(value);
+            }
+        }
+    }
+
+    /// Makes room at once, see [`Cache::shed`].
+    pub fn shed(&mut self) {
+        self.sets.shed(SHED);
+        self.values.shed(SHED);
     }
 
     /// How the caches fare.

@@ -52,6 +52,8 @@ pub struct Cache<K: Kind> {
     classes: Vec<State>,
     /// Seconds; only differences matter.
     now_s: u32,
+    /// Taken by values beside their slots.
+    heap: usize,
     /// Goes on with each new entry: between two of them the order of the others does not matter.
     epoch: u32,
 }
@@ -120,6 +122,7 @@ impl<K: Kind> Cache<K> {
             free: Vec::new(),
             classes: classes.iter().map(state).collect(),
             now_s: 0,
+            heap: 0,
             epoch: 0,
         }
     }
@@ -144,6 +147,37 @@ impl<K: Kind> Cache<K> {
             Some(handle) => Some(handle),
             None => self.insert(class, hash, value.to_owned().into()),
         }
+    }
+
+    /// A handle to `value` that equals every other handle to it; `None` where [`Self::intern`] would have to
+    /// store it unshared.
+    pub fn share<Q>(&mut self, class: usize, value: &Q) -> Option<Handle<K>>
+    where
+        K::Value: Borrow<Q>,
+        Q: Eq + Hash + ToOwned<Owned: Into<K::Value>> + ?Sized,
+    {
+        if let Some(known) = self.known(class, value) {
+            return Some(known);
+        }
+        let state = self.classes.get(class)?;
+        if state.shared.len >= state.limits.max && !self.evict(class) {
+            let stats = &mut self.classes.get_mut(class)?.stats;
+            stats.misses += 1;
+            stats.uninterned_total += 1;
+            return None;
+        }
+        let hash = self.hasher.hash_one(value);
+        self.insert(class, hash, value.to_owned().into())
+    }
+
+    /// A handle to `value` if it is there and shared.
+    pub fn known<Q>(&mut self, class: usize, value: &Q) -> Option<Handle<K>>
+    where
+        K::Value: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let hash = self.hasher.hash_one(value);
+        self.find(class, hash, |other| other.borrow() == value)
     }
 
     /// What [`Self::find`] and [`Self::insert`] take hashes from.
@@ -190,6 +224,7 @@ impl<K: Kind> Cache<K> {
         if place >= self.slots.len() {
             self.slots.resize_with(place + 1, || None);
         }
+        self.heap += K::heap_bytes(&value);
         self.slots[place] = Some(Slot {
             value,
             hash: low(hash),
@@ -253,6 +288,53 @@ impl<K: Kind> Cache<K> {
         })
     }
 
+    /// Bytes that the cache takes, but for the counts.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let slots = self.slots.capacity() * size_of::<Option<Slot<K::Value>>>();
+        let free = self.free.capacity() * size_of::<K::Id>();
+        (slots + free + self.index.allocation_size() + self.heap) as u64
+    }
+
+    /// Bytes that the cache grows by if `more` entries come, beside what these hold.
+    #[must_use]
+    pub fn growth(&self, more: usize) -> u64 {
+        let room = self.slots.capacity() - self.slots.len() + self.free.len();
+        let slots = if room < more {
+            self.slots.capacity().max(more) * size_of::<Option<Slot<K::Value>>>()
+        } else {
+            0
+        };
+        let full = self.index.len() + more > self.index.capacity();
+        let index = if full {
+            self.index.allocation_size()
+        } else {
+            0
+        };
+        (slots + index) as u64
+    }
+
+    /// Drops an entry at once if nobody refers to it, however young it is.
+    pub(super) fn drop_unused(&mut self, number: u32) -> bool {
+        let unused = K::counts().count(number) == 0 && self.slot(number).is_some();
+        if unused {
+            self.remove(number);
+        }
+        unused
+    }
+
+    /// Makes room at once: of each class up to `most` entries go that nobody refers to, however young.
+    pub fn shed(&mut self, most: usize) {
+        for class in 0..self.classes.len() {
+            self.sweep_own(class, most);
+            for _ in 0..most {
+                if !self.evict(class) {
+                    break;
+                }
+            }
+        }
+    }
+
     /// The values of all entries.
     pub fn values(&self) -> impl Iterator<Item = &K::Value> {
         self.slots.iter().flatten().map(|slot| &slot.value)
@@ -301,6 +383,7 @@ impl<K: Kind> Cache<K> {
         let Some(slot) = self.slots.get_mut(number as usize).and_then(Option::take) else {
             return;
         };
+        self.heap -= K::heap_bytes(&slot.value);
         if slot.shared
             && let Ok(entry) = self.index.find_entry(spread(slot.hash), |n| *n == number)
         {

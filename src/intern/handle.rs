@@ -12,6 +12,8 @@ pub trait Kind: 'static {
     type Id: Id;
     /// The classes of its values, each with limits and figures of its own.
     const CLASSES: &'static [Class];
+    /// Bytes that a value takes on the heap.
+    fn heap_bytes(value: &Self::Value) -> usize;
     /// The counts of all caches of this kind.
     fn counts() -> &'static Counts;
 }

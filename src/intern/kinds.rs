@@ -19,6 +19,35 @@ const fn class(name: &'static str, min: u32, max: u32) -> Class {
     }
 }
 
+/// What the allocator adds to each piece of memory, about.
+const PIECE: usize = 16;
+
+trait HeapBytes {
+    fn heap_bytes(&self) -> usize {
+        0
+    }
+}
+
+impl HeapBytes for u32 {}
+
+impl<const N: usize> HeapBytes for [u8; N] {}
+
+impl<const N: usize> HeapBytes for SmallVec<[u8; N]> {
+    fn heap_bytes(&self) -> usize {
+        if self.spilled() {
+            self.capacity() + PIECE
+        } else {
+            0
+        }
+    }
+}
+
+impl<T> HeapBytes for Box<[T]> {
+    fn heap_bytes(&self) -> usize {
+        size_of_val(&**self) + PIECE
+    }
+}
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident: $value:ty, $id:ty, [$($class:expr),* $(,)?];)*) => {
         $(
@@ -30,6 +59,10 @@ macro_rules! kinds {
                 type Value = $value;
                 type Id = $id;
                 const CLASSES: &'static [Class] = &[$($class),*];
+
+                fn heap_bytes(value: &$value) -> usize {
+                    value.heap_bytes()
+                }
 
                 #[inline]
                 fn counts() -> &'static Counts {

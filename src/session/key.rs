@@ -7,6 +7,15 @@ use std::net::IpAddr;
 /// One of the two directions of a session, as an index: 0 is what the lower endpoint sends.
 pub type Direction = usize;
 
+/// Two addresses, lower first, and the VLAN if it tells sessions apart: what sessions have in common that
+/// follow one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pair {
+    low: IpAddr,
+    high: IpAddr,
+    vlan: Option<u16>,
+}
+
 /// The unordered pair of endpoints, lower first.
 ///
 /// The VLAN belongs to the key of link-local addresses only: they are unique per
@@ -47,6 +56,17 @@ impl Key {
         } else {
             (self.high, self.low)
         }
+    }
+
+    /// The two addresses. `None` if they are the same: then the ports alone tell the directions apart, and
+    /// the next session may have others.
+    #[must_use]
+    pub fn pair(&self) -> Option<Pair> {
+        (self.low.addr != self.high.addr).then_some(Pair {
+            low: self.low.addr,
+            high: self.high.addr,
+            vlan: self.vlan,
+        })
     }
 
     /// Identifies one TCP connection between these endpoints: the same for the same

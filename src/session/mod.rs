@@ -8,7 +8,8 @@ mod state;
 mod transfer;
 
 pub use inference::Inference;
-pub use key::{Direction, Key};
+pub use key::{Direction, Key, Pair};
 pub use session::Session;
 pub use state::{Sight, State};
+pub(crate) use transfer::stale;
 pub use transfer::{End, Transfer};

@@ -168,7 +168,7 @@ impl Progress {
 
 /// What becomes of the sender's routes at the end of the session; `None` if they are gone, or if
 /// it is not known what was agreed on.
-pub(super) fn stale(
+pub(crate) fn stale(
     end: End,
     sender: Option<&OpenFacts>,
     receiver: Option<&OpenFacts>,

@@ -6,6 +6,7 @@ use super::totals::{Gaps, Messages, Prefixes};
 use super::writer::Writer;
 use crate::bgp::{self, Message, MessageType};
 use crate::health::Alarm;
+use crate::rib::{CHANGES, Changes};
 use crate::session::{State, Transfer};
 use crate::stream::{Gap, GapReason, MalformedReason};
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub struct Totals {
     pub gaps: Gaps,
     /// Attributes that the JSON output knew from before, and those that it did not.
     pub rendered: json::Lookups,
+    /// What messages did to Adj-RIBs, see [`CHANGES`].
+    pub rib: [u64; CHANGES.len()],
     /// Errors in the order of [`super::metrics::ERROR_KINDS`].
     pub errors: [u64; super::metrics::ERROR_KINDS.len()],
     /// Those of them that concern a path attribute, by its type code.
@@ -63,7 +66,7 @@ impl Outputs {
         }
     }
 
-    /// A message was decoded.
+    /// A message was decoded, and did something to the Adj-RIB if that is known.
     pub fn message(
         &mut self,
         meta: &Meta<'_>,
@@ -71,13 +74,17 @@ impl Outputs {
         message: &Message<'_>,
         context: (&bgp::Context, ContextSource),
         bytes: &[u8],
+        changes: Option<&Changes>,
     ) {
         self.count(counters, message);
+        if let Some(changes) = changes {
+            self.count_changes(counters, changes);
+        }
         if let Some(json) = &mut self.json {
             let raw = json.raw.then_some(bytes);
             let messages = self.messages.get_or_insert_default();
             json.writer
-                .event(|out| messages.write(out, meta, message, Some(context), raw));
+                .event(|out| messages.write_with(out, meta, message, Some(context), raw, changes));
             self.totals.rendered = messages.lookups();
         }
     }
@@ -113,6 +120,14 @@ impl Outputs {
         }
         if let Message::Update(update) = message {
             self.count_prefixes(counters, update);
+        }
+    }
+
+    fn count_changes(&mut self, counters: &Direction, changes: &Changes) {
+        let totals = self.totals.rib.iter_mut().zip(&counters.rib_changes);
+        for (count, (total, counter)) in changes.counts().into_iter().zip(totals) {
+            *total += u64::from(count);
+            counter.add(count.into());
         }
     }
 

@@ -159,6 +159,9 @@ pub struct Summary {
     /// Connections that went before they ended, by reason.
     pub evicted: BTreeMap<&'static str, u64>,
     pub gaps: Gaps,
+    /// What messages did to Adj-RIBs, by kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rib: BTreeMap<&'static str, u64>,
     pub duration_s: f64,
     pub unaccounted: Unaccounted,
 }

@@ -6,6 +6,7 @@ use super::handshakes::{Options, Syn};
 use crate::capture::{Frame, Stamp};
 use crate::config::Limits;
 use crate::health::{Figures, Health};
+use crate::rib::Ribs;
 use crate::session::{Direction, End, Key, Session, Sight, State};
 use crate::sink::outputs::Outputs;
 use crate::sink::totals;
@@ -48,6 +49,8 @@ struct Checksums {
 pub(super) struct Shared<'a> {
     pub(super) limits: &'a Limits,
     pub(super) outputs: &'a mut Outputs,
+    /// The tables of all sessions, if they are kept.
+    pub(super) ribs: Option<&'a mut Ribs>,
     /// What all streams together may keep.
     pub(super) budget: &'a mut Budget,
     /// The time now: the newest timestamp seen.
@@ -65,6 +68,7 @@ macro_rules! with_delivery {
             health: &mut $self.health,
             backlogs: &mut $self.backlogs,
             direction,
+            ribs: $shared.ribs.as_deref_mut(),
             outputs: $shared.outputs,
             open_wait_ns: nanoseconds($shared.limits.open_wait),
             now_ns: $shared.now_ns,
@@ -298,6 +302,10 @@ impl<F: Frame> Connection<F> {
         self.session.has_ended()
     }
 
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
     pub(super) fn key(&self) -> Key {
         self.session.key
     }
@@ -406,7 +414,13 @@ impl<F: Frame> Connection<F> {
             with_delivery!(self, 0, shared, |_stream, delivery| delivery
                 .end(end, stamp));
         }
-        self.publish(shared.now_ns);
+        if reason != END_OF_CAPTURE
+            && let Some(ribs) = &mut shared.ribs
+        {
+            // Whatever was not told of its end.
+            ribs.end(self.session.id, End::Silent("evicted"), shared.now_ns);
+        }
+        self.publish(shared.now_ns, shared.ribs.as_deref());
         let (key, id) = (self.session.key, self.session.id);
         let now_ns = shared.now_ns;
         [0, 1].map(|direction| {
@@ -425,7 +439,8 @@ impl<F: Frame> Connection<F> {
     }
 
     /// Adds to the counters what the ledgers have gained since the last time.
-    pub(super) fn publish(&mut self, now_ns: u64) {
+    pub(super) fn publish(&mut self, now_ns: u64, ribs: Option<&Ribs>) {
+        let tables = ribs.and_then(|ribs| ribs.session(self.session.id));
         for direction in [0, 1] {
             let Some(counters) = self.counters[direction].clone() else {
                 continue;
@@ -439,6 +454,15 @@ impl<F: Frame> Connection<F> {
             let figures = self.figures(direction, now_ns);
             counters.take_tcp(&figures, &self.told[direction]);
             self.told[direction] = figures;
+            for rib in tables
+                .iter()
+                .flat_map(|tables| tables.direction(direction).ribs())
+            {
+                let family = counters.prefixes(rib.family().afi.0, rib.family().safi.0);
+                family.set_rib(Some(rib.len() as u64));
+                family.rib_stale.set(rib.stale() as u64);
+                family.rib_complete.set(rib.partial().is_none().into());
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use crate::bgp::header::{HEADER_LEN, MAX_LEN};
 use crate::bgp::{Header, Message, MessageType, OpenFacts};
 use crate::capture::Stamp;
 use crate::health::{Alarm, Health};
+use crate::rib::{Ribs, Why};
 use crate::session::{Direction, End, Session, Sight, State, Transfer};
 use crate::sink::json::Meta;
 use crate::sink::metrics;
@@ -24,6 +25,8 @@ pub(super) struct Delivery<'a> {
     /// Messages of each direction that wait until it is known how they are encoded.
     pub(super) backlogs: &'a mut [Backlog; 2],
     pub(super) direction: Direction,
+    /// The tables of all sessions, if they are kept.
+    pub(super) ribs: Option<&'a mut Ribs>,
     pub(super) outputs: &'a mut Outputs,
     /// How long a message may wait for the other side's OPEN.
     pub(super) open_wait_ns: u64,
@@ -73,11 +76,31 @@ impl Delivery<'_> {
     /// The session has ended: what waited is told before.
     pub(super) fn end(&mut self, end: End, stamp: Stamp) {
         self.release_all();
+        self.end_tables(end, stamp);
         let was_up = self.session.state == State::Established;
         self.see(Sight::End, end.reason(), stamp);
         for direction in [0, 1] {
             let stale = self.session.stale(direction, end);
             self.tell_transfer(direction, stale.filter(|_| was_up), stamp);
+        }
+    }
+
+    /// With the session its tables end.
+    fn end_tables(&mut self, end: End, stamp: Stamp) {
+        let Some(ribs) = self.ribs.as_deref_mut() else {
+            return;
+        };
+        if ribs.session(self.session.id).is_some() {
+            ribs.end(self.session.id, end, stamp.ns);
+            for counters in self.counters.iter().flatten() {
+                counters.clear_ribs();
+            }
+        }
+    }
+
+    fn disturb_tables(&mut self, why: Why, stamp: Stamp) {
+        if let Some(ribs) = self.ribs.as_deref_mut() {
+            ribs.disturb(self.session, self.direction, why, stamp.ns);
         }
     }
 
@@ -227,12 +250,17 @@ impl Delivery<'_> {
         self.take_open(message);
         let seq = self.session.next_message(self.direction);
         let event = self.session.next_event();
+        let changes = self
+            .ribs
+            .as_deref_mut()
+            .and_then(|ribs| ribs.message(self.session, self.direction, message, stamp.ns));
         // Taken out for the time of the call, so that the event can borrow it.
         let host = std::mem::take(&mut self.outputs.host);
         let mut meta = meta(self.session, self.direction, stamp, seq, event, &host);
         meta.searched = framing == Framing::Searched;
+        let (context, changes) = ((&context, source), changes.as_ref());
         self.outputs
-            .message(&meta, &counters, message, (&context, source), bytes);
+            .message(&meta, &counters, message, context, bytes, changes);
         self.outputs.host = host;
         self.see_message(message, stamp);
     }
@@ -281,6 +309,7 @@ impl Handler for Delivery<'_> {
 
     fn gap(&mut self, gap: Gap, stamp: Stamp) {
         self.release(self.direction);
+        self.disturb_tables(Why::Gap, stamp);
         let seq = self.session.last_message(self.direction);
         let event = self.session.next_event();
         let host = std::mem::take(&mut self.outputs.host);
@@ -292,6 +321,7 @@ impl Handler for Delivery<'_> {
 
     fn malformed(&mut self, bytes: u64, reason: MalformedReason, stamp: Stamp) {
         self.release(self.direction);
+        self.disturb_tables(Why::Malformed, stamp);
         let counters = self.counters();
         let seq = self.session.last_message(self.direction);
         let event = self.session.next_event();

@@ -3,7 +3,9 @@
 use super::DIRECTIONS_MAX;
 use super::connection::Connection;
 use super::handshakes::Handshake;
+use super::keeps_ribs;
 use crate::config::Limits;
+use crate::rib::Ribs;
 use crate::session::{Inference, Key};
 use crate::sink::metrics::Metrics;
 use crate::sink::totals;
@@ -45,7 +47,10 @@ impl Memory {
             + 4 * size_of::<(Key, usize)>();
         let handshake = size_of::<(Key, Handshake)>() + 4 * size_of::<(Key, u32)>();
         let direction = size_of::<totals::Direction>();
+        let ribs = keeps_ribs(limits);
+        let rib = if ribs { Ribs::session_bytes() } else { 0 };
         let tables = [
+            (limits.sessions_max, rib),
             (limits.sessions_max, connection),
             (limits.sessions_max, 2 * Metrics::direction_bytes()),
             // Two kinds.
@@ -59,5 +64,32 @@ impl Memory {
             + u64::from(limits.carry_heap_max)
             + self.budget.spill.capacity_bytes()
             + self.budget.bytes_max
+            + if ribs { limits.rib_bytes_max } else { 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `live` prints: all that tables may take is in it, and nothing of theirs without them.
+    #[test]
+    fn the_bound_counts_what_tables_may_take() {
+        let bound = |rib, rib_bytes_max| {
+            let limits = Limits {
+                rib,
+                rib_bytes_max,
+                ..Limits::default()
+            };
+            let memory = Memory::new(&limits).expect("a small arena");
+            memory.bound(&limits)
+        };
+        let (small, large) = (bound(true, 1 << 20), bound(true, 1 << 30));
+        assert_eq!(large - small, (1 << 30) - (1 << 20));
+        assert_eq!(bound(false, 1 << 30), bound(false, 1 << 20));
+        assert!(
+            bound(false, 1 << 30) + (1 << 30) < large,
+            "each session's own"
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! cache once. What blocks is behind the outputs' queues.
 
 mod admission;
+mod answers;
 mod backlog;
 mod connection;
 mod delivery;
@@ -15,8 +16,11 @@ mod parts;
 pub use admission::Evicted;
 pub use memory::Memory;
 
+use crate::bgp::MessageType;
 use crate::capture::{Captured, Frame, Interrupted, Polled, Source, Stamp, StampSource};
 use crate::config::Limits;
+use crate::http::Desk;
+use crate::rib::Ribs;
 use crate::session::Key;
 use crate::sink::metrics::{Recorder, Snapshot};
 use crate::sink::outputs::{Outputs, Totals};
@@ -80,6 +84,8 @@ pub struct Outcome {
     pub duration: Duration,
     /// Time from capture to decoded message.
     pub latency: Recorder,
+    /// What each side has told the other, if that was kept.
+    pub ribs: Option<Ribs>,
 }
 
 /// Carries frames of one kind to the outputs.
@@ -95,6 +101,10 @@ pub struct Worker<F> {
     /// Connections that wait for time to pass.
     ticking: Vec<usize>,
     tick: u64,
+    /// What each side has told the other, if that is kept.
+    ribs: Option<Ribs>,
+    /// Where questions from outside wait, if any are answered.
+    desk: Option<Desk>,
     budget: Budget,
     /// See [`BufferPool::refused`], as it was the last time.
     buffers_refused: u64,
@@ -138,6 +148,8 @@ impl<F: Frame> Worker<F> {
             evicted: Evicted::default(),
             ticking: Vec::new(),
             tick: 0,
+            ribs: keeps_ribs(&limits).then(|| Ribs::new(limits.rib_bytes_max)),
+            desk: None,
             budget: memory.budget,
             buffers_refused: 0,
             full_until_ns: 0,
@@ -263,9 +275,13 @@ impl<F: Frame> Worker<F> {
                 })
         });
         self.ticking = ticking;
+        self.answer_questions();
         if self.now_ns >= self.next_alarm_ns {
             self.next_alarm_ns = self.now_ns.saturating_add(ALARM_NS);
             self.look_for_alarms(stamp);
+            if let Some(ribs) = &mut self.ribs {
+                ribs.advance(self.now_ns);
+            }
             // By the time of the capture: a file is read with the same outcome on any machine.
             self.expire(stamp);
         }
@@ -275,6 +291,7 @@ impl<F: Frame> Worker<F> {
         let mut shared = Shared {
             limits: &self.limits,
             outputs: &mut self.outputs,
+            ribs: self.ribs.as_mut(),
             budget: &mut self.budget,
             now_ns: self.now_ns,
         };
@@ -289,6 +306,7 @@ impl<F: Frame> Worker<F> {
         let shared = Shared {
             limits: &self.limits,
             outputs: &mut self.outputs,
+            ribs: self.ribs.as_mut(),
             budget: &mut self.budget,
             now_ns: self.now_ns,
         };
@@ -303,6 +321,7 @@ impl<F: Frame> Worker<F> {
         let mut shared = Shared {
             limits: &self.limits,
             outputs: &mut self.outputs,
+            ribs: self.ribs.as_mut(),
             budget: &mut self.budget,
             now_ns: self.now_ns,
         };
@@ -328,7 +347,7 @@ impl<F: Frame> Worker<F> {
 
     fn snapshot_now(&mut self, gather: impl FnOnce(&mut Snapshot)) {
         for (_, connection) in &mut self.connections {
-            connection.publish(self.now_ns);
+            connection.publish(self.now_ns, self.ribs.as_ref());
         }
         self.latency.publish(&self.outputs.metrics.latency);
         let mut snapshot = std::mem::take(&mut self.snapshot);
@@ -340,6 +359,11 @@ impl<F: Frame> Worker<F> {
         snapshot.kept_bytes = self.budget.bytes;
         snapshot.sessions = self.connections.len() as u64;
         snapshot.outputs.clear();
+        snapshot.caches.clear();
+        snapshot.rib = self.ribs.as_ref().map(Ribs::usage);
+        if let Some(ribs) = &self.ribs {
+            snapshot.caches.extend(ribs.caches());
+        }
         snapshot.pools.clear();
         for (name, pool) in [("buffers", &self.buffers), ("spill", &self.budget.spill)] {
             snapshot.pools.extend(pool.stats().map(|class| {
@@ -390,9 +414,15 @@ impl<F: Frame> Worker<F> {
             interrupted,
             duration: started.elapsed(),
             latency: self.latency,
+            ribs: self.ribs,
         };
         (outcome, self.outputs)
     }
+}
+
+/// Tables follow UPDATEs: without these there is nothing to keep.
+fn keeps_ribs(limits: &Limits) -> bool {
+    limits.rib && limits.messages.contains(MessageType::Update)
 }
 
 fn wall_clock_ns() -> u64 {

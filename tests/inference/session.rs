@@ -54,8 +54,10 @@ pub fn updates(lines: &[Value]) -> Vec<Told> {
             let mut said = line.clone();
             let fields = said.as_object_mut().unwrap();
             // Errors are judged by the OPENs, too: who is in whose AS, what was agreed on.
+            // What they do to the Adj-RIB follows from that: a route that is treated as withdrawn is not in it.
             let damaged = fields.remove("errors").is_some();
             for other in [
+                "rib",
                 "timestamp",
                 "ts_ns",
                 "seq",

@@ -22,12 +22,13 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 /// All there is.
-pub(crate) const NAMES: [&str; 6] = [
+pub(crate) const NAMES: [&str; 7] = [
     "decode a: typical v4",
     "decode b: packed v4",
     "decode c: MP v6",
     "decode d: VPNv4",
     "worker: counting",
+    "worker: tables",
     "worker: JSON, out of order",
 ];
 
@@ -41,8 +42,7 @@ fn measured(work: &mut dyn FnMut()) {
 pub(crate) fn run(name: &str) {
     match name.strip_prefix("decode ") {
         Some(workload) => decode(workload),
-        None if name == "worker: counting" => worker(false),
-        None => worker(true),
+        None => worker(name.ends_with("order"), !name.ends_with("counting")),
     }
 }
 
@@ -75,8 +75,8 @@ impl AsRef<[u8]> for View<'_> {
 
 impl Frame for View<'_> {}
 
-/// Frames to events or to counters; with `events`, every fourth frame of a session comes late.
-fn worker(events: bool) {
+/// Frames to counters, with `tables` to Adj-RIBs too, with `events` to JSON; and with `events`, every fourth frame of a session comes late.
+fn worker(events: bool, tables: bool) {
     const FRAMES: u32 = 8192;
     let mut file = Vec::new();
     let shape = Synth {
@@ -99,7 +99,10 @@ fn worker(events: bool) {
         raw: false,
     });
     let outputs = Outputs::new(Arc::new(Metrics::default()), json, "monitor".into());
-    let limits = Limits::default();
+    let limits = Limits {
+        rib: tables,
+        ..Limits::default()
+    };
     let memory = Memory::new(&limits).expect("memory");
     let mut worker = Worker::new(limits, Ports::new(&[179]), outputs, memory);
     let mut batch = Vec::with_capacity(256);

@@ -98,9 +98,14 @@ fn template(session: u16) -> [u8; FRAME_LEN] {
 
 /// Sets what differs: the sequence number, the prefix, and the checksum over them.
 fn fill(frame: &mut [u8; FRAME_LEN], number: u32, in_session: u32) {
-    let (ip, tcp) = frame[ETHERNET..].split_at_mut(IP);
     let seq = 1_u32.wrapping_add(in_session.wrapping_mul(UPDATE_LEN as u32));
-    tcp[4..8].copy_from_slice(&seq.to_be_bytes());
+    frame[ETHERNET + IP + 4..][..4].copy_from_slice(&seq.to_be_bytes());
+    set_prefix(frame, number);
+}
+
+/// Gives the frame the prefix of such a number.
+pub fn set_prefix(frame: &mut [u8; FRAME_LEN], number: u32) {
+    let (ip, tcp) = frame[ETHERNET..].split_at_mut(IP);
     let prefix = tcp.len() - 4;
     // Unique, and not of a network where a /32 would be strange.
     tcp[prefix..].copy_from_slice(&number.wrapping_add(0x1000_0000).to_be_bytes());

@@ -3,6 +3,8 @@
 use super::net::{Net, run};
 use bgptap_bpf::{Direction, tcx_programs};
 use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// What a command in a namespace prints.
 pub fn printed(space: &str, command: &[&str]) -> String {
@@ -30,4 +32,18 @@ pub fn traces(space: &str, interface: &str) -> Vec<String> {
     let links = printed(space, &["ip", "-br", "link", "show"]);
     found.extend(links.contains("bgptap").then(|| "pair".to_owned()));
     found
+}
+
+/// Waits until there are none: the kernel removes a pair a little after the end of its process.
+pub fn wait_until_gone(space: &str, interface: &str) {
+    let started = Instant::now();
+    loop {
+        let left = traces(space, interface);
+        if left.is_empty() {
+            return;
+        }
+        let late = started.elapsed() > Duration::from_secs(10);
+        assert!(!late, "{left:?} is left");
+        sleep(Duration::from_millis(50));
+    }
 }

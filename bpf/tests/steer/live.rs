@@ -50,13 +50,33 @@ fn a_second_program_is_refused_and_the_first_stays() {
             assert_eq!(error.kind, ErrorKind::Occupied);
             assert!(error.why.contains(&id.to_string()), "{error}");
             assert!(
-                error.remedy.contains("ip link set dev tap xdp off"),
+                error.remedy.contains("ip link set dev tap xdpgeneric off"),
                 "{error}"
             );
         }
         assert_eq!(occupant("tap").unwrap(), Some(id));
         drop(first);
         Attached::load("tap", &in_mode(Mode::Native)).unwrap();
+    });
+}
+
+/// A program that no process holds, as `ip link` attaches it, in either mode of a driver that has both.
+#[test]
+fn the_remedy_takes_off_a_program_that_nobody_holds() {
+    const OBJECT: &str = concat!(env!("OUT_DIR"), "/baseline.bpf.o");
+    in_namespace(|| {
+        veth_pair();
+        for mode in ["xdpgeneric", "xdpdrv"] {
+            ip(&format!(
+                "link set dev tap {mode} obj {OBJECT} sec xdp.frags"
+            ));
+            let error = Attached::load("tap", &in_mode(Mode::Auto)).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Occupied, "{error}");
+            let (_, remedy) = error.remedy.split_once("if none does: ip ").unwrap();
+            ip(remedy);
+            assert_eq!(occupant("tap").unwrap(), None, "{mode}: {remedy}");
+        }
+        Attached::load("tap", &in_mode(Mode::Auto)).unwrap();
     });
 }
 

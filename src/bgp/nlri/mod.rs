@@ -5,6 +5,7 @@
 
 mod evpn;
 mod flowspec;
+pub mod key;
 mod labeled;
 mod link_state;
 mod mdt;

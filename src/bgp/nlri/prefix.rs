@@ -6,7 +6,7 @@ use super::part::HOST_BITS;
 use super::{Codec, Form, Reader};
 use crate::bgp::error::{ErrorCode, Fault};
 use crate::bgp::family::Afi;
-use crate::bgp::text::Show;
+use crate::bgp::text::AddressText;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// An address prefix.
@@ -18,6 +18,25 @@ pub struct Prefix {
     pub len: u8,
     /// Path identifier, where ADD-PATH was negotiated.
     pub path_id: Option<u32>,
+}
+
+impl Prefix {
+    /// Its first `len` bits.
+    #[must_use]
+    pub fn cut(&self, len: u8) -> Self {
+        let addr = match self.addr {
+            IpAddr::V4(addr) => {
+                let host = u32::MAX.checked_shr(len.into()).unwrap_or(0);
+                IpAddr::V4(Ipv4Addr::from_bits(addr.to_bits() & !host))
+            }
+            IpAddr::V6(addr) => {
+                let host = u128::MAX.checked_shr(len.into()).unwrap_or(0);
+                IpAddr::V6(Ipv6Addr::from_bits(addr.to_bits() & !host))
+            }
+        };
+        let len = len.min(self.len);
+        Self { addr, len, ..*self }
+    }
 }
 
 impl core::fmt::Display for Prefix {
@@ -215,10 +234,10 @@ impl core::iter::FusedIterator for Prefixes<'_> {}
 impl Serialize for Prefix {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Some(path_id) = self.path_id else {
-            return serializer.collect_str(self);
+            return AddressText::new(self.addr, Some(self.len)).serialize(serializer);
         };
         let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("prefix", &Show(self))?;
+        map.serialize_entry("prefix", &AddressText::new(self.addr, Some(self.len)))?;
         map.serialize_entry("path_id", &path_id)?;
         map.end()
     }

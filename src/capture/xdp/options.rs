@@ -225,7 +225,7 @@ pub fn plan(options: &mut Options, held_frames_max: u32, batch: u32) -> PoolOpti
     let queues: u32 = options.interfaces.iter().map(count).sum();
     let share = RING_FRAMES_MAX / queues.max(1) / 3;
     let largest = 1 << share.max(64).ilog2();
-    options.ring = options.ring.max(64).next_power_of_two().min(largest);
+    options.ring = options.ring.clamp(64, largest).next_power_of_two();
     PoolOptions {
         frames: options.ring * 3 * queues + batch * queues + held_frames_max,
         fill_ring: options.ring * 2,
@@ -245,6 +245,23 @@ mod tests {
         assert!(is_long(Some(3815)));
         assert!(is_long(Some(9000)));
         assert!(!is_long(None));
+    }
+
+    #[test]
+    fn a_ring_is_a_power_of_two_within_bounds() {
+        let ring = |asked| {
+            let mut options = Options {
+                interfaces: vec!["no-such-if".into()],
+                ring: asked,
+                ..Options::default()
+            };
+            let pool = plan(&mut options, 0, 0);
+            assert_eq!(pool.frames, 3 * options.ring);
+            assert_eq!(pool.fill_ring, 2 * options.ring);
+            options.ring
+        };
+        let rings = [0, 64, 65, 8192, 16_384, 16_385, 1 << 31, u32::MAX].map(ring);
+        assert_eq!(rings, [64, 64, 128, 8192, 16_384, 16_384, 16_384, 16_384]);
     }
 
     #[test]

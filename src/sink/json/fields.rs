@@ -21,6 +21,30 @@ impl<'a> Fields<'a> {
         Self::bare(out)
     }
 
+    /// Begins an object as the value of a key that was just written.
+    pub(super) fn object(&mut self) -> Fields<'_> {
+        Fields::open(self.out)
+    }
+
+    /// A list of objects as the value of a key that was just written; `write` fills each.
+    pub(super) fn list<T>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Fields<'_>, T) -> serde_json::Result<()>,
+    ) -> serde_json::Result<()> {
+        self.out.push(b'[');
+        for (at, item) in items.into_iter().enumerate() {
+            if at > 0 {
+                self.out.push(b',');
+            }
+            let mut fields = self.object();
+            write(&mut fields, item)?;
+            fields.close();
+        }
+        self.out.push(b']');
+        Ok(())
+    }
+
     /// Ends the object.
     pub(super) fn close(self) {
         self.out.push(b'}');

@@ -4,29 +4,31 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::cache::Cache;
 use super::fields::Fields;
+use super::heads::Head;
 use super::{ContextSource, Meta, open, refresh, update};
 use crate::bgp::text::{Hex, List};
 use crate::bgp::{Context, Error, Family, Message};
+use crate::rib::Changes;
 
 pub(super) struct MessageLine<'a> {
     pub(super) meta: &'a Meta<'a>,
     pub(super) message: &'a Message<'a>,
     pub(super) context: Option<(&'a Context, ContextSource)>,
     pub(super) raw: Option<&'a [u8]>,
+    pub(super) changes: Option<&'a Changes>,
 }
 
 impl MessageLine<'_> {
-    /// Writes the object; attributes that `cache` knows as they were written before.
+    /// Writes the object; what was `kept` as it was written before: attributes, and what the
+    /// lines of a direction have in common.
     pub(super) fn write(
         &self,
         out: &mut Vec<u8>,
-        cache: Option<&mut Cache>,
+        kept: Option<(&mut Cache, Option<&Head>)>,
     ) -> serde_json::Result<()> {
+        let (cache, head) = kept.map_or((None, None), |(cache, head)| (Some(cache), head));
         let mut map = Fields::open(out);
-        self.meta.write(&mut map, self.message.kind().name())?;
-        if let Some((context, source)) = self.context {
-            map.serialize_entry("context", &ContextView(context, source))?;
-        }
+        self.begin(&mut map, head)?;
         map.serialize_entry("length", &self.message.length())?;
         match self.message {
             Message::Open(message) => open::write(&mut map, message)?,
@@ -42,6 +44,9 @@ impl MessageLine<'_> {
                 map.serialize_entry("data", &Hex(body))?;
             }
         }
+        if let Some(changes) = self.changes {
+            map.serialize_entry("rib", changes)?;
+        }
         let errors = self.message.errors();
         if !errors.is_empty() {
             map.serialize_entry("errors", &List(|| errors.iter().map(ErrorView)))?;
@@ -52,6 +57,26 @@ impl MessageLine<'_> {
         map.close();
         Ok(())
     }
+
+    fn begin(&self, map: &mut Fields<'_>, head: Option<&Head>) -> serde_json::Result<()> {
+        let kind = self.message.kind().name();
+        let Some(head) = head else {
+            self.meta.write(map, kind)?;
+            return match self.context {
+                Some((context, source)) => {
+                    map.serialize_entry("context", &ContextView(context, source))
+                }
+                None => Ok(()),
+            };
+        };
+        self.meta.when(map, kind)?;
+        map.splice(&head.who);
+        self.meta.number(map)?;
+        map.splice(&head.monitor);
+        self.meta.doubt(map)?;
+        map.splice(&head.context);
+        Ok(())
+    }
 }
 
 /// A family as `[afi, safi]`.
@@ -59,7 +84,7 @@ pub(super) fn pair(family: Family) -> (u16, u8) {
     (family.afi.0, family.safi.0)
 }
 
-struct ContextView<'a>(&'a Context, ContextSource);
+pub(super) struct ContextView<'a>(pub(super) &'a Context, pub(super) ContextSource);
 
 impl Serialize for ContextView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

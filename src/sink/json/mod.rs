@@ -6,9 +6,11 @@
 
 mod cache;
 mod fields;
+mod heads;
 mod message;
 mod open;
 mod refresh;
+mod route;
 mod transfer;
 mod update;
 
@@ -17,12 +19,15 @@ use std::net::IpAddr;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::bgp::{Context, Message};
+use crate::rib::Changes;
 
-use crate::bgp::text::Show;
+use crate::bgp::text::{Show, hex_pair};
 use crate::session::Transfer;
 use cache::Cache;
 pub use cache::Lookups;
+use heads::Heads;
 use message::MessageLine;
+pub use route::RouteWriter;
 use transfer::TransferLine;
 
 /// What every line says: when, who, where.
@@ -58,12 +63,24 @@ pub struct Meta<'a> {
 
 impl Meta<'_> {
     fn write<M: SerializeMap>(&self, map: &mut M, kind: &str) -> Result<(), M::Error> {
+        self.when(map, kind)?;
+        self.who(map)?;
+        self.number(map)?;
+        self.monitor(map)?;
+        self.doubt(map)
+    }
+
+    fn when<M: SerializeMap>(&self, map: &mut M, kind: &str) -> Result<(), M::Error> {
         map.serialize_entry("type", kind)?;
         // Microseconds fit a double exactly up to the year 2255.
         #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
         let seconds = (self.ts_ns / 1000) as f64 / 1e6;
         map.serialize_entry("timestamp", &seconds)?;
-        map.serialize_entry("ts_ns", &Show(self.ts_ns))?;
+        map.serialize_entry("ts_ns", itoa::Buffer::new().format(self.ts_ns))
+    }
+
+    /// What stays in a session.
+    fn who<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry("ts_source", self.ts_source)?;
         map.serialize_entry("peer", &Show(self.peer))?;
         map.serialize_entry("peer_port", &self.peer_port)?;
@@ -75,17 +92,54 @@ impl Meta<'_> {
         if let Some(asn) = self.local_asn {
             map.serialize_entry("local_asn", &Show(asn))?;
         }
-        map.serialize_entry("session", &Show(format_args!("{:016x}", self.session)))?;
+        map.serialize_entry("session", Hexadecimal::of(self.session).text())
+    }
+
+    fn number<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry("seq", &self.seq)?;
-        map.serialize_entry(
-            "id",
-            &Show(format_args!("{:016x}-{}", self.session, self.event_no)),
-        )?;
-        map.serialize_entry("host", self.host)?;
+        let session = Hexadecimal::of(self.session);
+        let mut number = itoa::Buffer::new();
+        let id = Joint(session.text(), number.format(self.event_no));
+        map.serialize_entry("id", &Show(id))
+    }
+
+    fn monitor<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("host", self.host)
+    }
+
+    fn doubt<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         if self.searched {
             map.serialize_entry("framing", "searched")?;
         }
         Ok(())
+    }
+}
+
+/// Two texts with a hyphen between them.
+struct Joint<'a>(&'a str, &'a str);
+
+impl std::fmt::Display for Joint<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)?;
+        f.write_str("-")?;
+        f.write_str(self.1)
+    }
+}
+
+/// Sixteen hexadecimal digits.
+struct Hexadecimal([u8; 16]);
+
+impl Hexadecimal {
+    fn of(value: u64) -> Self {
+        let mut digits = [0; 16];
+        for (pair, octet) in digits.chunks_exact_mut(2).zip(value.to_be_bytes()) {
+            pair.copy_from_slice(&hex_pair(octet));
+        }
+        Self(digits)
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
@@ -126,20 +180,27 @@ pub fn write_message(
         message,
         context,
         raw,
+        changes: None,
     };
     end_line(out, |out| line.write(out, None));
 }
 
 /// Writes the lines of messages, faster where their attributes recur: what an attribute looks
 /// like is kept and found again by its octets.
-pub struct MessageWriter(Cache);
+pub struct MessageWriter {
+    attributes: Cache,
+    heads: Heads,
+}
 
 impl MessageWriter {
-    /// A writer that has not seen anything. It takes its memory at once, about a megabyte, and
-    /// ten at most if every attribute is long.
+    /// A writer that has not seen anything. It takes two megabytes at once, and twelve at most, with
+    /// thousands of directions and long attributes only.
     #[must_use]
     pub fn new() -> Self {
-        Self(Cache::new())
+        Self {
+            attributes: Cache::new(),
+            heads: Heads::new(),
+        }
     }
 
     /// Appends the same line as [`write_message`].
@@ -151,19 +212,36 @@ impl MessageWriter {
         context: Option<(&Context, ContextSource)>,
         raw: Option<&[u8]>,
     ) {
+        self.write_with(out, meta, message, context, raw, None);
+    }
+
+    /// The same with what the message did to its Adj-RIB.
+    pub fn write_with(
+        &mut self,
+        out: &mut Vec<u8>,
+        meta: &Meta<'_>,
+        message: &Message<'_>,
+        context: Option<(&Context, ContextSource)>,
+        raw: Option<&[u8]>,
+        changes: Option<&Changes>,
+    ) {
         let line = MessageLine {
             meta,
             message,
             context,
             raw,
+            changes,
         };
-        end_line(out, |out| line.write(out, Some(&mut self.0)));
+        let head = self.heads.get(meta, context);
+        end_line(out, |out| {
+            line.write(out, Some((&mut self.attributes, head)))
+        });
     }
 
     /// How often an attribute was known.
     #[must_use]
     pub const fn lookups(&self) -> Lookups {
-        self.0.lookups
+        self.attributes.lookups
     }
 }
 

@@ -9,10 +9,28 @@ use crate::bgp::attribute::{
     Aggregator, AsPath, Attribute, Communities, Community, MpReach, MpUnreach, NextHops,
     PathAttribute, serialize_entries,
 };
-use crate::bgp::text::{Hex, Joined, List, Show};
+use crate::bgp::text::{AddressText, Hex, Joined, List, Show};
 use crate::bgp::{NlriField, Update};
 
 pub(super) fn write(
+    fields: &mut Fields<'_>,
+    update: &Update<'_>,
+    cache: Option<&mut Cache>,
+) -> serde_json::Result<()> {
+    write_attributes(fields, update, cache)?;
+    write_routes(fields, update)
+}
+
+/// The attributes alone, and the next hop of MP_REACH_NLRI.
+pub(super) fn write_set(fields: &mut Fields<'_>, update: &Update<'_>) -> serde_json::Result<()> {
+    write_attributes(fields, update, None)?;
+    match update.mp_reach() {
+        Some(mp) => HopView::Mp(mp.next_hops).write(fields),
+        None => Ok(()),
+    }
+}
+
+fn write_attributes(
     fields: &mut Fields<'_>,
     update: &Update<'_>,
     mut cache: Option<&mut Cache>,
@@ -20,8 +38,7 @@ pub(super) fn write(
     let list = update.attributes();
     serialize_entries(fields, list, update.context(), |fields, attribute| {
         write_attribute(fields, update, attribute, cache.as_deref_mut())
-    })?;
-    write_routes(fields, update)
+    })
 }
 
 /// Writes an attribute as it was written before, if it was; `false` if it is not decoded or malformed.
@@ -140,6 +157,22 @@ enum HopView<'a> {
     Mp(NextHops<'a>),
 }
 
+impl HopView<'_> {
+    fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        match self {
+            Self::None => Ok(()),
+            Self::Plain(addr) => {
+                map.serialize_entry("next_hop", &AddressText::new((*addr).into(), None))
+            }
+            Self::Mp(hops) if hops.iter().next().is_some() => {
+                map.serialize_entry("next_hop", &Show(Joined(hops.iter())))
+            }
+            Self::Mp(hops) if hops.as_bytes().is_empty() => Ok(()),
+            Self::Mp(hops) => map.serialize_entry("next_hop_raw", &Hex(hops.as_bytes())),
+        }
+    }
+}
+
 /// NLRI that share a family and a next hop.
 struct Group<'a> {
     next_hop: HopView<'a>,
@@ -149,15 +182,7 @@ struct Group<'a> {
 impl Serialize for Group<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        match &self.next_hop {
-            HopView::None => {}
-            HopView::Plain(addr) => map.serialize_entry("next_hop", &Show(addr))?,
-            HopView::Mp(hops) if hops.iter().next().is_some() => {
-                map.serialize_entry("next_hop", &Show(Joined(hops.iter())))?;
-            }
-            HopView::Mp(hops) if hops.as_bytes().is_empty() => {}
-            HopView::Mp(hops) => map.serialize_entry("next_hop_raw", &Hex(hops.as_bytes()))?,
-        }
+        self.next_hop.write(&mut map)?;
         let (afi, safi) = pair(self.field.family());
         map.serialize_entry("afi", &afi)?;
         map.serialize_entry("safi", &safi)?;

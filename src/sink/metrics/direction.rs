@@ -3,6 +3,7 @@
 use super::attribute_errors::AttributeErrors;
 use super::count::Count;
 use crate::health::Figures;
+use crate::rib::CHANGES;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -62,6 +63,12 @@ pub struct Prefixes {
     pub withdrawn: Count,
     /// Octets of NLRI, if the family is not decoded.
     pub undecoded_bytes: Count,
+    /// Routes in the Adj-RIB and one more; 0 if there is no table.
+    rib_routes: Count,
+    /// Those of them that are stale.
+    pub rib_stale: Count,
+    /// 1 if the table is whole.
+    pub rib_complete: Count,
 }
 
 impl Prefixes {
@@ -70,6 +77,16 @@ impl Prefixes {
         let family = self.family.load(Relaxed);
         let [_, afi_high, afi_low, safi] = family.to_be_bytes();
         (family != 0).then_some((u16::from_be_bytes([afi_high, afi_low]), safi))
+    }
+
+    /// Sets the routes in the table; `None` if there is none.
+    pub fn set_rib(&self, routes: Option<u64>) {
+        self.rib_routes.set(routes.map_or(0, |routes| routes + 1));
+    }
+
+    /// Routes in the table, if there is one.
+    pub fn rib(&self) -> Option<u64> {
+        self.rib_routes.get().checked_sub(1)
     }
 }
 
@@ -95,6 +112,8 @@ pub struct Direction {
     pub bytes: [Count; BYTE_STATES.len()],
     /// Holes given up.
     pub gaps: Count,
+    /// What messages did to Adj-RIBs, see [`CHANGES`].
+    pub rib_changes: [Count; CHANGES.len()],
     /// Counters about the TCP, in the order of the table in `tcp`.
     pub tcp_counters: [Count; super::tcp::COUNTERS.len()],
     /// Gauges about the TCP, in the order of the table in `tcp`; `u64::MAX` if nothing is known.
@@ -122,6 +141,7 @@ impl Direction {
             attribute_errors: AttributeErrors::default(),
             bytes: Default::default(),
             gaps: Count::default(),
+            rib_changes: Default::default(),
             tcp_counters: Default::default(),
             tcp_gauges: Default::default(),
             alarms: Default::default(),
@@ -157,6 +177,13 @@ impl Direction {
         }
         for (gauge, metric) in self.tcp_gauges.iter().zip(&super::tcp::GAUGES) {
             gauge.set((metric.value)(now).unwrap_or(UNKNOWN));
+        }
+    }
+
+    /// There are no tables any more.
+    pub fn clear_ribs(&self) {
+        for slot in &self.prefixes {
+            slot.set_rib(None);
         }
     }
 

@@ -4,6 +4,7 @@ use super::direction::{BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES, UNKNO
 use super::{Metrics, Snapshot, tcp};
 use crate::health::ALARMS;
 use crate::intern;
+use crate::rib::CHANGES;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
 use prometheus_client::metrics::MetricType;
@@ -29,6 +30,7 @@ impl Collector for Exporter {
         encode_sessions(&mut encoder, &directions, snapshot.sessions)?;
         encode_bounds(&mut encoder, &snapshot)?;
         encode_caches(&mut encoder, &snapshot)?;
+        encode_ribs(&mut encoder, &directions, &snapshot)?;
         encode_outputs(&mut encoder, &snapshot)?;
         let (sum, count, buckets) = self.0.latency.read();
         encoder
@@ -327,6 +329,69 @@ fn encode_caches(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::R
     )?;
     for stats in &snapshot.caches {
         encode_gauge(&mut family, &label(stats), stats.entries)?;
+    }
+    Ok(())
+}
+
+fn encode_ribs(
+    encoder: &mut DescriptorEncoder,
+    directions: &[Arc<Direction>],
+    snapshot: &Snapshot,
+) -> fmt::Result {
+    counters(
+        encoder,
+        "bgptap_rib_changes",
+        "Routes by what messages did to them in the Adj-RIB",
+        directions.iter().flat_map(|direction| {
+            by_name(direction, "change", &CHANGES, |i| {
+                direction.rib_changes[i].get()
+            })
+        }),
+    )?;
+    type Value = fn(&super::FamilyCounters) -> u64;
+    let figures: [(&str, &str, Value); 3] = [
+        ("prefixes", "Routes in an Adj-RIB", |family| {
+            family.rib().unwrap_or(0)
+        }),
+        (
+            "stale",
+            "Routes in an Adj-RIB that have to be announced again",
+            |family| family.rib_stale.get(),
+        ),
+        (
+            "complete",
+            "1 if an Adj-RIB is whole, 0 if it may lack routes or have too many",
+            |family| family.rib_complete.get(),
+        ),
+    ];
+    for (name, help, value) in figures {
+        let name = format!("bgptap_rib_{name}");
+        let mut gauges = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
+        for direction in directions {
+            for (afi, safi, family) in direction.families() {
+                if family.rib().is_some() {
+                    let labels = family_labels(direction, afi, safi);
+                    encode_gauge(&mut gauges, &labels, value(family))?;
+                }
+            }
+        }
+    }
+    let Some(usage) = snapshot.rib else {
+        return Ok(());
+    };
+    let mut bytes = encoder.encode_descriptor(
+        "bgptap_rib_bytes",
+        "Bytes that all Adj-RIBs take, and the most that they may take",
+        None,
+        MetricType::Gauge,
+    )?;
+    let parts = [
+        ("tables", usage.tables),
+        ("attributes", usage.attributes),
+        ("limit", usage.max),
+    ];
+    for (kind, value) in parts {
+        encode_gauge(&mut bytes, &vec![("kind", kind.to_owned())], value)?;
     }
     Ok(())
 }

@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub pools: Vec<Pool>,
     /// Caches of values that recur.
     pub caches: Vec<crate::intern::Stats>,
+    /// What Adj-RIBs take, if they are kept.
+    pub rib: Option<crate::rib::Usage>,
     /// Outputs that can lose events.
     pub outputs: Vec<Output>,
     /// Attributes that the JSON output knew from before and those that it did not, if it is on.

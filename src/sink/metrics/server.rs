@@ -26,6 +26,7 @@ pub struct Server {
 pub struct Listener {
     listener: TcpListener,
     address: SocketAddr,
+    option: &'static str,
 }
 
 impl Listener {
@@ -34,13 +35,25 @@ impl Listener {
     /// # Errors
     /// It is taken, or not one of this host.
     pub fn bind(address: SocketAddr) -> Result<Self, SetupError> {
+        Self::bind_for(address, "--metrics")
+    }
+
+    /// Binds the address that an option of the command line gave.
+    ///
+    /// # Errors
+    /// It is taken, or not one of this host.
+    pub fn bind_for(address: SocketAddr, option: &'static str) -> Result<Self, SetupError> {
         let bind = || {
             let listener = TcpListener::bind(address)?;
             listener.set_nonblocking(true)?;
             let address = listener.local_addr()?;
-            Ok(Self { listener, address })
+            Ok(Self {
+                listener,
+                address,
+                option,
+            })
         };
-        bind().map_err(|error| failed(address, &error))
+        bind().map_err(|error| failed(address, option, &error))
     }
 
     /// Serves `metrics` on a thread of its own.
@@ -48,16 +61,34 @@ impl Listener {
     /// # Errors
     /// No thread can be started.
     pub fn serve(self, metrics: Arc<Metrics>) -> Result<Server, SetupError> {
-        let Self { listener, address } = self;
-        let failed = |error: std::io::Error| failed(address, &error);
+        self.serve_app("metrics", app(metrics))
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves `app` on a thread of that name.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn serve_app(self, name: &str, app: Router) -> Result<Server, SetupError> {
+        let Self {
+            listener,
+            address,
+            option,
+        } = self;
+        let failed = |error: std::io::Error| failed(address, option, &error);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(failed)?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
-            .name("metrics".into())
-            .spawn(move || runtime.block_on(serve(listener, metrics, stopped)))
+            .name(name.into())
+            .spawn(move || runtime.block_on(serve(listener, app, stopped)))
             .map_err(failed)?;
         Ok(Server {
             address,
@@ -67,11 +98,11 @@ impl Listener {
     }
 }
 
-fn failed(address: SocketAddr, error: &std::io::Error) -> SetupError {
+fn failed(address: SocketAddr, option: &str, error: &std::io::Error) -> SetupError {
     SetupError::Other {
-        what: format!("serving metrics on {address}"),
+        what: format!("listening on {address}"),
         why: error.to_string(),
-        remedy: "give another address with --metrics ADDR:PORT".into(),
+        remedy: format!("give another address with {option} ADDR:PORT"),
     }
 }
 
@@ -101,11 +132,14 @@ impl Drop for Server {
     }
 }
 
-async fn serve(listener: TcpListener, metrics: Arc<Metrics>, stopped: oneshot::Receiver<()>) {
+fn app(metrics: Arc<Metrics>) -> Router {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Exporter(metrics)));
     let registry = Arc::new(registry);
-    let app = Router::new().route("/metrics", get(move || scrape(Arc::clone(&registry))));
+    Router::new().route("/metrics", get(move || scrape(Arc::clone(&registry))))
+}
+
+async fn serve(listener: TcpListener, app: Router, stopped: oneshot::Receiver<()>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         return;
     };

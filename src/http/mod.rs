@@ -1,0 +1,11 @@
+//! What a running instance tells over HTTP: `/sessions` and `/rib`.
+//!
+//! The worker owns all state, and nothing it holds is ever locked. A request becomes a [`Question`] in a
+//! queue of fixed length ([`Desk`]); the worker looks into it on its tick, and its [`Answer`] goes back to the
+//! one who waits. How much work one answer is has a bound: what goes beyond is told in pages.
+
+mod ask;
+mod server;
+
+pub use ask::{Answer, Asked, Desk, PAGE_MAX, PLACES_MAX, Question, RibQuestion};
+pub use server::serve;

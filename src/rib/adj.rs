@@ -1,0 +1,356 @@
+//! One table: what one side has told the other in one address family.
+
+use super::budget::Budget;
+use super::changes::Changes;
+use super::held::{Held, HeldRoute};
+use super::recurring::Room;
+use super::routes::Announced;
+use crate::bgp::{Context, Family, Form, NlriField, Prefix};
+use crate::intern::{AttrSet, AttrStore};
+
+pub use super::held::RouteKey;
+pub use super::labeled::LabeledPrefix;
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// Why a table may lack routes, or have too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The session was joined when it was already up, without the sender's OPEN.
+    Joined,
+    /// The receiver's OPEN was not seen: how NLRI are encoded is not sure.
+    Assumed,
+    /// Bytes are missing.
+    Gap,
+    /// A message could not be read, or was one for which its receiver has to end the session.
+    Malformed,
+    /// How NLRI are encoded turned out to be another: what had been read was dropped.
+    Encoding,
+    /// There was no room for all routes.
+    Limit,
+}
+
+impl Why {
+    /// The name in output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Assumed => "assumed",
+            Self::Gap => "gap",
+            Self::Malformed => "malformed",
+            Self::Encoding => "encoding",
+            Self::Limit => "limit",
+        }
+    }
+}
+
+/// Since when a table may not be what the receiver has, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// Nanoseconds since the epoch.
+    pub since_ns: u64,
+    /// The first reason.
+    pub why: Why,
+}
+
+/// What will tell that all routes have been announced again, so that stale ones go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    Nothing,
+    /// RFC 4724 §4.2.
+    EndOfRib,
+    /// RFC 7313 §4.
+    EndOfRefresh,
+}
+
+/// A route as it can be told.
+#[derive(Clone, Copy, Debug)]
+pub struct Route<'a> {
+    /// What it is to.
+    pub key: RouteKey<'a>,
+    /// Its attributes, see [`super::Ribs::attributes`].
+    pub attributes: &'a AttrSet,
+    /// When it was announced like this, seconds since the epoch.
+    pub since_s: u64,
+    /// It has to be announced again before the next End-of-RIB or end of a refresh.
+    pub stale: bool,
+}
+
+/// The routes of one direction and family.
+pub struct AdjRib {
+    family: Family,
+    held: Held,
+    context: Context,
+    /// Times of routes count from here, seconds since the epoch.
+    base_s: u64,
+    partial: Option<Partial>,
+    end_of_rib_ns: Option<u64>,
+    awaited: Awaited,
+}
+
+impl AdjRib {
+    pub(super) fn new(
+        form: Form,
+        context: &Context,
+        partial: Option<Partial>,
+        now_ns: u64,
+    ) -> Self {
+        Self {
+            family: form.family,
+            held: Held::new(form),
+            context: *context,
+            base_s: now_ns / SECOND_NS,
+            partial,
+            end_of_rib_ns: None,
+            awaited: Awaited::Nothing,
+        }
+    }
+
+    /// The address family of all its routes.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        self.family
+    }
+
+    /// How its routes were encoded.
+    #[must_use]
+    pub const fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Routes, stale ones among them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// No routes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Routes that are stale.
+    #[must_use]
+    pub fn stale(&self) -> usize {
+        self.held.stale()
+    }
+
+    /// `None` if it is whole.
+    #[must_use]
+    pub const fn partial(&self) -> Option<Partial> {
+        self.partial
+    }
+
+    /// When the sender said that it had told all it knew, nanoseconds since the epoch.
+    #[must_use]
+    pub const fn end_of_rib_ns(&self) -> Option<u64> {
+        self.end_of_rib_ns
+    }
+
+    /// All routes, in no order.
+    pub fn routes(&self) -> impl Iterator<Item = Route<'_>> {
+        self.held.iter().map(|held| self.route(held))
+    }
+
+    /// Places that routes may have; it changes when the table grows or shrinks.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.held.places()
+    }
+
+    /// The route at a place.
+    #[must_use]
+    pub fn at(&self, place: usize) -> Option<Route<'_>> {
+        self.held.at(place).map(|held| self.route(held))
+    }
+
+    /// Routes are told apart by path identifiers, too.
+    #[must_use]
+    pub fn has_path_ids(&self) -> bool {
+        self.held.has_path_ids()
+    }
+
+    /// The route to exactly this prefix and path identifier.
+    #[must_use]
+    pub fn get(&self, prefix: &Prefix) -> Option<Route<'_>> {
+        self.held.find(prefix).map(|held| self.route(held))
+    }
+
+    /// The route with the longest prefix that covers this one, of those with its path identifier.
+    #[must_use]
+    pub fn longest_match(&self, prefix: &Prefix) -> Option<Route<'_>> {
+        let shorter = (0..=prefix.len).rev().map(|len| prefix.cut(len));
+        shorter
+            .filter_map(|prefix| self.held.find(&prefix))
+            .map(|held| self.route(held))
+            .next()
+    }
+
+    fn route<'a>(&self, held: HeldRoute<'a>) -> Route<'a> {
+        Route {
+            key: held.key,
+            attributes: held.attributes,
+            since_s: self.base_s + u64::from(held.state.seconds()),
+            stale: held.state.stale(),
+        }
+    }
+
+    pub(super) fn suits(&self, form: Form, context: &Context) -> bool {
+        self.held.suits(form) && self.context.as4 == context.as4
+    }
+
+    pub(super) fn set_context(&mut self, context: &Context) {
+        self.context = *context;
+    }
+
+    fn seconds(&self, now_ns: u64) -> u32 {
+        let seconds = (now_ns / SECOND_NS).saturating_sub(self.base_s);
+        u32::try_from(seconds).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn announce(
+        &mut self,
+        field: &NlriField<'_>,
+        attributes: &AttrSet,
+        at: &mut At<'_>,
+        changes: &mut Changes,
+    ) {
+        let seconds = self.seconds(at.now_ns);
+        let (store, mut compared) = (at.store, None);
+        let refused = changes.refused;
+        self.held
+            .announce(field, attributes, seconds, &mut at.room, |announced| {
+                match announced {
+                    Announced::New => changes.new += 1,
+                    Announced::Duplicate => changes.duplicate += 1,
+                    Announced::Refreshed => changes.refreshed += 1,
+                    Announced::Refused => changes.refused += 1,
+                    Announced::Replaced { old, rest } => {
+                        changes.replaced += 1;
+                        changes.labels |= rest;
+                        // Routes that came together often go together.
+                        if compared.as_ref() != Some(&old) {
+                            differences(store, &old, attributes, changes);
+                            compared = Some(old);
+                        }
+                    }
+                }
+            });
+        if changes.refused > refused {
+            self.disturb(at.now_ns, Why::Limit);
+        }
+    }
+
+    /// What cannot be kept for want of attributes is not there either.
+    pub(super) fn refuse(&mut self, field: &NlriField<'_>, at: &mut At<'_>, changes: &mut Changes) {
+        self.held
+            .withdraw(field, &mut at.room, |_| changes.refused += 1);
+        self.disturb(at.now_ns, Why::Limit);
+    }
+
+    pub(super) fn withdraw(
+        &mut self,
+        field: &NlriField<'_>,
+        room: &mut Room<'_>,
+        changes: &mut Changes,
+    ) {
+        self.held.withdraw(field, room, |there| {
+            if there {
+                changes.withdrawn += 1;
+            } else {
+                changes.absent += 1;
+            }
+        });
+    }
+
+    /// Something may be missing from now on. What waited to be announced again may have been.
+    pub(super) fn disturb(&mut self, now_ns: u64, why: Why) {
+        self.partial.get_or_insert(Partial {
+            since_ns: now_ns,
+            why,
+        });
+        if why != Why::Limit && self.awaited != Awaited::Nothing {
+            self.awaited = Awaited::Nothing;
+            self.held.unmark_stale();
+        }
+    }
+
+    /// Begin of a refresh (RFC 7313 §4).
+    pub(super) fn begin_refresh(&mut self) {
+        self.held.mark_stale();
+        self.awaited = Awaited::EndOfRefresh;
+    }
+
+    /// End of a refresh: what was not announced in between is gone, and nothing is missing.
+    pub(super) fn end_refresh(&mut self, budget: &mut Budget, changes: &mut Changes) {
+        if self.awaited == Awaited::EndOfRefresh {
+            self.expire(budget, changes);
+        }
+    }
+
+    /// The sender may have restarted: its routes are stale until it has told all it knows (RFC 4724 §4.2).
+    pub(super) fn restart(&mut self) {
+        self.held.mark_stale();
+        self.end_of_rib_ns = None;
+        self.awaited = Awaited::EndOfRib;
+    }
+
+    pub(super) fn end_of_rib(&mut self, now_ns: u64, budget: &mut Budget, changes: &mut Changes) {
+        self.end_of_rib_ns = Some(now_ns);
+        if self.awaited == Awaited::EndOfRib {
+            self.expire(budget, changes);
+        }
+    }
+
+    fn expire(&mut self, budget: &mut Budget, changes: &mut Changes) {
+        self.awaited = Awaited::Nothing;
+        let gone = self.held.drop_stale(budget);
+        changes.expired += u32::try_from(gone).unwrap_or(u32::MAX);
+        // All has been told anew, and followed.
+        if self
+            .partial
+            .is_some_and(|partial| partial.why != Why::Limit)
+        {
+            self.partial = None;
+        }
+    }
+
+    pub(super) fn drop_stale_where(
+        &mut self,
+        budget: &mut Budget,
+        is: impl FnMut(&AttrSet) -> bool,
+    ) {
+        self.held.drop_stale_where(budget, is);
+    }
+
+    pub(super) fn release(&mut self, budget: &mut Budget) {
+        self.held.release(budget);
+    }
+}
+
+/// What announcing takes beside the table.
+pub(super) struct At<'a> {
+    pub(super) store: &'a AttrStore,
+    pub(super) room: Room<'a>,
+    pub(super) now_ns: u64,
+}
+
+/// Adds the codes in which two sets differ; both are in ascending order.
+fn differences(store: &AttrStore, old: &AttrSet, new: &AttrSet, changes: &mut Changes) {
+    let (mut a, mut b) = (store.get(old).peekable(), store.get(new).peekable());
+    loop {
+        let (left, right) = (a.peek(), b.peek());
+        let code = match (left, right) {
+            (None, None) => return,
+            (Some(one), None) | (None, Some(one)) => one.code,
+            (Some(x), Some(y)) => x.code.min(y.code),
+        };
+        if left != right {
+            changes.changed.insert(code);
+        }
+        a.next_if(|attribute| attribute.code == code);
+        b.next_if(|attribute| attribute.code == code);
+    }
+}

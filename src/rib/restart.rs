@@ -1,0 +1,146 @@
+//! Which routes outlive their session: graceful restart (RFC 4724, RFC 8538, RFC 9494).
+
+use super::adj::AdjRib;
+use super::budget::Budget;
+use super::session::{Tables, release};
+use crate::bgp::attribute::{Communities, PathAttribute};
+use crate::bgp::{Context, Family, Form, OpenFacts};
+use crate::intern::{AttrSet, AttrStore};
+use crate::session::{End, Transfer, stale};
+
+/// NO_LLGR (RFC 9494 §4.3).
+const NO_LLGR: [u8; 4] = [0xff, 0xff, 0, 7];
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// Tables of sessions that are over, until their sender is back.
+#[derive(Default)]
+pub(super) struct Retained {
+    directions: [Vec<Kept>; 2],
+}
+
+struct Kept {
+    rib: AdjRib,
+    until_ns: u64,
+    /// How much longer, for routes that may stay longer.
+    long_lived_s: u32,
+}
+
+impl Retained {
+    /// Takes those tables that the receiver of their routes has to keep.
+    pub(super) fn new(tables: &mut Tables, end: End, now_ns: u64, budget: &mut Budget) -> Self {
+        let mut retained = Self::default();
+        let opens = tables.opens;
+        for (direction, kept) in retained.directions.iter_mut().enumerate() {
+            let sender = opens[direction].as_ref();
+            let stale = stale(end, sender, opens[direction ^ 1].as_ref());
+            for mut rib in tables.directions[direction].take() {
+                let times = times(stale, sender, rib.family());
+                let Some((restart_s, long_lived_s)) = times else {
+                    release(rib, budget);
+                    continue;
+                };
+                rib.restart();
+                kept.push(Kept {
+                    rib,
+                    until_ns: now_ns.saturating_add(u64::from(restart_s) * SECOND_NS),
+                    long_lived_s,
+                });
+            }
+        }
+        retained
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.directions.iter().all(Vec::is_empty)
+    }
+
+    /// Both are back: tables whose routes are still forwarded go on, stale (RFC 4724 §4.2).
+    pub(super) fn go_on(self, tables: &mut Tables, contexts: [&Context; 2], budget: &mut Budget) {
+        for (direction, kept) in self.directions.into_iter().enumerate() {
+            let opens = (&tables.opens[direction], &tables.opens[direction ^ 1]);
+            let preserved = |family| match opens {
+                (Some(sender), Some(receiver)) => preserved(sender, receiver, family),
+                _ => false,
+            };
+            let context = contexts[direction];
+            let (stay, go): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| {
+                let form = Form::announced(kept.rib.family(), context);
+                preserved(kept.rib.family()) && kept.rib.suits(form, context)
+            });
+            for kept in go {
+                release(kept.rib, budget);
+            }
+            for kept in stay {
+                tables.directions[direction].adopt(kept.rib);
+            }
+        }
+    }
+
+    /// Drops what nobody waits for any more.
+    pub(super) fn expire(&mut self, now_ns: u64, store: &AttrStore, budget: &mut Budget) {
+        for kept in self.directions.iter_mut().flatten() {
+            let longer = std::mem::take(&mut kept.long_lived_s);
+            if now_ns < kept.until_ns {
+                kept.long_lived_s = longer;
+            } else if longer > 0 {
+                // RFC 9494 §4.2: the long-lived time begins where the restart time ends.
+                kept.until_ns = kept.until_ns.saturating_add(u64::from(longer) * SECOND_NS);
+                kept.rib
+                    .drop_stale_where(budget, |set| is_short_lived(store, set));
+            }
+        }
+        for direction in &mut self.directions {
+            let gone = direction.extract_if(.., |kept| now_ns >= kept.until_ns);
+            for kept in gone {
+                release(kept.rib, budget);
+            }
+        }
+    }
+
+    pub(super) fn drop_all(self, budget: &mut Budget) {
+        for kept in self.directions.into_iter().flatten() {
+            release(kept.rib, budget);
+        }
+    }
+}
+
+/// Seconds for which routes outlive the session, and seconds for which they may live longer still.
+/// `None` if they go with the session.
+fn times(
+    stale: Option<Transfer>,
+    sender: Option<&OpenFacts>,
+    family: Family,
+) -> Option<(u32, u32)> {
+    let Some(Transfer::Stale {
+        families,
+        restart_time,
+        long_lived,
+    }) = stale
+    else {
+        return None;
+    };
+    let longest = sender.map_or(0, |sender| sender.long_lived_s);
+    let long_lived_s = if long_lived.contains(family) {
+        longest
+    } else {
+        0
+    };
+    families
+        .contains(family)
+        .then_some((restart_time.into(), long_lived_s))
+}
+
+/// The sender has kept forwarding, and the receiver has not lost what it knew.
+fn preserved(sender: &OpenFacts, receiver: &OpenFacts, family: Family) -> bool {
+    let restarted = receiver.graceful_restart.is_none_or(|to| to.restarted);
+    let kept = sender.graceful_restart;
+    !restarted && kept.is_some_and(|from| from.preserved.contains(family))
+}
+
+/// The route must not outlive the restart time (RFC 9494 §4.2).
+fn is_short_lived(store: &AttrStore, set: &AttrSet) -> bool {
+    store
+        .get(set)
+        .filter(|attribute| attribute.code == Communities::CODE)
+        .any(|attribute| attribute.value.as_chunks::<4>().0.contains(&NO_LLGR))
+}

@@ -1,0 +1,143 @@
+//! The tables of a session.
+
+use super::adj::{AdjRib, Partial, Why};
+use super::budget::Budget;
+use crate::bgp::{Context, Family, Form, OpenFacts};
+use crate::session::{Key, Session};
+
+/// What one side has told the other.
+#[derive(Default)]
+pub struct Direction {
+    ribs: Vec<AdjRib>,
+    /// Holds for tables that are still to come.
+    partial: Option<Partial>,
+}
+
+/// Both directions of a session.
+pub struct Tables {
+    /// The session's endpoints.
+    pub key: Key,
+    /// The session, as events name it.
+    pub session: u64,
+    /// What each side said of itself.
+    pub opens: [Option<OpenFacts>; 2],
+    pub(super) directions: [Direction; 2],
+}
+
+impl Direction {
+    /// Its tables, one for each family that was spoken of.
+    #[must_use]
+    pub fn ribs(&self) -> &[AdjRib] {
+        &self.ribs
+    }
+
+    /// The table of a family.
+    #[must_use]
+    pub fn rib(&self, family: Family) -> Option<&AdjRib> {
+        self.ribs.iter().find(|rib| rib.family() == family)
+    }
+
+    /// The table of a family, which is made if it is not there, and made anew if NLRI turn out to be
+    /// encoded in another way. `None` if there is no room for one more.
+    pub(super) fn rib_mut(
+        &mut self,
+        form: Form,
+        context: &Context,
+        now_ns: u64,
+        budget: &mut Budget,
+    ) -> Option<&mut AdjRib> {
+        let at = self.ribs.iter().position(|rib| rib.family() == form.family);
+        if at.is_none() {
+            let bytes = size_of::<AdjRib>() as u64;
+            if !budget.fits(bytes) {
+                self.disturb(now_ns, Why::Limit);
+                return None;
+            }
+            budget.resized(0, bytes);
+            self.ribs
+                .push(AdjRib::new(form, context, self.partial, now_ns));
+        }
+        let rib = match at {
+            Some(at) => self.ribs.get_mut(at)?,
+            None => self.ribs.last_mut()?,
+        };
+        if !rib.suits(form, context) {
+            let partial = rib.partial().unwrap_or(Partial {
+                since_ns: now_ns,
+                why: Why::Encoding,
+            });
+            rib.release(budget);
+            *rib = AdjRib::new(form, context, Some(partial), now_ns);
+        }
+        rib.set_context(context);
+        Some(rib)
+    }
+
+    /// Something may be missing in all tables.
+    pub(super) fn disturb(&mut self, now_ns: u64, why: Why) {
+        self.partial.get_or_insert(Partial {
+            since_ns: now_ns,
+            why,
+        });
+        for rib in &mut self.ribs {
+            rib.disturb(now_ns, why);
+        }
+    }
+
+    /// Takes a table over from an earlier session.
+    pub(super) fn adopt(&mut self, rib: AdjRib) {
+        self.ribs.push(rib);
+    }
+
+    /// Takes all tables out.
+    pub(super) fn take(&mut self) -> Vec<AdjRib> {
+        std::mem::take(&mut self.ribs)
+    }
+}
+
+impl Tables {
+    pub(super) fn new(session: &Session, now_ns: u64) -> Self {
+        let direction = |direction| Direction {
+            ribs: Vec::new(),
+            partial: doubt(session, direction).map(|why| Partial {
+                since_ns: now_ns,
+                why,
+            }),
+        };
+        let mut tables = Self {
+            key: session.key,
+            session: session.id,
+            opens: [None; 2],
+            directions: [direction(0), direction(1)],
+        };
+        tables.take_opens(session);
+        tables
+    }
+
+    pub(super) fn take_opens(&mut self, session: &Session) {
+        self.opens = [0, 1].map(|direction| session.open(direction).copied());
+    }
+
+    /// What the endpoint that is `direction`'s sender has told the other one.
+    #[must_use]
+    pub fn direction(&self, direction: usize) -> &Direction {
+        &self.directions[direction & 1]
+    }
+}
+
+/// What speaks against a direction's tables being whole from the start.
+fn doubt(session: &Session, direction: usize) -> Option<Why> {
+    if session.open(direction).is_none() {
+        Some(Why::Joined)
+    } else if !session.is_negotiated() {
+        Some(Why::Assumed)
+    } else {
+        None
+    }
+}
+
+/// Gives back what a table took.
+pub(super) fn release(mut rib: AdjRib, budget: &mut Budget) {
+    rib.release(budget);
+    budget.resized(size_of::<AdjRib>() as u64, 0);
+}

@@ -1,0 +1,71 @@
+//! Memory: what does not fit is refused and said.
+
+use crate::speakers::{BASIC, Speakers, mandatory, update};
+use bgptap::bgp::Family;
+use bgptap::rib::{Ribs, Why};
+
+const V4: Family = Family::IPV4_UNICAST;
+
+fn announce(talk: &mut Speakers, from: u32, count: u32, asn: u32) -> (u32, u32) {
+    let (mut new, mut refused) = (0, 0);
+    for start in (from..from + count).step_by(256) {
+        let nlri = (start..(from + count).min(start + 256)).flat_map(|n| {
+            let [_, a, b, c] = n.to_be_bytes();
+            [32, 10, a, b, c]
+        });
+        let nlri: Vec<u8> = nlri.collect();
+        let changes = talk.update(&update(&[], &mandatory(&[asn, start + 1]), &nlri));
+        new += changes.new;
+        refused += changes.refused;
+    }
+    (new, refused)
+}
+
+#[test]
+fn tables_keep_to_the_limit_and_say_that_they_are_partial() {
+    const LIMIT: u64 = 2 << 20;
+    let mut talk = Speakers::new(&BASIC);
+    talk.ribs = Ribs::new(LIMIT);
+    let (new, refused) = announce(&mut talk, 0, 200_000, 1);
+    assert_eq!(new + refused, 200_000);
+    assert!(new > 20_000 && refused > 20_000, "{new} {refused}");
+    let usage = talk.ribs.usage();
+    assert!(usage.tables + usage.attributes <= LIMIT, "{usage:?}");
+    let rib = talk.rib(V4).unwrap();
+    assert_eq!(rib.len(), new as usize);
+    assert_eq!(usage.refused, u64::from(refused));
+    assert_eq!(rib.partial().map(|partial| partial.why), Some(Why::Limit));
+}
+
+/// A route whose new attributes do not fit is not kept with the old ones.
+#[test]
+fn attributes_keep_to_the_limit_too() {
+    const LIMIT: u64 = 256 << 10;
+    let mut talk = Speakers::new(&BASIC);
+    talk.ribs = Ribs::new(LIMIT);
+    let mut refused = 0;
+    for n in 0..4000u32 {
+        let [_, _, a, b] = n.to_be_bytes();
+        let path: Vec<u32> = (0..60).map(|i| n * 60 + i + 1).collect();
+        let changes = talk.update(&update(&[], &mandatory(&path), &[24, 10, a, b]));
+        refused += changes.refused;
+    }
+    assert!(refused > 1000, "{refused}");
+    let usage = talk.ribs.usage();
+    assert!(usage.tables + usage.attributes <= LIMIT, "{usage:?}");
+    assert_eq!(talk.rib(V4).unwrap().len() + refused as usize, 4000);
+}
+
+#[test]
+fn room_is_given_back_as_routes_go() {
+    let mut talk = Speakers::new(&BASIC);
+    announce(&mut talk, 0, 100_000, 1);
+    let full = talk.ribs.usage().tables;
+    for n in 0..100_000u32 {
+        let [_, a, b, c] = n.to_be_bytes();
+        talk.update(&update(&[32, 10, a, b, c], &[], &[]));
+    }
+    let empty = talk.ribs.usage().tables;
+    assert!(empty * 20 < full, "{empty} of {full}");
+    assert!(talk.rib(V4).unwrap().is_empty());
+}

@@ -1,0 +1,119 @@
+//! Graceful restart: RFC 4724, RFC 8538, RFC 9494.
+
+use crate::speakers::{BASIC, LOST, SECOND, Speakers, attribute, mandatory, update};
+use bgptap::bgp::Family;
+use bgptap::rib::Changes;
+use bgptap::session::End;
+
+const V4: Family = Family::IPV4_UNICAST;
+const END_OF_RIB: [u8; 4] = [0; 4];
+
+/// Flags (restarted 0x80, notifications 0x40) and a restart time of 10 s; IPv4 with the F bit or without.
+fn graceful(flags: u8, forwarding: bool) -> Vec<u8> {
+    vec![flags, 10, 0, 1, 1, if forwarding { 0x80 } else { 0 }]
+}
+
+fn with(graceful: &[u8]) -> Vec<(u8, &[u8])> {
+    [&BASIC[..], &[(64, graceful)]].concat()
+}
+
+fn before(capability: &[u8]) -> Speakers {
+    let mut talk = Speakers::new(&with(capability));
+    talk.update(&update(&[], &mandatory(&[1]), &[8, 10, 8, 11]));
+    talk.update(&END_OF_RIB);
+    talk
+}
+
+#[test]
+fn routes_outlive_a_restart_until_end_of_rib() {
+    let plain = graceful(0, true);
+    let mut talk = before(&plain);
+    talk.end(LOST);
+    talk.now_ns += 3 * SECOND;
+    talk.ribs.advance(talk.now_ns);
+    let restarted = graceful(0x80, true);
+    talk.reconnect(&with(&restarted), &with(&plain));
+    assert_eq!(talk.rib(V4).unwrap().stale(), 2);
+    let changes = talk.update(&update(&[], &mandatory(&[1]), &[8, 10]));
+    assert_eq!((changes.refreshed, changes.new), (1, 0));
+    let changes = talk.update(&END_OF_RIB);
+    assert_eq!(changes.expired, 1);
+    assert_eq!(talk.keys(V4), ["10.0.0.0/8"]);
+    assert_eq!(talk.rib(V4).unwrap().stale(), 0);
+    assert_eq!(talk.rib(V4).unwrap().partial(), None);
+}
+
+/// RFC 4724 §4.2: without the F bit, or if the receiver is the one that restarted, they go at once.
+#[test]
+fn routes_go_if_forwarding_was_not_preserved() {
+    let plain = graceful(0, true);
+    let (lost, restarted) = (graceful(0x80, false), graceful(0x80, true));
+    for (one, two) in [
+        (with(&lost), with(&plain)),
+        (with(&plain), with(&restarted)),
+        (BASIC.to_vec(), with(&plain)),
+    ] {
+        let mut talk = before(&plain);
+        talk.end(LOST);
+        talk.reconnect(&one, &two);
+        assert_eq!(talk.rib(V4).map_or(0, |rib| rib.len()), 0);
+        assert_eq!(talk.ribs.usage().tables, 0);
+    }
+}
+
+#[test]
+fn routes_go_when_the_sender_does_not_come_back_in_time() {
+    let plain = graceful(0, true);
+    let mut talk = before(&plain);
+    talk.end(LOST);
+    assert!(talk.ribs.usage().tables > 0);
+    talk.ribs.advance(talk.now_ns + 11 * SECOND);
+    assert_eq!(talk.ribs.usage().tables, 0);
+}
+
+/// RFC 8538 §4.
+#[test]
+fn a_notification_ends_all_unless_both_said_otherwise() {
+    let soft = End::Notification(6, 4);
+    let hard = End::Notification(6, 9);
+    for (flags, end, kept) in [(0, soft, false), (0x40, soft, true), (0x40, hard, false)] {
+        let capability = graceful(flags, true);
+        let mut talk = before(&capability);
+        talk.end(end);
+        assert_eq!(talk.ribs.usage().tables > 0, kept, "{flags:#x} {end:?}");
+    }
+}
+
+/// A router that died and is back before anybody noticed.
+#[test]
+fn a_new_session_between_the_two_takes_the_place_of_the_old_one() {
+    let mut talk = before(&graceful(0, false));
+    let old = talk.session.id;
+    talk.reconnect(&BASIC, &BASIC);
+    assert!(talk.ribs.session(old).is_none());
+    assert!(talk.keys(V4).is_empty());
+    assert_eq!(talk.update(&END_OF_RIB), Changes::default());
+    assert_eq!(talk.rib(V4).unwrap().end_of_rib_ns(), Some(talk.now_ns));
+}
+
+/// RFC 9494 §4.2: what may not live long goes with the restart time, the rest later.
+#[test]
+fn long_lived_routes_stay_longer() {
+    let plain = graceful(0, true);
+    let capabilities = [&with(&plain)[..], &[(71, &[0, 1, 1, 0x80, 0, 0, 100])]].concat();
+    let mut talk = Speakers::new(&capabilities);
+    talk.update(&update(&[], &mandatory(&[1]), &[8, 10]));
+    let no_llgr = [mandatory(&[1]), attribute(0xc0, 8, &[0xff, 0xff, 0, 7])].concat();
+    talk.update(&update(&[], &no_llgr, &[8, 11]));
+    talk.end(LOST);
+    talk.ribs.advance(talk.now_ns + 11 * SECOND);
+    assert!(talk.ribs.usage().tables > 0);
+    talk.now_ns += 60 * SECOND;
+    talk.reconnect(&capabilities, &capabilities);
+    assert_eq!(talk.keys(V4), ["10.0.0.0/8"]);
+    talk.end(LOST);
+    for seconds in [11, 111] {
+        talk.ribs.advance(talk.now_ns + seconds * SECOND);
+    }
+    assert_eq!(talk.ribs.usage().tables, 0);
+}
