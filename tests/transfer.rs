@@ -226,3 +226,34 @@ fn a_session_that_was_joined_has_ends_but_no_begin() {
     let expected = json!({ "event": "end_of_rib", "from": 0, "afi": 1, "safi": 1, "again": false });
     assert_eq!(transfers(&bench.finish()), [expected]);
 }
+
+/// Twice an OPEN and two ends, of one side; the other is never seen.
+fn one_side() -> Told {
+    let mut talk = Talk {
+        bench: Bench::new(),
+        at: [1000, 5000],
+    };
+    let end = message(2, &[0, 0, 0, 0]);
+    for _ in 0..2 {
+        for message in [&open_with(64500, &[IPV4]), &keepalive(), &end, &end] {
+            talk.say(0, message);
+        }
+    }
+    talk.bench.finish()
+}
+
+/// An UPDATE waits for the other side's OPEN, and so do those behind a second OPEN that waited.
+#[test]
+fn what_waits_behind_an_open_is_not_lost() {
+    let told = one_side();
+    assert_eq!(told.of("UPDATE").count(), 4);
+    assert!(told.directions.iter().all(|d| d.bytes.pending == 0));
+}
+
+/// An OPEN in the midst of a connection begins anew, even if it is the only one that is seen.
+#[test]
+fn an_open_begins_the_count_of_ends_anew() {
+    let ends = transfers(&one_side());
+    let again: Vec<_> = ends.iter().map(|event| &event["again"]).collect();
+    assert_eq!(again, [false, true, false, true]);
+}

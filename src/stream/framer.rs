@@ -409,8 +409,11 @@ impl Framer {
     fn come_to_an_end<H: Handler>(&mut self, out: &mut Out<'_, H>) {
         let mut left = usize::MAX;
         loop {
-            // What a search has found may want to wait too.
-            if self.waiting {
+            // What a search has found may want to wait too, and so may what follows an OPEN that
+            // has waited behind something else.
+            let mut kept = usize::MAX;
+            while self.waiting && self.backlog.len() < kept {
+                kept = self.backlog.len();
                 out.handler.stop_waiting();
                 self.resume(out);
             }

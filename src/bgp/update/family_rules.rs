@@ -25,7 +25,8 @@ const fn tunnels_need_an_end(family: Family) -> bool {
 
 impl Update<'_> {
     pub(super) fn check_families(&mut self) {
-        if self.announced_safi() == Some(Safi::SR_POLICY) {
+        let safi = self.announced_safi();
+        if safi == Some(Safi::SR_POLICY) {
             self.check_policies();
         } else if self.has(TunnelEncapsulation::CODE) {
             self.check_tunnels();
@@ -33,7 +34,7 @@ impl Update<'_> {
         if !self.context.multiple_labels.is_empty() {
             self.check_labels();
         }
-        if self.announced_safi() == Some(Family::EVPN.safi) {
+        if safi == Some(Family::EVPN.safi) {
             self.check_overlay();
         }
     }
