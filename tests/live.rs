@@ -98,7 +98,8 @@ fn an_interface_that_goes_away_ends_the_capture_with_a_word() {
     }
     let (net, scratch) = (Net::new(), Scratch::new("gone"));
     let live = Live::start(&net.mon, TAP, &scratch, &[]);
-    net.replay(recording(), &["--speed", "max"]);
+    net.replay(recording(), &["--rate", "10000"]);
+    net.settle();
     net::run(Command::new("ip").args(["-n", &net.wire, "link", "del", WIRE]));
     assert_eq!(live.ended(), Some(1), "done in part");
     let log = std::fs::read_to_string(scratch.path("live.log")).unwrap();

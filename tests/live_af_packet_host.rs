@@ -201,11 +201,13 @@ fn an_interface_that_goes_away_ends_the_capture_with_a_word() {
     let (net, scratch) = (Net::new(), Scratch::new("host"));
     let live = Live::start(&net.mon, TAP, &scratch, &BACKEND);
     net.replay(recording(), &["--rate", "10000"]);
+    net.settle();
     // Down and up again is no end.
     for state in ["down", "up"] {
         net::run(Command::new("ip").args(["-n", &net.mon, "link", "set", TAP, state]));
     }
     net.replay(recording(), &["--rate", "10000", "--loop", "1"]);
+    net.settle();
     net::run(Command::new("ip").args(["-n", &net.wire, "link", "del", WIRE]));
     assert_eq!(live.ended(), Some(1), "done in part");
     let log = std::fs::read_to_string(scratch.path("live.log")).unwrap();

@@ -157,6 +157,12 @@ impl Net {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Waits until what was sent into the wire has come out of it: the receiving half runs when the kernel
+    /// finds the time. Returns also if some of it never does, which is for the caller to find out.
+    pub fn settle(&self) {
+        Crossing::of(&self.mon).settle();
+    }
+
     /// Whether an XDP program is on the monitor's interface.
     pub fn has_program(&self) -> bool {
         self.tap_link().contains("prog/xdp")
@@ -168,6 +174,53 @@ impl Net {
         args.extend(more);
         let output = run(&mut Self::bgptap(&self.wire, &args));
         String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+}
+
+/// The veth between a monitor's namespace and its wire's, as its counters tell.
+struct Crossing {
+    mon: String,
+    wire: String,
+}
+
+impl Crossing {
+    fn of(mon: &str) -> Self {
+        let wire = mon.strip_suffix("-mon").map(|name| format!("{name}-wire"));
+        Self {
+            mon: mon.to_owned(),
+            wire: wire.unwrap_or_default(),
+        }
+    }
+
+    /// What was sent and what has arrived; `None` if there is no such pair.
+    fn counters(&self) -> Option<(u64, u64)> {
+        let read = |space: &str, interface: &str, name: &str| -> Option<u64> {
+            let path = format!("/sys/class/net/{interface}/statistics/{name}");
+            let mut cat = Command::new("ip");
+            let output = cat.args(["netns", "exec", space, "cat", &path]).output();
+            String::from_utf8(output.ok()?.stdout)
+                .ok()?
+                .trim()
+                .parse()
+                .ok()
+        };
+        let sent = read(&self.wire, WIRE, "tx_packets")?;
+        Some((sent, read(&self.mon, TAP, "rx_packets")?))
+    }
+
+    fn settle(&self) {
+        let (mut last, mut since) = (None, Instant::now());
+        while let Some((sent, arrived)) = self.counters() {
+            if arrived >= sent
+                || (last == Some(arrived) && since.elapsed() > Duration::from_secs(2))
+            {
+                return;
+            }
+            if last != Some(arrived) {
+                (last, since) = (Some(arrived), Instant::now());
+            }
+            sleep(Duration::from_millis(20));
+        }
     }
 }
 
@@ -184,6 +237,7 @@ pub struct Live {
     child: Child,
     summary: PathBuf,
     log: PathBuf,
+    crossing: Crossing,
 }
 
 impl Live {
@@ -247,6 +301,7 @@ impl Live {
             child,
             summary,
             log,
+            crossing: Crossing::of(space),
         }
     }
 
@@ -315,8 +370,9 @@ impl Live {
         self.child.wait().unwrap();
     }
 
-    /// Ends it with SIGINT; its summary.
+    /// Ends it with SIGINT, when all that was sent has arrived; its summary.
     pub fn stop(mut self) -> serde_json::Value {
+        self.crossing.settle();
         self.signal("INT");
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status}: {}", self.log());
