@@ -20,6 +20,8 @@ impl ComponentType {
     pub const PROTOCOL: Self = Self(3);
     /// TCP flags.
     pub const TCP_FLAGS: Self = Self(9);
+    /// Differentiated services code point.
+    pub const DSCP: Self = Self(11);
     /// Fragment.
     pub const FRAGMENT: Self = Self(12);
     /// Flow label, IPv6 only (RFC 8956 §3.7).
@@ -49,6 +51,33 @@ impl ComponentType {
             13 if v6 => "flow-label",
             _ => return None,
         })
+    }
+}
+
+/// The form that the values of a component have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ValueForm {
+    /// Octets at most; the RFCs only recommend a width for most.
+    octets: usize,
+    /// The bits that mean something; the others are to be ignored.
+    bits: u64,
+}
+
+impl ValueForm {
+    const fn of(kind: ComponentType, afi: Afi) -> Self {
+        let (octets, bits) = match kind {
+            // RFC 8955 §4.2.2.9: octet 14 of the TCP header, or octets 13 and 14, where the four
+            // bits of the data offset are treated as 0.
+            ComponentType::TCP_FLAGS => (2, 0x0fff),
+            // RFC 8955 §4.2.2.11: the six lower bits.
+            ComponentType::DSCP => (1, 0x3f),
+            // RFC 8956 §3.6: IPv6 has no "don't fragment".
+            ComponentType::FRAGMENT if matches!(afi, Afi::IPV6) => (1, 0x0e),
+            // RFC 8955 §4.2.2.12.
+            ComponentType::FRAGMENT => (1, 0x0f),
+            _ => (8, u64::MAX),
+        };
+        Self { octets, bits }
     }
 }
 
@@ -187,7 +216,7 @@ pub struct Operation<O> {
     pub and: bool,
     /// What to do with the value.
     pub operator: O,
-    /// The value, sent in one, two, four or eight octets.
+    /// The value, sent in one, two, four or eight octets; bits that are to be ignored are zero.
     pub value: u64,
 }
 
@@ -195,40 +224,50 @@ pub struct Operation<O> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operations<'a, O> {
     bytes: &'a [u8],
+    form: ValueForm,
     operator: core::marker::PhantomData<O>,
 }
 
 impl<'a, O: Operator> Operations<'a, O> {
     /// Takes operations off the front, up to the one with the end-of-list bit.
-    fn take(input: &mut Reader<'a>) -> Option<Self> {
+    fn take(input: &mut Reader<'a>, form: ValueForm) -> Option<Self> {
         let whole = input.rest();
         loop {
-            let (last, _) = take_operation::<O>(input)?;
+            let (last, _) = take_operation::<O>(input, form)?;
             if last {
                 break;
             }
         }
         Some(Self {
             bytes: whole.get(..whole.len() - input.len())?,
+            form,
             operator: core::marker::PhantomData,
         })
     }
 
     /// The operations in wire order; at least one.
     pub fn iter(&self) -> impl Iterator<Item = Operation<O>> + Clone + use<'a, O> {
-        let mut input = Reader::new(self.bytes);
-        core::iter::from_fn(move || take_operation(&mut input).map(|(_, operation)| operation))
+        let (mut input, form) = (Reader::new(self.bytes), self.form);
+        let mut first = true;
+        core::iter::from_fn(move || {
+            let (_, operation) = take_operation(&mut input, form)?;
+            // RFC 8955 §4.2.1.1: in the first one the bit is unset, whatever was sent.
+            let and = !core::mem::take(&mut first) && operation.and;
+            Some(Operation { and, ..operation })
+        })
     }
 }
 
 /// One operation, and whether it is the last of the component.
-fn take_operation<O: Operator>(input: &mut Reader<'_>) -> Option<(bool, Operation<O>)> {
+fn take_operation<O: Operator>(input: &mut Reader<'_>, form: ValueForm) -> Option<(bool, Operation<O>)> {
     let octet = input.u8()?;
-    let value = input.take(1 << (octet >> 4 & 3))?;
+    let octets = 1 << (octet >> 4 & 3);
+    let value = input.take(octets).filter(|_| octets <= form.octets)?;
+    let value = value.iter().fold(0, |sum, b| sum << 8 | u64::from(*b));
     let operation = Operation {
         and: octet & 0x40 != 0,
         operator: O::new(octet),
-        value: value.iter().fold(0, |sum, b| sum << 8 | u64::from(*b)),
+        value: value & form.bits,
     };
     Some((octet & 0x80 != 0, operation))
 }
@@ -257,14 +296,15 @@ impl<'a> Components<'a> {
     fn read(&self, input: &mut Reader<'a>) -> Option<Component<'a>> {
         let kind = ComponentType(input.u8()?);
         kind.name(self.afi)?;
+        let form = ValueForm::of(kind, self.afi);
         let test = match kind {
             ComponentType::DESTINATION | ComponentType::SOURCE => {
                 Test::Pattern(take_pattern(input, self.afi)?)
             }
             ComponentType::TCP_FLAGS | ComponentType::FRAGMENT => {
-                Test::Bitmask(Operations::take(input)?)
+                Test::Bitmask(Operations::take(input, form)?)
             }
-            _ => Test::Numeric(Operations::take(input)?),
+            _ => Test::Numeric(Operations::take(input, form)?),
         };
         Some(Component {
             kind,

@@ -40,8 +40,8 @@ impl<'a> FlowSpec<'a> {
         self.filter
     }
 
-    /// RFC 8955 §4.2: components in ascending order of type, each once, all known. Bits behind a
-    /// prefix mean nothing (RFC 4271 §4.3, RFC 8956 §3.1).
+    /// RFC 8955 §4.2: components in ascending order of type, each once, all known and encoded as
+    /// specified. Bits behind a prefix mean nothing (RFC 4271 §4.3, RFC 8956 §3.1).
     fn fault(&self) -> Option<Fault> {
         let mut components = self.components();
         let (mut last, mut host_bits) = (0, false);

@@ -149,6 +149,48 @@ fn numeric_operators_without_comparison_show_no_value() {
     );
 }
 
+/// RFC 8955 §4.2.2.9, §4.2.2.11, §4.2.2.12: those of other components are only recommended.
+#[test]
+fn values_of_the_wrong_width_are_malformed() {
+    let (v4, v6) = (Family::IPV4_FLOWSPEC, Family::IPV6_FLOWSPEC);
+    let wrong = |family, length: &str, component: &str| {
+        let hex = format!("{length} 038106 {component}");
+        let (text, raw) = broken(family, &hex);
+        assert!(text.ends_with(" =tcp"), "{text}");
+        assert_eq!(raw, component, "the component stays as it was sent");
+    };
+    // TCP flags have one or two octets; code points and fragments have one.
+    assert_eq!(text(v4, "03 098102"), "tcp-flags =syn");
+    assert_eq!(text(v4, "04 09910102"), "tcp-flags =syn+ns");
+    wrong(v4, "09", "09a100000002");
+    wrong(v4, "0d", "09b10000000000000002");
+    for family in [v4, v6] {
+        wrong(family, "07", "0b91002e");
+        wrong(family, "07", "0c910002");
+        // The second of two counts as the first does.
+        wrong(family, "09", "0b012e91002e");
+    }
+    // Any other can have any: a protocol and a port in eight octets.
+    assert_eq!(
+        text(v4, "14 03b10000000000000006 04b10000000000000050"),
+        "protocol =tcp port =80"
+    );
+}
+
+/// RFC 8955 §4.2.1.1, §4.2.1.2, §4.2.2.9 to §4.2.2.12, RFC 8956 §3.6: reserved bits are ignored,
+/// and so is AND in the first operator.
+#[test]
+fn bits_without_a_meaning_are_ignored() {
+    let (v4, v6) = (Family::IPV4_FLOWSPEC, Family::IPV6_FLOWSPEC);
+    assert_eq!(text(v4, "05 03 49 06 c9 11"), "protocol [ =tcp&=udp ]");
+    assert_eq!(text(v4, "03 03 c9 06"), "protocol =tcp");
+    assert_eq!(text(v4, "03 09 cd 02"), "tcp-flags =syn");
+    assert_eq!(text(v4, "04 0991f002"), "tcp-flags =syn");
+    assert_eq!(text(v4, "03 0b81ee"), "dscp =46");
+    assert_eq!(text(v4, "03 0c81f3"), "fragment =dont-fragment+is-fragment");
+    assert_eq!(text(v6, "03 0c81f3"), "fragment =is-fragment");
+}
+
 #[test]
 fn malformed_filters_keep_what_can_be_read() {
     let v4 = Family::IPV4_FLOWSPEC;

@@ -3,7 +3,7 @@
 
 pub(in crate::bgp) mod descriptor;
 
-use super::part::{RouteDistinguisher, fault, raw, take_path_id};
+use super::part::{HOST_BITS, RouteDistinguisher, fault, has_host_bits, raw, take_path_id};
 use super::{Codec, Form, Prefix, check_each};
 use crate::bgp::error::{Disposition, Fault};
 use crate::bgp::family::Safi;
@@ -108,8 +108,14 @@ impl<'a> LinkState<'a> {
         }
         let nodes = [LOCAL_NODE, REMOTE_NODE].map(|kind| object.node(kind));
         let mut lists = nodes.into_iter().flatten().chain([object.descriptors]);
-        let ordered = lists.all(in_order);
-        (!ordered).then_some(discard("descriptors of a BGP-LS NLRI out of order"))
+        if !lists.all(in_order) {
+            return Some(discard("descriptors of a BGP-LS NLRI out of order"));
+        }
+        // RFC 9552 §5.2.3.2 has the prefix as IGPs and RFC 4271 §4.3 have it.
+        match *object.descriptors.find(IP_REACHABILITY)?.value {
+            [len, ref octets @ ..] if has_host_bits(len, octets) => Some(HOST_BITS),
+            _ => None,
+        }
     }
 }
 

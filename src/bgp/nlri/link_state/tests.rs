@@ -129,6 +129,27 @@ fn malformed_nlri_are_discarded_each_by_itself() {
     assert_eq!(place(&one_sided), discard(0), "a link with one end");
 }
 
+/// RFC 4271 §4.3: bits behind the prefix mean nothing.
+#[test]
+fn host_bits_are_masked_and_reported() {
+    let form = Form::new(NODE);
+    let ignored = [(0, Some(Disposition::Ignore))];
+    // Of 10.134.2.88/30 the last two bits.
+    let set = ISIS_PREFIX.replacen("0a860258", "0a86025b", 1);
+    assert_eq!(faults(form, &bytes(&set)), ignored);
+    assert_eq!(
+        json(form, &bytes(&set))[0]["prefix"],
+        one(NODE, ISIS_PREFIX)["prefix"]
+    );
+    let v6 = set.replacen("0003", "0004", 1);
+    assert_eq!(faults(form, &bytes(&v6)), ignored);
+    assert_eq!(json(form, &bytes(&v6))[0]["prefix"], "a86:258::/30");
+    // What is graver hides it: a prefix that has an octet more than its length covers.
+    let worse = set.replacen("0030", "0031", 1).replacen("0005 1e", "0006 1e", 1) + "00";
+    let discard = [(0, Some(Disposition::NlriDiscard))];
+    assert_eq!(faults(form, &bytes(&worse)), discard);
+}
+
 #[test]
 fn lengths_beyond_the_field_disable_the_family() {
     let form = Form::new(NODE);
