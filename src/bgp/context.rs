@@ -119,7 +119,8 @@ impl OpenFacts {
                 }
             }
             Capability::AddPath(list) => {
-                // RFC 7911 §4: any value but 1, 2, 3 is to be ignored.
+                // RFC 7911 §4 has any other value ignored. It says that of the capability, which
+                // FRR takes for the entry of the family; the entries of others still count.
                 for (family, mode) in list.iter().filter(|(_, mode)| *mode <= 3) {
                     if mode & 1 != 0 {
                         self.add_path_receive = self.add_path_receive.with(family);
@@ -394,10 +395,18 @@ mod tests {
         assert!(Context::negotiate(&receives, &sends).add_path.is_empty());
     }
 
+    /// RFC 7911 §4: one, two and three have a meaning; a family with any other value is as one
+    /// that is not there, and those before and behind it are what they are, as in FRR.
     #[test]
-    fn add_path_with_a_mode_above_three_is_ignored() {
-        let odd = facts(&[(69, &[0, 1, 1, 7])]);
-        assert!(odd.add_path_send.is_empty() && odd.add_path_receive.is_empty());
+    fn add_path_with_another_mode_is_ignored_for_that_family() {
+        for odd in [0, 4, 7, 255] {
+            let value = [0, 1, 1, 1, 0, 2, 1, odd, 0, 1, 4, 3];
+            let open = facts(&[(69, &value)]);
+            let (v4, labeled) = (Family::IPV4_UNICAST, Family::IPV4_LABELED);
+            assert_eq!(open.add_path_send.iter().collect::<Vec<_>>(), [labeled]);
+            let receive: Vec<_> = open.add_path_receive.iter().collect();
+            assert_eq!(receive, [v4, labeled], "mode {odd}");
+        }
     }
 
     #[test]

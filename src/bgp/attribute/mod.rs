@@ -54,7 +54,7 @@ pub use sfp::Sfp;
 pub use simple::{
     AtomicAggregate, ClusterList, LocalPref, Med, NextHop, OnlyToCustomer, Origin, OriginatorId,
 };
-pub use traffic_engineering::TrafficEngineering;
+pub use traffic_engineering::{SwitchingDescriptor, TrafficEngineering};
 pub use tunnel::TunnelEncapsulation;
 
 /// Attribute flags (RFC 4271 §4.3).

@@ -259,7 +259,10 @@ impl<'a, O: Operator> Operations<'a, O> {
 }
 
 /// One operation, and whether it is the last of the component.
-fn take_operation<O: Operator>(input: &mut Reader<'_>, form: ValueForm) -> Option<(bool, Operation<O>)> {
+fn take_operation<O: Operator>(
+    input: &mut Reader<'_>,
+    form: ValueForm,
+) -> Option<(bool, Operation<O>)> {
     let octet = input.u8()?;
     let octets = 1 << (octet >> 4 & 3);
     let value = input.take(octets).filter(|_| octets <= form.octets)?;

@@ -145,7 +145,10 @@ fn host_bits_are_masked_and_reported() {
     assert_eq!(faults(form, &bytes(&v6)), ignored);
     assert_eq!(json(form, &bytes(&v6))[0]["prefix"], "a86:258::/30");
     // What is graver hides it: a prefix that has an octet more than its length covers.
-    let worse = set.replacen("0030", "0031", 1).replacen("0005 1e", "0006 1e", 1) + "00";
+    let worse = set
+        .replacen("0030", "0031", 1)
+        .replacen("0005 1e", "0006 1e", 1)
+        + "00";
     let discard = [(0, Some(Disposition::NlriDiscard))];
     assert_eq!(faults(form, &bytes(&worse)), discard);
 }
