@@ -54,17 +54,10 @@ fn segment(flags: u8, at: usize, length: usize) -> Segment {
         port,
     };
     Segment {
-        src: end(179),
-        dst: end(40000),
-        vlan: None,
-        ip_id: None,
         seq: at as u32,
-        ack: 0,
         flags: TcpFlags(flags),
-        window: 0,
-        options: 0..0,
         payload: 0..length as u32,
-        cut: 0,
+        ..Segment::between(end(179), end(40000))
     }
 }
 

@@ -12,7 +12,7 @@ use bgptap::bgp::header::HEADER_LEN;
 use bgptap::bgp::{
     Capability, Context, Family, FamilySet, Form, Message, Nlri, NlriField, Open, Update, View,
 };
-use bgptap::sink::json::{ContextSource, MessageWriter, Meta, write_message};
+use bgptap::sink::json::{ContextSource, MessageLine, MessageWriter, Meta, write_message};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -436,12 +436,16 @@ fn visit(bytes: &[u8], context: &Context) {
         searched: false,
     };
     let mut out = Vec::new();
-    let source = Some((context, ContextSource::Inferred));
-    write_message(&mut out, &meta, &message, source, Some(bytes));
+    let line = MessageLine {
+        context: Some((context, ContextSource::Inferred)),
+        raw: Some(bytes),
+        ..MessageLine::new(&meta, &message)
+    };
+    write_message(&mut out, &line);
     assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
     WRITER.with_borrow_mut(|writer| {
         let mut again = Vec::new();
-        writer.write(&mut again, &meta, &message, source, Some(bytes));
+        writer.write(&mut again, &line);
         assert_eq!(again, out, "what was written before has the same form");
     });
     let line: serde_json::Value = serde_json::from_slice(&out).expect("JSON");

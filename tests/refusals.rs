@@ -437,15 +437,23 @@ fn a_queue_that_another_socket_uses() {
     assert!(net.tap_link().contains("promiscuity 0"));
 }
 
+/// With each of the flags a capture is refused for the cause, the remedy is named, and nothing stays.
+fn refused_each(cases: &[(&[&str], &str, &str)]) {
+    let net = Net::new();
+    for (flags, cause, remedy) in cases {
+        assert_says(&refused_with(&net, flags), &["on tap0", cause, remedy]);
+        assert!(!net.has_program(), "{flags:?}");
+    }
+}
+
 #[test]
 fn a_kernel_that_is_too_old() {
     if !allowed() {
         return;
     }
-    let net = Net::new();
-    for (flags, cause, remedy) in [
+    refused_each(&[
         (
-            &["--pretend-linux", "5.10"][..],
+            &["--pretend-linux", "5.10"],
             "Linux 5.10, as it is to be, does not load it",
             "--backend af-packet",
         ),
@@ -459,10 +467,7 @@ fn a_kernel_that_is_too_old() {
             "the kernel has no tcx (Linux 6.6)",
             "leave --tap-mode out",
         ),
-    ] {
-        assert_says(&refused_with(&net, flags), &["on tap0", cause, remedy]);
-        assert!(!net.has_program(), "{flags:?}");
-    }
+    ]);
 }
 
 /// A veth has no zero-copy, and there are no kfuncs in SKB mode.
@@ -471,10 +476,9 @@ fn what_the_driver_cannot_do() {
     if !allowed() {
         return;
     }
-    let net = Net::new();
-    for (flags, cause, remedy) in [
+    refused_each(&[
         (
-            &["--zero-copy", "require"][..],
+            &["--zero-copy", "require"],
             "Operation not supported",
             "leave the mode to be chosen",
         ),
@@ -483,8 +487,5 @@ fn what_the_driver_cannot_do() {
             "the program with kfuncs is for native mode",
             "--backend af-packet",
         ),
-    ] {
-        assert_says(&refused_with(&net, flags), &["on tap0", cause, remedy]);
-        assert!(!net.has_program(), "{flags:?}");
-    }
+    ]);
 }

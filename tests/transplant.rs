@@ -245,17 +245,11 @@ fn conflicts(frames: &[Captured], way: Way) -> u64 {
             port: at.port(),
         };
         let segment = Segment {
-            src: end(way.0),
-            dst: end(way.1),
-            vlan: None,
-            ip_id: None,
             seq: tcp.seq,
             ack: tcp.ack,
             flags: TcpFlags(tcp.flags),
-            window: 0,
-            options: 0..0,
             payload: tcp.payload.start as u32..tcp.payload.end as u32,
-            cut: 0,
+            ..Segment::between(end(way.0), end(way.1))
         };
         let stamp = Stamp {
             ns: frame.ns,

@@ -87,16 +87,36 @@ pub(crate) fn all(as4: bool) -> [Box<dyn Decoder>; 4] {
 pub(crate) enum Agreement {
     /// The same sums, message by message.
     Whole,
-    /// Refuses so many messages that we read, or shows so many otherwise, that it is measured without being comparable.
-    Apart {
-        refused: usize,
-        attributes: usize,
-        nlri: usize,
-    },
+    /// Of more than a tenth of the messages that we read it makes something else: it is measured
+    /// without being comparable.
+    Apart(Differences),
 }
 
-/// Compares message by message. Messages of which only some decoders make something else are taken
-/// out of the workload for all of them; `tell` hears of them, and of who is the reason.
+/// How many messages a peer refuses that we read, or shows otherwise.
+pub(crate) struct Differences {
+    refused: usize,
+    attributes: usize,
+    nlri: usize,
+}
+
+/// The workloads and peers that may be apart, and why. Any other ends the run, and so does one of
+/// these that is not apart any more.
+pub(crate) const APART: &[(&str, &str, &str)] = &[];
+
+/// Why a peer is apart in a workload, if it may be.
+pub(crate) fn reason(workload: &str, peer: &str) -> Option<&'static str> {
+    let found = APART
+        .iter()
+        .find(|(which, who, _)| (*which, *who) == (workload, peer));
+    found.map(|(.., why)| *why)
+}
+
+/// Compares message by message. A peer that makes something else of more than a tenth of them is
+/// apart; the fewer ones of all other peers are taken out of the workload for all. `tell` hears of
+/// both, and of who is the reason.
+///
+/// # Panics
+/// A peer is apart and must not be, or is not and should be ([`APART`]).
 pub(crate) fn agree(workload: &mut Workload, mut tell: impl FnMut(String)) -> Vec<Agreement> {
     let [mut ours, peers @ ..] = all(workload.as4);
     let expected: Vec<_> = workload.messages.iter().map(|m| ours.visit(m)).collect();
@@ -115,7 +135,15 @@ pub(crate) fn agree(workload: &mut Workload, mut tell: impl FnMut(String)) -> Ve
         let (agreement, same) = compare(&read, &expected);
         let name = peer.name();
         let others = same.iter().filter(|same| !**same).count();
-        if let Agreement::Apart { .. } = agreement {
+        let reason = reason(workload.name, name);
+        let apart = matches!(agreement, Agreement::Apart(_));
+        assert_eq!(
+            apart,
+            reason.is_some(),
+            "{}, {name}: {agreement} of {count} messages",
+            workload.name
+        );
+        if apart {
             tell(format!(
                 "{name}: {agreement} of {count} messages, which stay"
             ));
@@ -140,14 +168,14 @@ pub(crate) fn agree(workload: &mut Workload, mut tell: impl FnMut(String)) -> Ve
 }
 
 /// How a peer's sums differ from ours.
-fn differences(read: &[Option<Seen>], expected: &[Option<Seen>]) -> Agreement {
+fn differences(read: &[Option<Seen>], expected: &[Option<Seen>]) -> Differences {
     let differ = |by: fn(Seen) -> u64| {
         let pairs = read.iter().zip(expected);
         pairs
             .filter(|pair| matches!(pair, (Some(r), Some(e)) if by(*r) != by(*e)))
             .count()
     };
-    Agreement::Apart {
+    Differences {
         refused: read
             .iter()
             .zip(expected)
@@ -163,7 +191,7 @@ fn compare(read: &[Option<Seen>], expected: &[Option<Seen>]) -> (Agreement, Vec<
     let same: Vec<_> = read.iter().zip(expected).map(|(r, e)| r == e).collect();
     let others = same.iter().filter(|same| !**same).count();
     let agreement = if 10 * others > read.len() {
-        differences(read, expected)
+        Agreement::Apart(differences(read, expected))
     } else {
         Agreement::Whole
     };
@@ -174,14 +202,21 @@ impl fmt::Display for Agreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole => f.write_str("checksums equal"),
-            Self::Apart {
-                refused,
-                attributes,
-                nlri,
-            } => write!(
-                f,
-                "{refused} refused, {attributes} with other attributes, {nlri} with other NLRI"
-            ),
+            Self::Apart(differences) => differences.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for Differences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            refused,
+            attributes,
+            nlri,
+        } = self;
+        write!(
+            f,
+            "{refused} refused, {attributes} with other attributes, {nlri} with other NLRI"
+        )
     }
 }

@@ -2,7 +2,8 @@
 //! is the least that any decoder must do.
 //!
 //! Every decoder gets the same messages, header included, and visits every NLRI and every value of every
-//! attribute; the sums over what it saw must be equal. The decoders take turns, many short rounds
+//! attribute; the sums over what it saw must be equal, but for the pairs of a workload and a peer that
+//! [`decoders::APART`] names, whose rows say so. The decoders take turns, many short rounds
 //! of each, timed by the processor time of the thread: what else runs on the machine then slows all
 //! of them alike, and ratios of medians are steady where times are not.
 //!
@@ -122,7 +123,10 @@ fn measure(mut workload: Workload) {
         let time = per_message(*time);
         let remark = match agreement {
             Agreement::Whole => agreement.to_string(),
-            Agreement::Apart { .. } => format!("NOT COMPARABLE: {agreement}"),
+            Agreement::Apart(_) => {
+                let reason = decoders::reason(workload.name, name).unwrap_or_default();
+                format!("NOT COMPARABLE: {reason} ({agreement})")
+            }
         };
         let (of_ours, of_floor) = (time / ours, time / floor);
         println!(
@@ -149,9 +153,8 @@ fn main() {
 /// Has the other program built and run, in the same profile.
 fn count_allocations() {
     println!("\nallocations");
-    let Some(cargo) = std::env::var_os("CARGO") else {
-        return println!("  not counted: not started by cargo");
-    };
+    // Cargo names itself to what it starts; who starts this program by hand has one in the path.
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let status = Command::new(cargo)
         .args(["bench", "--quiet", "--manifest-path", manifest])

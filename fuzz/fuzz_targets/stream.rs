@@ -260,17 +260,11 @@ impl Bench {
             port,
         };
         let segment = Segment {
-            src: end(179),
-            dst: end(40000),
-            vlan: None,
-            ip_id: None,
             seq,
-            ack: 0,
             flags: TcpFlags(flags),
-            window: 0,
-            options: 0..0,
             payload: 0..payload.len() as u32,
             cut,
+            ..Segment::between(end(179), end(40000))
         };
         self.captured += payload.len() as u64;
         self.stream.count_captured(payload.len() as u64);

@@ -10,7 +10,7 @@ use bgptap::bgp::nlri::Form;
 use bgptap::bgp::{
     Context, FamilySet, Message, MessageType, NlriField, Open, OpenFacts, Possible, Update, View,
 };
-use bgptap::sink::json::{ContextSource, Meta, write_message};
+use bgptap::sink::json::{ContextSource, MessageLine, Meta, write_message};
 use std::net::{IpAddr, Ipv4Addr};
 
 pub use selector::{context, family};
@@ -152,8 +152,11 @@ fn render(message: &Message<'_>, context: &Context) {
         searched: false,
     };
     let mut out = Vec::new();
-    let source = Some((context, ContextSource::Inferred));
-    write_message(&mut out, &meta, message, source, None);
+    let line = MessageLine {
+        context: Some((context, ContextSource::Inferred)),
+        ..MessageLine::new(&meta, message)
+    };
+    write_message(&mut out, &line);
     assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
     let line: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
     let errors = line["errors"].as_array().map_or(0, Vec::len);

@@ -46,17 +46,13 @@ impl Bench {
             port,
         };
         let segment = Segment {
-            src: end(179),
-            dst: end(40000),
-            vlan: None,
             ip_id: sent.ip_id,
             seq: sent.seq,
             ack: sent.ack,
             flags: TcpFlags(sent.flags),
             window: sent.window,
-            options: 0..0,
             payload: 0..sent.length,
-            cut: 0,
+            ..Segment::between(end(179), end(40000))
         };
         self.health
             .segment(direction, &segment, sent.options, self.now_ns)

@@ -99,7 +99,6 @@ fn is_link_local(addr: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::TcpFlags;
 
     fn segment(src: &str, dst: &str, vlan: Option<u16>) -> Segment {
         let end = |text: &str| {
@@ -110,17 +109,8 @@ mod tests {
             }
         };
         Segment {
-            src: end(src),
-            dst: end(dst),
             vlan,
-            ip_id: None,
-            seq: 0,
-            ack: 0,
-            flags: TcpFlags(0),
-            window: 0,
-            options: 0..0,
-            payload: 0..0,
-            cut: 0,
+            ..Segment::between(end(src), end(dst))
         }
     }
 

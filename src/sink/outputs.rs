@@ -83,8 +83,13 @@ impl Outputs {
         if let Some(json) = &mut self.json {
             let raw = json.raw.then_some(bytes);
             let messages = self.messages.get_or_insert_default();
-            json.writer
-                .event(|out| messages.write_with(out, meta, message, Some(context), raw, changes));
+            let line = json::MessageLine {
+                context: Some(context),
+                raw,
+                changes,
+                ..json::MessageLine::new(meta, message)
+            };
+            json.writer.event(|out| messages.write(out, &line));
             self.totals.rendered = messages.lookups();
         }
     }

@@ -83,3 +83,23 @@ pub struct Segment {
     /// (the capture cut it); they follow `payload` in sequence space.
     pub cut: u32,
 }
+
+impl Segment {
+    /// One that says only who sends to whom: no VLAN, no flags, no data.
+    #[must_use]
+    pub const fn between(src: Endpoint, dst: Endpoint) -> Self {
+        Self {
+            src,
+            dst,
+            vlan: None,
+            ip_id: None,
+            seq: 0,
+            ack: 0,
+            flags: TcpFlags(0),
+            window: 0,
+            options: 0..0,
+            payload: 0..0,
+            cut: 0,
+        }
+    }
+}

@@ -320,18 +320,12 @@ mod tests {
         };
         let (src, dst) = (end(1, port), end(2, 179));
         let back = flags & 0x10 != 0 && flags & 2 != 0;
+        let (src, dst) = if back { (dst, src) } else { (src, dst) };
         Segment {
-            src: if back { dst } else { src },
-            dst: if back { src } else { dst },
-            vlan: None,
-            ip_id: None,
             seq,
             ack,
             flags: TcpFlags(flags),
-            window: 0,
-            options: 0..0,
-            payload: 0..0,
-            cut: 0,
+            ..Segment::between(src, dst)
         }
     }
 

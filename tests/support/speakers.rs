@@ -6,7 +6,7 @@
 use bgptap::bgp::{Family, Message, MessageType, Open, OpenFacts};
 use bgptap::rib::{AdjRib, Changes, Ribs, RouteKey};
 use bgptap::session::{End, Key, Session, Sight};
-use bgptap::wire::{Endpoint, Segment, TcpFlags};
+use bgptap::wire::{Endpoint, Segment};
 use std::net::{IpAddr, Ipv4Addr};
 
 pub const SECOND: u64 = 1_000_000_000;
@@ -39,20 +39,7 @@ fn key(port: u16) -> Key {
         addr: IpAddr::from([10, 0, 0, last]),
         port,
     };
-    let segment = Segment {
-        src: end(1, 179),
-        dst: end(2, port),
-        vlan: None,
-        ip_id: None,
-        seq: 0,
-        ack: 0,
-        flags: TcpFlags(0),
-        window: 0,
-        options: 0..0,
-        payload: 0..0,
-        cut: 0,
-    };
-    Key::of(&segment).0
+    Key::of(&Segment::between(end(1, 179), end(2, port))).0
 }
 
 /// Of AS 65000 and 65001.

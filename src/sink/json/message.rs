@@ -10,12 +10,33 @@ use crate::bgp::text::{Hex, List};
 use crate::bgp::{Context, Error, Family, Message};
 use crate::rib::Changes;
 
-pub(super) struct MessageLine<'a> {
-    pub(super) meta: &'a Meta<'a>,
-    pub(super) message: &'a Message<'a>,
-    pub(super) context: Option<(&'a Context, ContextSource)>,
-    pub(super) raw: Option<&'a [u8]>,
-    pub(super) changes: Option<&'a Changes>,
+/// What the line of a message says.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageLine<'a> {
+    /// When, who, where.
+    pub meta: &'a Meta<'a>,
+    /// The message.
+    pub message: &'a Message<'a>,
+    /// How it was read, where that decided anything.
+    pub context: Option<(&'a Context, ContextSource)>,
+    /// Its bytes, where they are wanted too.
+    pub raw: Option<&'a [u8]>,
+    /// What it did to its Adj-RIB, where that is known.
+    pub changes: Option<&'a Changes>,
+}
+
+impl<'a> MessageLine<'a> {
+    /// The message and nothing beside it.
+    #[must_use]
+    pub const fn new(meta: &'a Meta<'a>, message: &'a Message<'a>) -> Self {
+        Self {
+            meta,
+            message,
+            context: None,
+            raw: None,
+            changes: None,
+        }
+    }
 }
 
 impl MessageLine<'_> {

@@ -18,15 +18,12 @@ use std::net::IpAddr;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::bgp::{Context, Message};
-use crate::rib::Changes;
-
 use crate::bgp::text::{Show, hex_pair};
 use crate::session::Transfer;
 use cache::Cache;
 pub use cache::Lookups;
 use heads::Heads;
-use message::MessageLine;
+pub use message::MessageLine;
 pub use route::RouteWriter;
 use transfer::TransferLine;
 
@@ -166,22 +163,8 @@ impl ContextSource {
     }
 }
 
-/// Appends the line of a message. `context` is given where it decided how the
-/// message was read, `raw` where the message's bytes are wanted too.
-pub fn write_message(
-    out: &mut Vec<u8>,
-    meta: &Meta<'_>,
-    message: &Message<'_>,
-    context: Option<(&Context, ContextSource)>,
-    raw: Option<&[u8]>,
-) {
-    let line = MessageLine {
-        meta,
-        message,
-        context,
-        raw,
-        changes: None,
-    };
+/// Appends the line of a message.
+pub fn write_message(out: &mut Vec<u8>, line: &MessageLine<'_>) {
     end_line(out, |out| line.write(out, None));
 }
 
@@ -204,35 +187,8 @@ impl MessageWriter {
     }
 
     /// Appends the same line as [`write_message`].
-    pub fn write(
-        &mut self,
-        out: &mut Vec<u8>,
-        meta: &Meta<'_>,
-        message: &Message<'_>,
-        context: Option<(&Context, ContextSource)>,
-        raw: Option<&[u8]>,
-    ) {
-        self.write_with(out, meta, message, context, raw, None);
-    }
-
-    /// The same with what the message did to its Adj-RIB.
-    pub fn write_with(
-        &mut self,
-        out: &mut Vec<u8>,
-        meta: &Meta<'_>,
-        message: &Message<'_>,
-        context: Option<(&Context, ContextSource)>,
-        raw: Option<&[u8]>,
-        changes: Option<&Changes>,
-    ) {
-        let line = MessageLine {
-            meta,
-            message,
-            context,
-            raw,
-            changes,
-        };
-        let head = self.heads.get(meta, context);
+    pub fn write(&mut self, out: &mut Vec<u8>, line: &MessageLine<'_>) {
+        let head = self.heads.get(line.meta, line.context);
         end_line(out, |out| {
             line.write(out, Some((&mut self.attributes, head)))
         });

@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::bgp::{Family, FamilySet};
+use crate::bgp::{Context, Family, FamilySet, Message};
 
 fn meta() -> Meta<'static> {
     Meta {
@@ -42,7 +42,7 @@ fn whole(code: u8, body: &[u8]) -> Vec<u8> {
 fn line(bytes: &[u8], context: &Context) -> Value {
     let message = Message::parse(bytes, context).expect("a header");
     let mut out = Vec::new();
-    write_message(&mut out, &meta(), &message, None, None);
+    write_message(&mut out, &MessageLine::new(&meta(), &message));
     parse(&out)
 }
 
@@ -215,9 +215,13 @@ fn both_next_hops_and_path_identifiers() {
     attributes.extend_from_slice(&[0x80, 15, 5, 0, 25, 250, 1, 2]);
     let bytes = update(&attributes, &[]);
     let message = Message::parse(&bytes, &context).expect("a header");
-    let mut out = Vec::new();
-    let source = Some((&context, ContextSource::Negotiated));
-    write_message(&mut out, &meta(), &message, source, Some(&bytes));
+    let (mut out, meta) = (Vec::new(), meta());
+    let line = MessageLine {
+        context: Some((&context, ContextSource::Negotiated)),
+        raw: Some(&bytes),
+        ..MessageLine::new(&meta, &message)
+    };
+    write_message(&mut out, &line);
     let value = parse(&out);
     assert_eq!(
         value["announcements"],
@@ -356,12 +360,16 @@ fn the_same_message_gives_the_same_line_and_allocates_nothing() {
     attributes.extend_from_slice(&[0xc0, 8, 8, 0, 2, 0, 1, 0, 2, 0, 1]);
     let bytes = update(&attributes, &[24, 198, 51, 100, 8, 10]);
     let context = Context::assumed();
-    let mut out = Vec::new();
+    let (mut out, meta) = (Vec::new(), meta());
     let write = |out: &mut Vec<u8>| {
         let message = Message::parse(&bytes, &context).expect("a header");
-        let source = Some((&context, ContextSource::Assumed));
-        write_message(out, &meta(), &message, source, Some(&bytes));
-        write_state(out, &meta(), 6, 5, "keepalive");
+        let line = MessageLine {
+            context: Some((&context, ContextSource::Assumed)),
+            raw: Some(&bytes),
+            ..MessageLine::new(&meta, &message)
+        };
+        write_message(out, &line);
+        write_state(out, &meta, 6, 5, "keepalive");
     };
     write(&mut out);
     let first = out.clone();

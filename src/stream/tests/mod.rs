@@ -113,17 +113,11 @@ impl Bench {
         // Offset 0 is the byte behind the SYN.
         let sequence = self.isn.wrapping_add(1).wrapping_add_signed(offset as i32);
         let segment = Segment {
-            src: end(179),
-            dst: end(40000),
-            vlan: None,
-            ip_id: None,
             seq: sequence,
-            ack: 0,
             flags: TcpFlags(flags),
-            window: 0,
-            options: 0..0,
             payload: 0..payload.len() as u32,
             cut,
+            ..Segment::between(end(179), end(40000))
         };
         self.stream.count_captured(payload.len() as u64);
         let stamp = self.stamp();
