@@ -101,7 +101,11 @@ pub(crate) struct Differences {
 
 /// The workloads and peers that may be apart, and why. Any other ends the run, and so does one of
 /// these that is not apart any more.
-pub(crate) const APART: &[(&str, &str, &str)] = &[];
+pub(crate) const APART: &[(&str, &str, &str)] = &[(
+    "d: VPNv4",
+    "bgpkit-parser",
+    "it reads route distinguishers and labels as IPv4 prefixes",
+)];
 
 /// Why a peer is apart in a workload, if it may be.
 pub(crate) fn reason(workload: &str, peer: &str) -> Option<&'static str> {
