@@ -12,6 +12,7 @@ use serde_json::Value;
 
 mod bgpkit;
 mod evpn;
+mod flowspec;
 mod multicast;
 mod routecore;
 mod services;
@@ -57,16 +58,8 @@ fn announcement(family: Family, field: &[u8]) -> Vec<u8> {
     case.message()
 }
 
-/// Families whose NLRI are made of TLVs or of tests: `tests/tlv_oracles` and
-/// `tests/decode_corpus/exabgp_tlvs.rs` are about them.
-const ELSEWHERE: [Family; 6] = [
-    Family::IPV4_FLOWSPEC,
-    Family::IPV6_FLOWSPEC,
-    Family::IPV4_FLOWSPEC_VPN,
-    Family::IPV6_FLOWSPEC_VPN,
-    Family::LINK_STATE,
-    Family::LINK_STATE_VPN,
-];
+/// Families whose NLRI are made of TLVs: `tests/tlv_oracles` is about them.
+const ELSEWHERE: [Family; 2] = [Family::LINK_STATE, Family::LINK_STATE_VPN];
 
 /// Capabilities are kept for it, it has names, and this test or another one sends it.
 #[test]

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{evpn, multicast, services};
+use crate::{evpn, flowspec, multicast, services};
 
 /// One NLRI: its octets without path identifier, and its fields as the JSON of an event has them.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Mode {
 }
 
 /// Every family with NLRI that this test can send.
-pub(crate) const FAMILIES: [Family; 21] = [
+pub(crate) const FAMILIES: [Family; 25] = [
     Family::IPV4_UNICAST,
     Family::IPV6_UNICAST,
     Family::IPV4_MULTICAST,
@@ -49,6 +49,10 @@ pub(crate) const FAMILIES: [Family; 21] = [
     Family::IPV4_SR_POLICY,
     Family::IPV6_SR_POLICY,
     Family::SFC,
+    Family::IPV4_FLOWSPEC,
+    Family::IPV6_FLOWSPEC,
+    Family::IPV4_FLOWSPEC_VPN,
+    Family::IPV6_FLOWSPEC_VPN,
 ];
 
 pub(crate) fn nlri(mode: Mode) -> BoxedStrategy<Source> {
@@ -66,6 +70,8 @@ pub(crate) fn nlri(mode: Mode) -> BoxedStrategy<Source> {
         9 => services::sfc(),
         65 => services::vpls(),
         132 => services::route_target(),
+        133 => flowspec::flowspec(v6, false),
+        134 => flowspec::flowspec(v6, true),
         other => panic!("no sender for SAFI {other}"),
     }
 }

@@ -61,6 +61,10 @@ fn next_hops(family: Family, plain: bool) -> BoxedStrategy<Vec<IpAddr>> {
             .boxed();
     }
     let both = (addr(true), addr(true)).prop_map(|(a, b)| vec![a, b]);
+    if family.safi.0 == 133 || family.safi.0 == 134 {
+        // RFC 8955 §4: none is the rule.
+        return prop_oneof![Just(Vec::new()), one(false), one(true), both].boxed();
+    }
     if family.afi.0 == 2 && matches!(family.safi.0, 1 | 2 | 4 | 128 | 129) {
         return prop_oneof![one(true), both].boxed();
     }
