@@ -2,6 +2,7 @@
 //! reads in it.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::Command;
 
@@ -71,30 +72,40 @@ fn messages_from_the_tests_of_other_projects_have_the_stated_as_width() {
     assert_eq!(counts.values().sum::<u64>(), vectors.len() as u64);
 }
 
+/// A difference among the messages of `A-messages.jsonl`.
+const fn among(
+    messages: &'static [RangeInclusive<u64>],
+    fields: &'static [&'static str],
+    why: &'static str,
+) -> Allowed {
+    Allowed {
+        file: "A-messages",
+        messages,
+        fields,
+        why,
+    }
+}
+
 /// Where tshark 4.0 reads something else, by the number of the vector.
 pub(crate) const ALLOWED: &[Allowed] = &[
-    Allowed {
-        file: "A-messages",
-        messages: &[154..=154, 224..=224, 251..=260],
-        fields: &["next_hop"],
-        why: "RFC 4760 §3: MP_REACH_NLRI has a next hop whatever the family is; tshark shows none of SR policies, multicast VPNs of IPv6 and mobile user planes",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[272..=272],
-        fields: &["next_hop"],
-        why: "RFC 2545 §3: four octets are no next hop of IPv6, which is reported; tshark hides them",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[302..=302],
-        fields: &["withdrawn"],
-        why: "RFC 7606 §5.3: a prefix of 255 bits ends the field; tshark starts again with path identifiers",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[337..=337],
-        fields: &[
+    among(
+        &[154..=154, 224..=224, 251..=260],
+        &["next_hop"],
+        "RFC 4760 §3: MP_REACH_NLRI has a next hop whatever the family is; tshark shows none of SR policies, multicast VPNs of IPv6 and mobile user planes",
+    ),
+    among(
+        &[272..=272],
+        &["next_hop"],
+        "RFC 2545 §3: four octets are no next hop of IPv6, which is reported; tshark hides them",
+    ),
+    among(
+        &[302..=302],
+        &["withdrawn"],
+        "RFC 7606 §5.3: a prefix of 255 bits ends the field; tshark starts again with path identifiers",
+    ),
+    among(
+        &[337..=337],
+        &[
             "attrs",
             "origin",
             "as_path",
@@ -102,11 +113,10 @@ pub(crate) const ALLOWED: &[Allowed] = &[
             "announced",
             "withdrawn",
         ],
-        why: "RFC 4271 §4.3: withdrawn routes end with their field, and then there are 1024 octets of attributes; tshark takes one octet more of the routes",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[
+        "RFC 4271 §4.3: withdrawn routes end with their field, and then there are 1024 octets of attributes; tshark takes one octet more of the routes",
+    ),
+    among(
+        &[
             374..=374,
             376..=376,
             379..=379,
@@ -114,95 +124,81 @@ pub(crate) const ALLOWED: &[Allowed] = &[
             397..=397,
             448..=448,
         ],
-        fields: &["attrs"],
-        why: "RFC 4271 §6.3: a total attribute length beyond the message; tshark reads attributes nevertheless",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[374..=374],
-        fields: &["as_path"],
-        why: "RFC 4271 §6.3: a total attribute length beyond the message; tshark reads attributes nevertheless",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[391..=391],
-        fields: &["withdrawn"],
-        why: "RFC 7606 §5.3: a prefix of 255 bits is none; tshark lists it without any",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[399..=399],
-        fields: &["withdrawn"],
-        why: "RFC 4271 §6.3: withdrawn routes beyond the message; tshark lists one without a prefix",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[447..=447, 846..=846],
-        fields: &["announced"],
-        why: "RFC 4271 §4.3: NLRI begin behind path attributes of length zero; tshark shows none",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[446..=446, 507..=507, 508..=508],
-        fields: &["cluster"],
-        why: "RFC 4271 §4.3: an extended length has two octets; tshark begins one octet late",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[466..=466, 477..=477],
-        fields: &["type"],
-        why: "RFC 4271 §6.1: an OPEN has 29 octets at least, a NOTIFICATION 21; tshark names the type alone",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[475..=475],
-        fields: &["attrs"],
-        why: "RFC 7606 §4: an attribute that exceeds the path attributes field is not one",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[485..=485],
-        fields: &["announced"],
-        why: "RFC 8277 §2.2: without the capability there is one label, and 47 bits are no prefix of \
-              IPv4; tshark goes by the S bit",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[891..=891],
-        fields: &["announced", "withdrawn"],
-        why: "RFC 8277 §2.2: 20 bits hold no label and route distinguisher; tshark lists an NLRI \
-              without a prefix",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[487..=487],
-        fields: &["as_path"],
-        why: "RFC 7607 §2: AS 0 makes an AS_PATH malformed",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[488..=488],
-        fields: &["as_path", "announced"],
-        why: "RFC 7606 §7.2: what follows a malformed AS_PATH stays readable; tshark stops there",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[493..=493],
-        fields: &["attrs", "announced"],
-        why: "RFC 7606 §2: what follows a malformed attribute stays readable; tshark stops there",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[750..=750],
-        fields: &["attrs", "next_hop", "announced"],
-        why: "RFC 7606 §4 and §7.3: an attribute that overruns its field, and a NEXT_HOP of two octets; NLRI begin behind the field",
-    },
-    Allowed {
-        file: "A-messages",
-        messages: &[834..=834],
-        fields: &["as4_path"],
-        why: "RFC 6793 §6: an AS4_PATH of no octets is malformed",
-    },
+        &["attrs"],
+        "RFC 4271 §6.3: a total attribute length beyond the message; tshark reads attributes nevertheless",
+    ),
+    among(
+        &[374..=374],
+        &["as_path"],
+        "RFC 4271 §6.3: a total attribute length beyond the message; tshark reads attributes nevertheless",
+    ),
+    among(
+        &[391..=391],
+        &["withdrawn"],
+        "RFC 7606 §5.3: a prefix of 255 bits is none; tshark lists it without any",
+    ),
+    among(
+        &[399..=399],
+        &["withdrawn"],
+        "RFC 4271 §6.3: withdrawn routes beyond the message; tshark lists one without a prefix",
+    ),
+    among(
+        &[447..=447, 846..=846],
+        &["announced"],
+        "RFC 4271 §4.3: NLRI begin behind path attributes of length zero; tshark shows none",
+    ),
+    among(
+        &[446..=446, 507..=507, 508..=508],
+        &["cluster"],
+        "RFC 4271 §4.3: an extended length has two octets; tshark begins one octet late",
+    ),
+    among(
+        &[466..=466, 477..=477],
+        &["type"],
+        "RFC 4271 §6.1: an OPEN has 29 octets at least, a NOTIFICATION 21; tshark names the type alone",
+    ),
+    among(
+        &[475..=475],
+        &["attrs"],
+        "RFC 7606 §4: an attribute that exceeds the path attributes field is not one",
+    ),
+    among(
+        &[485..=485],
+        &["announced"],
+        "RFC 8277 §2.2: without the capability there is one label, and 47 bits are no prefix of \
+         IPv4; tshark goes by the S bit",
+    ),
+    among(
+        &[891..=891],
+        &["announced", "withdrawn"],
+        "RFC 8277 §2.2: 20 bits hold no label and route distinguisher; tshark lists an NLRI \
+         without a prefix",
+    ),
+    among(
+        &[487..=487],
+        &["as_path"],
+        "RFC 7607 §2: AS 0 makes an AS_PATH malformed",
+    ),
+    among(
+        &[488..=488],
+        &["as_path", "announced"],
+        "RFC 7606 §7.2: what follows a malformed AS_PATH stays readable; tshark stops there",
+    ),
+    among(
+        &[493..=493],
+        &["attrs", "announced"],
+        "RFC 7606 §2: what follows a malformed attribute stays readable; tshark stops there",
+    ),
+    among(
+        &[750..=750],
+        &["attrs", "next_hop", "announced"],
+        "RFC 7606 §4 and §7.3: an attribute that overruns its field, and a NEXT_HOP of two octets; NLRI begin behind the field",
+    ),
+    among(
+        &[834..=834],
+        &["as4_path"],
+        "RFC 6793 §6: an AS4_PATH of no octets is malformed",
+    ),
 ];
 
 /// tshark's reading of each message in the shape of the truth files, by the script that made those.
