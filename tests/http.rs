@@ -62,10 +62,7 @@ fn worker() -> Worker<View> {
 }
 
 /// Asks a worker while it works, that is looks at questions.
-fn asking<F: Frame, T: Send>(
-    mut worker: Worker<F>,
-    ask: impl FnOnce(SocketAddr) -> T + Send,
-) -> T {
+fn asking<F: Frame, T: Send>(mut worker: Worker<F>, ask: impl FnOnce(SocketAddr) -> T + Send) -> T {
     let desk = Desk::default();
     worker.answer_at(desk.clone());
     let listener = Listener::bind_for(([127, 0, 0, 1], 0).into(), "--http").unwrap();
@@ -169,13 +166,14 @@ fn what_is_wrong_has_its_status() {
         // The name that a foreign page would have in a browser.
         ("evil.example", "/sessions"),
     ];
-    let status = asking(worker(), |address| requests.map(|(host, path)| get(address, host, path).0));
+    let status = asking(worker(), |address| {
+        requests.map(|(host, path)| get(address, host, path).0)
+    });
     assert_eq!(status, [400, 404, 404, 200, 200, 403]);
 }
 
 /// Families with labels, with path identifiers, and with prefixes inside of other routes.
-const CAPABILITIES: [(u8, &[u8]); 6] = [
-    (65, &[0, 0, 0xfd, 0xe8]),
+const CAPABILITIES: [(u8, &[u8]); 5] = [
     (1, &[0, 1, 0, 128]),
     (1, &[0, 1, 0, 4]),
     (1, &[0, 25, 0, 70]),
@@ -199,7 +197,8 @@ fn vpn(vpn: u16, prefix: &[u8]) -> Vec<u8> {
 
 /// An UPDATE with MP_REACH_NLRI, and NLRI of its own.
 fn update(family: [u8; 3], hop: &[u8], reach: &[u8], plain: &[u8]) -> Vec<u8> {
-    let mut attributes = vec![0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xe8];
+    // Neither side says that AS numbers have four octets.
+    let mut attributes = vec![0x40, 1, 1, 0, 0x40, 2, 4, 2, 1, 0xfd, 0xe8];
     attributes.extend([0x40, 3, 4, 192, 0, 2, 1]);
     if !reach.is_empty() {
         attributes.extend([0x90, 14]);
@@ -224,7 +223,7 @@ fn worker_of_vpns() -> Worker<Bytes> {
         sent[direction] += payload.len() as u32;
     };
     send(0, &open_with(65_000, &CAPABILITIES));
-    send(1, &open_with(65_000, &CAPABILITIES));
+    send(1, &open_with(65_001, &CAPABILITIES));
     let hop = [192, 0, 2, 1];
     let vpn_hop = [0, 0, 0, 0, 0, 0, 0, 0, 192, 0, 2, 1];
     let mut routes: Vec<_> = (0..VPNS)
@@ -272,15 +271,23 @@ fn prefixes(address: SocketAddr) {
     assert_eq!(ids, [1, 2]);
 
     // Two VPNs have a longer prefix than all others.
-    let longest = found("prefix=10.7.0.129");
-    let mut vpns: Vec<_> = longest.iter().map(|r| r["nlri"]["rd"].to_string()).collect();
+    let longest = found("prefix=10.7.0.128");
+    let mut vpns: Vec<_> = longest
+        .iter()
+        .map(|r| r["nlri"]["rd"].to_string())
+        .collect();
     vpns.sort();
     assert_eq!(vpns, ["\"65000:1\"", "\"65000:599\""]);
     // In all VPNs, on two pages.
     let first = ask("prefix=10.7.0.0/24&exact=true&limit=500");
     let next = first["next"].as_u64().unwrap();
     let rest = found(&format!("prefix=10.7.0.0/24&exact=true&from={next}"));
-    let mut vpns: Vec<_> = first["routes"].as_array().unwrap().iter().chain(&rest).collect();
+    let mut vpns: Vec<_> = first["routes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .chain(&rest)
+        .collect();
     assert_eq!(vpns.len(), usize::from(VPNS));
     assert!(vpns.iter().all(|r| r["nlri"]["prefix"] == "10.7.0.0/24"));
     vpns.sort_by_key(|route| route["nlri"]["rd"].to_string());

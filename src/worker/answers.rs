@@ -32,7 +32,8 @@ impl<F: Frame> Worker<F> {
                 (Question::Rib(_), None) => None,
                 (Question::Rib(question), Some(ribs)) => {
                     if let Some(prefix) = question.prefix {
-                        self.searches.push_back(Search::new(question, prefix, reply));
+                        self.searches
+                            .push_back(Search::new(question, prefix, reply));
                         continue;
                     }
                     tell_rib(ribs, &question)

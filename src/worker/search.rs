@@ -101,12 +101,7 @@ impl Search {
     }
 
     /// Whether the table has been looked at to its end.
-    fn table(
-        &mut self,
-        ribs: &Ribs,
-        place: (&Tables, usize, &AdjRib),
-        budget: &mut usize,
-    ) -> bool {
+    fn table(&mut self, ribs: &Ribs, place: (&Tables, usize, &AdjRib), budget: &mut usize) -> bool {
         let (_, _, rib) = place;
         if rib.is_by_prefix() {
             let found = if self.question.exact {

@@ -145,7 +145,10 @@ impl Inner {
     fn class_of(&self, len: usize) -> u32 {
         let mut number = u32::from(self.start[bits(len)]);
         // Right at once where sizes are powers of two.
-        while self.class(number).is_some_and(|slots| slots.class.size < len) {
+        while self
+            .class(number)
+            .is_some_and(|slots| slots.class.size < len)
+        {
             number += 1;
         }
         number
@@ -162,7 +165,9 @@ const fn bits(len: usize) -> usize {
 /// See [`Inner::start`]; `classes` ascend.
 fn starts(classes: &[Slots]) -> [u8; usize::BITS as usize + 1] {
     std::array::from_fn(|wanted| {
-        let short = classes.iter().take_while(|slots| bits(slots.class.size) < wanted);
+        let short = classes
+            .iter()
+            .take_while(|slots| bits(slots.class.size) < wanted);
         u8::try_from(short.count()).unwrap_or(u8::MAX)
     })
 }
@@ -217,7 +222,8 @@ impl BufferPool {
         sorted.sort_by_key(|class| class.size);
         let total: usize = sorted.iter().map(|class| class.size * class.count).sum();
         let mut memory = MmapMut::map_anon(total.max(1))?;
-        let locked = memory.lock().is_ok();
+        // Miri, which the tests are run with too, knows no locked memory.
+        let locked = !cfg!(miri) && memory.lock().is_ok();
         let mut rest: &mut [u8] = &mut memory;
         let mut slots = Vec::with_capacity(sorted.len());
         for class in sorted {
@@ -225,7 +231,10 @@ impl BufferPool {
             rest = behind;
             slots.push(Slots::new(class, memory));
         }
-        let warm: u32 = slots.iter().map(|s| s.warm.load(Relaxed).count_ones()).sum();
+        let warm: u32 = slots
+            .iter()
+            .map(|s| s.warm.load(Relaxed).count_ones())
+            .sum();
         let inner = Arc::new(Inner {
             start: starts(&slots),
             classes: slots,
@@ -331,7 +340,7 @@ impl BufferPool {
             None => &self.0.too_long,
         };
         counter.fetch_add(1, Relaxed);
-        let bytes = Box::leak(vec![0; len].into_boxed_slice());
+        let bytes = Box::leak(vec![0_u8; len].into_boxed_slice());
         self.refer();
         Taken {
             start: NonNull::from(bytes).cast(),

@@ -228,7 +228,10 @@ fn buffers_may_outlive_their_pool() {
 fn a_pool_that_goes_meanwhile_leaves_nothing_behind() {
     const THREADS: usize = 3;
     for round in 0..if cfg!(miri) { 5 } else { 300 } {
-        let classes = [Class { size: 16, count: 20 }];
+        let classes = [Class {
+            size: 16,
+            count: 20,
+        }];
         let pool = BufferPool::new(&classes, false).expect("a little memory");
         let memory = Arc::downgrade(&pool.0);
         let ready = std::sync::Barrier::new(THREADS + 1);
