@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use support::http::{get, one};
+use support::segments::{ACK, Bench, Bytes, Seg, message, open_with};
 use support::synth::{BEGIN_NS, FRAME_LEN, Synth};
 
 struct View(Vec<u8>);
@@ -60,9 +61,8 @@ fn worker() -> Worker<View> {
     worker
 }
 
-/// Asks one worker while it works, that is looks at questions.
-fn asking<T: Send>(ask: impl FnOnce(SocketAddr) -> T + Send) -> T {
-    let mut worker = worker();
+/// Asks a worker while it works, that is looks at questions.
+fn asking<F: Frame, T: Send>(mut worker: Worker<F>, ask: impl FnOnce(SocketAddr) -> T + Send) -> T {
     let desk = Desk::default();
     worker.answer_at(desk.clone());
     let listener = Listener::bind_for(([127, 0, 0, 1], 0).into(), "--http").unwrap();
@@ -80,7 +80,7 @@ fn asking<T: Send>(ask: impl FnOnce(SocketAddr) -> T + Send) -> T {
 
 #[test]
 fn sessions_with_the_state_of_their_tables() {
-    asking(sessions);
+    asking(worker(), sessions);
 }
 
 fn sessions(address: SocketAddr) {
@@ -117,7 +117,7 @@ fn sessions(address: SocketAddr) {
 
 #[test]
 fn routes_by_prefix_and_by_page() {
-    asking(routes);
+    asking(worker(), routes);
 }
 
 fn routes(address: SocketAddr) {
@@ -166,6 +166,132 @@ fn what_is_wrong_has_its_status() {
         // The name that a foreign page would have in a browser.
         ("evil.example", "/sessions"),
     ];
-    let status = asking(|address| requests.map(|(host, path)| get(address, host, path).0));
+    let status = asking(worker(), |address| {
+        requests.map(|(host, path)| get(address, host, path).0)
+    });
     assert_eq!(status, [400, 404, 404, 200, 200, 403]);
+}
+
+/// Families with labels, with path identifiers, and with prefixes inside of other routes.
+const CAPABILITIES: [(u8, &[u8]); 5] = [
+    (1, &[0, 1, 0, 128]),
+    (1, &[0, 1, 0, 4]),
+    (1, &[0, 25, 0, 70]),
+    (1, &[0, 1, 0, 1]),
+    // ADD-PATH for IPv4 unicast, both ways (RFC 7911 §4).
+    (69, &[0, 1, 1, 3]),
+];
+
+/// Distinguishers: more than tables share, so that some routes are kept as they were sent.
+const VPNS: u16 = 600;
+/// Networks of each VPN: as many routes as are not looked at on one tick.
+const NETWORKS: u8 = 100;
+
+fn vpn(vpn: u16, prefix: &[u8]) -> Vec<u8> {
+    let mut nlri = vec![24 + 64 + 8 * prefix.len() as u8, 0, 1, 1];
+    nlri.extend([0, 0, 0xfd, 0xe8, 0, 0]);
+    nlri.extend(vpn.to_be_bytes());
+    nlri.extend(prefix);
+    nlri
+}
+
+/// An UPDATE with MP_REACH_NLRI, and NLRI of its own.
+fn update(family: [u8; 3], hop: &[u8], reach: &[u8], plain: &[u8]) -> Vec<u8> {
+    // Neither side says that AS numbers have four octets.
+    let mut attributes = vec![0x40, 1, 1, 0, 0x40, 2, 4, 2, 1, 0xfd, 0xe8];
+    attributes.extend([0x40, 3, 4, 192, 0, 2, 1]);
+    if !reach.is_empty() {
+        attributes.extend([0x90, 14]);
+        attributes.extend((5 + hop.len() as u16 + reach.len() as u16).to_be_bytes());
+        attributes.extend(family);
+        attributes.push(hop.len() as u8);
+        attributes.extend(hop);
+        attributes.push(0);
+        attributes.extend(reach);
+    }
+    let length = (attributes.len() as u16).to_be_bytes();
+    message(2, &[&[0, 0], &length[..], &attributes, plain].concat())
+}
+
+/// A session with tables in which prefixes alone do not tell routes apart.
+fn worker_of_vpns() -> Worker<Bytes> {
+    let mut bench = Bench::new();
+    let mut sent = [1; 2];
+    let mut send = |direction: usize, payload: &[u8]| {
+        let (seq, ack) = (sent[direction], sent[1 - direction]);
+        bench.send(&Seg::new(direction, ACK, seq, ack, payload));
+        sent[direction] += payload.len() as u32;
+    };
+    send(0, &open_with(65_000, &CAPABILITIES));
+    send(1, &open_with(65_001, &CAPABILITIES));
+    let hop = [192, 0, 2, 1];
+    let vpn_hop = [0, 0, 0, 0, 0, 0, 0, 0, 192, 0, 2, 1];
+    let mut routes: Vec<_> = (0..VPNS)
+        .flat_map(|number| (0..NETWORKS).map(move |network| vpn(number, &[10, network, 0])))
+        .collect();
+    routes.extend([1, 599].map(|number| vpn(number, &[10, 7, 0, 128])));
+    for routes in routes.chunks(200) {
+        send(0, &update([0, 1, 128], &vpn_hop, &routes.concat(), &[]));
+    }
+    // 172.16.0.0/16 with label 16.
+    send(0, &update([0, 1, 4], &hop, &[40, 0, 1, 1, 172, 16], &[]));
+    let mut ip_prefix = vec![5, 34, 0, 0, 0xfd, 0xe8, 0, 0, 0, 1];
+    ip_prefix.extend([0; 14]);
+    ip_prefix.extend([16, 172, 17, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
+    send(0, &update([0, 25, 70], &hop, &ip_prefix, &[]));
+    let paths = [0, 0, 0, 1, 16, 172, 18, 0, 0, 0, 2, 16, 172, 18];
+    send(0, &update([0; 3], &[], &[], &paths));
+    bench.worker
+}
+
+#[test]
+fn prefixes_are_found_in_tables_of_all_kinds() {
+    asking(worker_of_vpns(), prefixes);
+}
+
+fn prefixes(address: SocketAddr) {
+    let all = one(address, "/sessions");
+    let id = all["sessions"][0]["session"].as_str().unwrap();
+    let ask = |query: &str| one(address, &format!("/rib?session={id}&{query}"));
+    let found = |query: &str| -> Vec<Value> { ask(query)["routes"].as_array().unwrap().clone() };
+
+    let labeled = found("prefix=172.16.5.0/24");
+    assert_eq!(labeled.len(), 1, "{}", ask("limit=0"));
+    assert_eq!(labeled[0]["nlri"]["prefix"], "172.16.0.0/16");
+    assert_eq!(labeled[0]["nlri"]["labels"], json!([16]));
+    assert!(found("prefix=172.16.5.0/24&exact=true").is_empty());
+
+    let evpn = found("prefix=172.17.0.0/16&exact=true");
+    assert_eq!(evpn.len(), 1, "{evpn:?}");
+    assert_eq!(evpn[0]["nlri"]["prefix"], "172.17.0.0/16");
+
+    let paths = found("prefix=172.18.0.1");
+    let mut ids: Vec<_> = paths.iter().filter_map(|r| r["path_id"].as_u64()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 2]);
+
+    // Two VPNs have a longer prefix than all others.
+    let longest = found("prefix=10.7.0.128");
+    let mut vpns: Vec<_> = longest
+        .iter()
+        .map(|r| r["nlri"]["rd"].to_string())
+        .collect();
+    vpns.sort();
+    assert_eq!(vpns, ["\"65000:1\"", "\"65000:599\""]);
+    // In all VPNs, on two pages.
+    let first = ask("prefix=10.7.0.0/24&exact=true&limit=500");
+    let next = first["next"].as_u64().unwrap();
+    let rest = found(&format!("prefix=10.7.0.0/24&exact=true&from={next}"));
+    let mut vpns: Vec<_> = first["routes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .chain(&rest)
+        .collect();
+    assert_eq!(vpns.len(), usize::from(VPNS));
+    assert!(vpns.iter().all(|r| r["nlri"]["prefix"] == "10.7.0.0/24"));
+    vpns.sort_by_key(|route| route["nlri"]["rd"].to_string());
+    vpns.dedup_by_key(|route| &route["nlri"]["rd"]);
+    assert_eq!(vpns.len(), usize::from(VPNS));
+    assert!(found("prefix=192.0.2.1").is_empty());
 }

@@ -242,13 +242,14 @@ impl<'o> Run<'o> {
             eprintln!("bgptap: sessions at http://{}/sessions", http.address());
         }
         eprintln!("bgptap: metrics at http://{}/metrics", server.address());
+        let heap_max = self.limits.carry_heap_max;
         let mut worker = Worker::new(self.limits, Ports::new(&outputs.ports), closing, memory);
         worker.answer_at(desk);
         let started = Instant::now();
         let mut watch = Watch::default();
         let mut interrupted = worker.run(&mut source, self.stop, |source, snapshot| {
             for pool in &snapshot.pools {
-                warn(watch.buffers(pool));
+                warn(watch.buffers(pool, heap_max));
             }
             warn(snapshot.rib.as_ref().and_then(|usage| watch.tables(usage)));
             count_frames(source, snapshot);

@@ -35,16 +35,28 @@ impl Watch {
         ))
     }
 
-    /// A warning about a pool of buffers. Their sizes follow from the messages: the heap helps out.
-    pub(super) fn buffers(&mut self, pool: &Pool) -> Option<String> {
+    /// A warning about a class of buffers. How many there are follows from the table of messages, so that there
+    /// is no size to set; what happens next depends on what they are for.
+    pub(super) fn buffers(&mut self, pool: &Pool, heap_max: u32) -> Option<String> {
+        let (used_for, size) = pool.name.split_once('_')?;
         if pool.utilisation <= 0.8 || !self.warned.insert(pool.name.clone()) {
             return None;
         }
-        Some(format!(
-            "{:.0} % of the pool {} are in use; when it is empty the heap serves, within its limit",
-            pool.utilisation * 100.0,
-            pool.name
-        ))
+        let share = pool.utilisation * 100.0;
+        Some(if used_for == "spill" {
+            format!(
+                "{share:.0} % of the pieces of {size} bytes for held payload are in use: when none is left, payload \
+                 stays in its frames, and those that may be held are limited by {}",
+                FRAMES[1].1
+            )
+        } else {
+            format!(
+                "{share:.0} % of the buffers of {size} bytes for messages across frames are in use: there is nothing to set, \
+                 for when none is left the heap serves, up to {} MiB; messages beyond that are passed over. Fewer \
+                 kinds of messages (--messages) need fewer buffers",
+                heap_max >> 20
+            )
+        })
     }
 
     /// A warning that the tables run out of memory, or have. A table that grows is there twice for a moment,
@@ -111,13 +123,29 @@ mod tests {
     #[test]
     fn buffers_are_warned_about_once() {
         let mut watch = Watch::default();
-        let pool = |utilisation| Pool {
-            name: "buffers_64".into(),
+        let pool = |name: &str, utilisation| Pool {
+            name: name.into(),
             utilisation,
             fallbacks: 0,
         };
-        assert_eq!(watch.buffers(&pool(0.8)), None);
-        assert!(watch.buffers(&pool(0.9)).is_some());
-        assert_eq!(watch.buffers(&pool(1.0)), None);
+        let heap = 64 << 20;
+        assert_eq!(watch.buffers(&pool("buffers_64", 0.8), heap), None);
+        let warning = watch
+            .buffers(&pool("buffers_64", 0.9), heap)
+            .expect("used up");
+        assert!(
+            warning.starts_with("90 % of the buffers of 64 bytes")
+                && warning.contains("up to 64 MiB"),
+            "{warning}"
+        );
+        assert_eq!(watch.buffers(&pool("buffers_64", 1.0), heap), None, "once");
+        // The arena has no heap behind it.
+        let warning = watch
+            .buffers(&pool("spill_512", 0.9), heap)
+            .expect("used up");
+        assert!(
+            warning.contains("stays in its frames") && warning.ends_with("--held-frames"),
+            "{warning}"
+        );
     }
 }

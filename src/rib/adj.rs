@@ -166,13 +166,27 @@ impl AdjRib {
         self.held.at(place).map(|held| self.route(held))
     }
 
-    /// Routes are told apart by path identifiers, too.
+    /// Routes are told apart by their prefixes alone, so that [`Self::get`] and [`Self::longest_match`]
+    /// find whatever there is to a prefix.
     #[must_use]
-    pub fn has_path_ids(&self) -> bool {
-        self.held.has_path_ids()
+    pub const fn is_by_prefix(&self) -> bool {
+        self.held.is_by_prefix()
     }
 
-    /// The route to exactly this prefix and path identifier.
+    /// The prefix that a route of this table is to, if its NLRI has one.
+    #[must_use]
+    pub fn prefix(&self, key: &RouteKey<'_>) -> Option<Prefix> {
+        match key {
+            RouteKey::Prefix(prefix) => Some(*prefix),
+            RouteKey::Labeled(route) => Some(route.prefix),
+            RouteKey::Octets(octets) => {
+                let form = Form::announced(self.family, &self.context);
+                NlriField::new(form, octets).iter().next()?.prefix()
+            }
+        }
+    }
+
+    /// The route to exactly this prefix and path identifier, in tables of plain prefixes.
     #[must_use]
     pub fn get(&self, prefix: &Prefix) -> Option<Route<'_>> {
         self.held.find(prefix).map(|held| self.route(held))

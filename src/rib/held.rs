@@ -172,15 +172,9 @@ impl Held {
         any!(self, routes => routes.release(budget));
     }
 
-    pub(super) fn has_path_ids(&self) -> bool {
-        match self {
-            Self::V4(_) | Self::V6(_) => false,
-            Self::V4Paths(_) | Self::V6Paths(_) => true,
-            Self::Labeled4(routes) => routes.form().add_path,
-            Self::Labeled6(routes) => routes.form().add_path,
-            Self::Short(routes) => routes.layout().add_path,
-            Self::Long(routes) => routes.layout().add_path,
-        }
+    /// Routes are told apart by prefixes and nothing else.
+    pub(super) const fn is_by_prefix(&self) -> bool {
+        matches!(self, Self::V4(_) | Self::V6(_))
     }
 
     /// The route to a prefix, as exactly that; nothing in tables of other families.

@@ -1,13 +1,16 @@
 //! Answers to questions from outside, on the worker's tick.
 
 use super::Worker;
+use super::search::Search;
 use crate::capture::Frame;
-use crate::http::{Answer, Desk, PLACES_MAX, Question, RibQuestion};
-use crate::rib::{AdjRib, Ribs, Route, RouteKey, Tables};
+use crate::http::{Answer, Asked, Desk, PLACES_MAX, Question, RibQuestion};
+use crate::rib::{AdjRib, Ribs, Route, Tables};
 use crate::sink::json::RouteWriter;
 
 /// Questions that are answered on one tick.
 const QUESTIONS: usize = 2;
+/// Searches that go on at a time.
+const SEARCHES_MAX: usize = 16;
 
 impl<F: Frame> Worker<F> {
     /// Answers what is asked there from now on.
@@ -16,19 +19,44 @@ impl<F: Frame> Worker<F> {
     }
 
     /// Answers a few of the questions that wait; the loop does that on its tick.
-    pub fn answer_questions(&self) {
-        let Some(desk) = &self.desk else { return };
+    pub fn answer_questions(&mut self) {
         for _ in 0..QUESTIONS {
-            let Some(asked) = desk.next() else { return };
-            let answer = match &asked.question {
-                Question::Sessions { from, limit } => Some(self.tell_sessions(*from, *limit)),
-                Question::Rib(question) => {
-                    let ribs = self.ribs.as_ref();
-                    ribs.and_then(|ribs| tell_rib(ribs, question))
+            if self.searches.len() >= SEARCHES_MAX {
+                break;
+            }
+            let Some(Asked { question, reply }) = self.desk.as_ref().and_then(Desk::next) else {
+                break;
+            };
+            let answer = match (question, &self.ribs) {
+                (Question::Sessions { from, limit }, _) => Some(self.tell_sessions(from, limit)),
+                (Question::Rib(_), None) => None,
+                (Question::Rib(question), Some(ribs)) => {
+                    if let Some(prefix) = question.prefix {
+                        self.searches
+                            .push_back(Search::new(question, prefix, reply));
+                        continue;
+                    }
+                    tell_rib(ribs, &question)
                 }
             };
             // Whoever asked may have gone.
-            let _ = asked.reply.send(answer);
+            let _ = reply.send(answer);
+        }
+        self.search();
+    }
+
+    /// Goes on with the searches, the oldest first, as far as one tick goes.
+    fn search(&mut self) {
+        let Some(ribs) = &self.ribs else { return };
+        let mut places = PLACES_MAX;
+        while let Some(mut search) = self.searches.pop_front() {
+            if search.is_in_vain() {
+                continue;
+            }
+            match search.go_on(ribs, &mut places) {
+                Some(answer) => search.answer(answer),
+                None => return self.searches.push_front(search),
+            }
         }
     }
 
@@ -57,100 +85,83 @@ impl<F: Frame> Worker<F> {
     }
 }
 
+/// The tables of a session that are asked for, with the directions that they are of.
+pub(super) fn chosen<'a>(
+    tables: &'a Tables,
+    question: &'a RibQuestion,
+) -> impl Iterator<Item = (usize, &'a AdjRib)> {
+    let directions = [0, 1].into_iter().filter(|direction| {
+        let (peer, _) = tables.key.endpoints(*direction);
+        question.peer.is_none_or(|wanted| wanted == peer.addr)
+    });
+    let ribs = directions.flat_map(|direction| {
+        let ribs = tables.direction(direction).ribs().iter();
+        ribs.map(move |rib| (direction, rib))
+    });
+    ribs.filter(|(_, rib)| {
+        let family = rib.family();
+        question.afi.is_none_or(|afi| afi == family.afi.0)
+            && question.safi.is_none_or(|safi| safi == family.safi.0)
+    })
+}
+
 fn tell_rib(ribs: &Ribs, question: &RibQuestion) -> Answer {
     let tables = ribs.session(question.session)?;
-    let chosen: Vec<_> = [0, 1]
-        .into_iter()
-        .filter(|direction| {
-            let (peer, _) = tables.key.endpoints(*direction);
-            question.peer.is_none_or(|wanted| wanted == peer.addr)
-        })
-        .flat_map(|direction| {
-            let ribs = tables.direction(direction).ribs().iter();
-            ribs.map(move |rib| (direction, rib))
-        })
-        .filter(|(_, rib)| {
-            let family = rib.family();
-            question.afi.is_none_or(|afi| afi == family.afi.0)
-                && question.safi.is_none_or(|safi| safi == family.safi.0)
-        })
-        .collect();
-    let mut page = Page {
-        ribs,
-        tables,
-        writer: RouteWriter::default(),
-        out: b"{\"tables\":[".to_vec(),
-        left: question.limit,
-    };
-    for (direction, rib) in &chosen {
-        separate(&mut page.out);
-        page.writer.table(&mut page.out, tables, *direction, rib);
-        page.out.pop_if(|last| *last == b'\n');
-    }
-    page.out.extend(b"],\"routes\":[");
+    let mut page = Page::default();
+    page.tables(tables, question);
+    let mut chosen = chosen(tables, question);
     let mut next = None;
-    for (direction, rib) in &chosen {
-        next = next.or(match question.prefix {
-            Some(prefix) if !rib.has_path_ids() => {
-                let found = if question.exact {
-                    rib.get(&prefix)
-                } else {
-                    rib.longest_match(&prefix)
-                };
-                found
-                    .into_iter()
-                    .for_each(|route| page.route(*direction, rib, &route));
-                None
-            }
-            // All routes of one table only: a place means something in that one.
-            _ if chosen.len() > 1 => None,
-            prefix => page.routes(*direction, rib, question.from, |route| {
-                prefix.is_none_or(|prefix| match route.key {
-                    RouteKey::Prefix(is) => (is.addr, is.len) == (prefix.addr, prefix.len),
-                    RouteKey::Labeled(_) | RouteKey::Octets(_) => false,
-                })
-            }),
+    // All routes of one table only: a place means something in that one.
+    if let (Some((direction, rib)), None) = (chosen.next(), chosen.next()) {
+        let (mut left, end) = (question.limit, rib.places());
+        let until = question.from.saturating_add(PLACES_MAX).min(end);
+        let mut places = question.from..until;
+        next = places.find(|place| {
+            let Some(route) = rib.at(*place).filter(|_| left > 0) else {
+                return left == 0;
+            };
+            left -= 1;
+            page.route(ribs, (tables, direction, rib), &route);
+            false
         });
+        next = next.or((until < end).then_some(until));
     }
-    end(&mut page.out, next);
-    Some(page.out)
+    Some(page.end(next))
 }
 
-struct Page<'a> {
-    ribs: &'a Ribs,
-    tables: &'a Tables,
+/// An answer about tables while it is written.
+#[derive(Default)]
+pub(super) struct Page {
     writer: RouteWriter,
-    out: Vec<u8>,
-    left: usize,
+    pub(super) out: Vec<u8>,
 }
 
-impl Page<'_> {
-    fn route(&mut self, direction: usize, rib: &AdjRib, route: &Route<'_>) {
+impl Page {
+    /// Which tables there are; routes come next.
+    pub(super) fn tables(&mut self, tables: &Tables, question: &RibQuestion) {
+        self.out.extend(b"{\"tables\":[");
+        for (direction, rib) in chosen(tables, question) {
+            separate(&mut self.out);
+            self.writer.table(&mut self.out, tables, direction, rib);
+            self.out.pop_if(|last| *last == b'\n');
+        }
+        self.out.extend(b"],\"routes\":[");
+    }
+
+    pub(super) fn route(
+        &mut self,
+        ribs: &Ribs,
+        place: (&Tables, usize, &AdjRib),
+        route: &Route<'_>,
+    ) {
         separate(&mut self.out);
-        let place = (self.tables, direction, rib);
-        self.writer.route(&mut self.out, self.ribs, place, route);
+        self.writer.route(&mut self.out, ribs, place, route);
         self.out.pop_if(|last| *last == b'\n');
     }
 
-    /// Routes from a place on; the place to go on from.
-    fn routes(
-        &mut self,
-        direction: usize,
-        rib: &AdjRib,
-        from: usize,
-        is: impl Fn(&Route<'_>) -> bool,
-    ) -> Option<usize> {
-        let until = from.saturating_add(PLACES_MAX);
-        for place in from..until.min(rib.places()) {
-            if self.left == 0 {
-                return Some(place);
-            }
-            if let Some(route) = rib.at(place).filter(&is) {
-                self.left -= 1;
-                self.route(direction, rib, &route);
-            }
-        }
-        (until < rib.places()).then_some(until)
+    pub(super) fn end(mut self, next: Option<usize>) -> Vec<u8> {
+        end(&mut self.out, next);
+        self.out
     }
 }
 

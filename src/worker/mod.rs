@@ -12,6 +12,7 @@ mod handshakes;
 mod memory;
 mod packet;
 mod parts;
+mod search;
 
 pub use admission::Evicted;
 pub use memory::Memory;
@@ -32,8 +33,9 @@ use connection::{Connection, END_OF_CAPTURE, Proof, Shared};
 use handshakes::Handshakes;
 use packet::Packet;
 use parts::Partial;
+use search::Search;
 use slab::Slab;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -105,6 +107,7 @@ pub struct Worker<F> {
     ribs: Option<Ribs>,
     /// Where questions from outside wait, if any are answered.
     desk: Option<Desk>,
+    searches: VecDeque<Search>,
     budget: Budget,
     /// See [`BufferPool::refused`], as it was the last time.
     buffers_refused: u64,
@@ -150,6 +153,7 @@ impl<F: Frame> Worker<F> {
             tick: 0,
             ribs: keeps_ribs(&limits).then(|| Ribs::new(limits.rib_bytes_max)),
             desk: None,
+            searches: VecDeque::new(),
             budget: memory.budget,
             buffers_refused: 0,
             full_until_ns: 0,

@@ -1,4 +1,6 @@
 //! UPDATEs of public archives, as BGP4MP records keep them (RFC 6396 §4.4).
+#![allow(unreachable_pub, reason = "a module of each test that names it")]
+#![allow(dead_code, reason = "each of them needs a part")]
 
 use std::collections::BTreeMap;
 use std::io::Read;

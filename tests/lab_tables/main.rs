@@ -46,11 +46,12 @@ fn equal<T: Ord + Debug>(mine: &BTreeSet<T>, theirs: &BTreeSet<T>) -> Result<(),
 
 /// The routes of a table as one router tells them.
 fn compare_attributes(lab: &Lab, ours: &Ours, teller: &Teller) -> Result<usize, String> {
-    let told = teller.routes(lab);
-    let theirs: BTreeSet<Route> = told.into_iter().filter(|r| !has_set(&r.path)).collect();
     let empty = Rib::default();
     let rib = ours.get(&teller.table()).unwrap_or(&empty);
-    let mine = rib.routes.iter().map(|route| teller.as_told(route));
+    let selected = teller.select(&rib.routes);
+    let told = teller.routes(lab, &selected);
+    let theirs: BTreeSet<Route> = told.into_iter().filter(|r| !has_set(&r.path)).collect();
+    let mine = selected.iter().map(|route| teller.as_told(route));
     // BIRD forgets at once what has its own AS in the path (RFC 4271 §9.1.2).
     let own = teller.forgets_as();
     let mine: BTreeSet<Route> = mine
@@ -87,7 +88,7 @@ fn compare_prefixes(lab: &Lab, scratch: &Scratch, found: &Found) -> Result<usize
 
 /// Prefixes of routes with AS_SETs, by the router that gets them first.
 fn with_sets(lab: &Lab) -> BTreeSet<String> {
-    let routes = Teller::EXABGP.routes(lab).into_iter();
+    let routes = Teller::EXABGP.routes(lab, &[]).into_iter();
     let sets = routes.filter(|route| has_set(&route.path));
     sets.map(|route| route.prefix).collect()
 }
@@ -142,6 +143,8 @@ fn tables_are_those_of_the_routers() {
     lab.shell(
         "exabgp",
         "{ echo announce route 203.0.113.0/26 next-hop 192.0.2.5 origin igp med 60 'as-path [65005 65005]'; \
+           echo announce route 203.0.113.192/26 next-hop 192.0.2.5 origin egp 'as-path [65005 65006]' \
+             'aggregator (65006:192.0.2.9) atomic-aggregate community [65005:9 no-peer]'; \
            echo withdraw route 203.0.113.128/26 next-hop 192.0.2.5; } >$RUN/exabgp/commands",
     );
     lab.script(&["wait"]);
@@ -159,6 +162,27 @@ fn tables_are_those_of_the_routers() {
         PREFIXES as usize / 20,
         "routes were replaced"
     );
+
+    // The route with an aggregator has come to the end of the chain, and path identifiers were compared.
+    let told = |teller: &Teller| -> Vec<Route> {
+        let routes = teller.select(&churn[&teller.table()].routes);
+        routes
+            .into_iter()
+            .map(|route| teller.as_told(route))
+            .collect()
+    };
+    for teller in [Teller::ONE_BY_ONE, Teller::OPENBGPD] {
+        let aggregated = told(&teller).into_iter().filter(|route| {
+            route.aggregator.as_deref() == Some("65006:192.0.2.9") && route.atomic == Some(true)
+        });
+        assert_eq!(aggregated.count(), 1, "{teller}");
+    }
+    for teller in [Teller::ONE_BY_ONE, Teller::GOBGP_LIST] {
+        assert!(
+            told(&teller).iter().all(|route| route.path_id.is_some()),
+            "{teller}"
+        );
+    }
 
     // Each implementation resets a session in its own way.
     lab.shell("feeder", "birdc -s $RUN/feeder/bird.ctl restart bird4");

@@ -160,7 +160,11 @@ fn route(line: &Value) -> Route {
             .next()
             .unwrap()
             .to_owned(),
+        path_id: line["path_id"].as_u64(),
         med: attributes["med"].as_u64(),
+        local_pref: attributes["local_pref"].as_u64(),
+        aggregator: attributes["aggregator"].as_str().map(ToOwned::to_owned),
+        atomic: Some(!attributes["atomic_aggregate"].is_null()),
         communities: Some(communities),
         large: Some(large),
     }

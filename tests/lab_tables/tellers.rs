@@ -4,14 +4,20 @@ use crate::support::lab::{Lab, Table, canonical};
 use serde_json::Value;
 use std::fmt;
 
-/// A route with the attributes that all can tell; `None` where one cannot.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A route with the attributes that routers tell; `None` where it has none, or where a router does not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Route {
     pub(crate) prefix: String,
+    pub(crate) path_id: Option<u64>,
     pub(crate) origin: String,
     pub(crate) path: String,
     pub(crate) next_hop: String,
     pub(crate) med: Option<u64>,
+    /// All sessions of the lab are external: it must not be there (RFC 4271 §5.1.5).
+    pub(crate) local_pref: Option<u64>,
+    /// `AS:ADDRESS`.
+    pub(crate) aggregator: Option<String>,
+    pub(crate) atomic: Option<bool>,
     pub(crate) communities: Option<Vec<String>>,
     pub(crate) large: Option<Vec<String>>,
 }
@@ -19,8 +25,13 @@ pub(crate) struct Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Software {
     Bird,
+    /// The table as received.
     Frr,
+    /// What it says of single routes, which is more.
+    FrrRoutes,
     Gobgp,
+    /// The list for people: it has path identifiers, JSON has not.
+    GobgpList,
     Openbgpd,
 }
 
@@ -69,8 +80,38 @@ impl Teller {
         "birdc -s $RUN/bird/bird.ctl show route import table feeder4.ipv4 all",
     );
 
+    /// What FRR has of BIRD, a few routes of it one by one: [`Self::select`].
+    pub(crate) const ONE_BY_ONE: Self = teller(
+        Software::FrrRoutes,
+        "192.0.2.1",
+        "192.0.2.2",
+        1,
+        "vtysh --vty_socket $RUN/frr",
+    );
+
+    /// What GoBGP has of FRR, with path identifiers.
+    pub(crate) const GOBGP_LIST: Self = teller(
+        Software::GobgpList,
+        "2001:db8:179::2",
+        "2001:db8:179::3",
+        1,
+        "gobgp neighbor 2001:db8:179::2 adj-in -a ipv4",
+    );
+
+    /// What OpenBGPD has of GoBGP.
+    pub(crate) const OPENBGPD: Self = teller(
+        Software::Openbgpd,
+        "192.0.2.3",
+        "192.0.2.4",
+        1,
+        "bgpctl -j -s $RUN/openbgpd/bgpd.sock show rib inet detail neighbor 192.0.2.3 in",
+    );
+
     /// Who tells what: what was received, and of GoBGP also what was sent.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
+        Self::ONE_BY_ONE,
+        Self::GOBGP_LIST,
+        Self::OPENBGPD,
         Self::EXABGP,
         Self::FEEDER,
         teller(
@@ -124,25 +165,18 @@ impl Teller {
         ),
         teller(
             Software::Openbgpd,
-            "192.0.2.3",
-            "192.0.2.4",
-            1,
-            "bgpctl -j -s $RUN/openbgpd/bgpd.sock show rib inet neighbor 192.0.2.3 in",
-        ),
-        teller(
-            Software::Openbgpd,
             "2001:db8:179::3",
             "2001:db8:179::4",
             2,
-            "bgpctl -j -s $RUN/openbgpd/bgpd.sock show rib inet6 neighbor 2001:db8:179::3 in",
+            "bgpctl -j -s $RUN/openbgpd/bgpd.sock show rib inet6 detail neighbor 2001:db8:179::3 in",
         ),
     ];
 
     fn namespace(&self) -> &'static str {
         match self.software {
             Software::Bird => "bird",
-            Software::Frr => "frr",
-            Software::Gobgp => "gobgp",
+            Software::Frr | Software::FrrRoutes => "frr",
+            Software::Gobgp | Software::GobgpList => "gobgp",
             Software::Openbgpd => "openbgpd",
         }
     }
@@ -157,25 +191,64 @@ impl Teller {
         (self.software == Software::Bird).then_some("65001")
     }
 
+    /// Of a table of ours, the routes that the router is asked for.
+    pub(crate) fn select<'a>(&self, routes: &'a [Route]) -> Vec<&'a Route> {
+        let mut all: Vec<_> = routes.iter().collect();
+        if self.software == Software::FrrRoutes {
+            // Those of other routers than the feeder come last; FRR drops what has its own AS in the path.
+            all.retain(|route| route.path.split(' ').all(|asn| asn != "65002"));
+            all.sort();
+            let step = all.len().div_ceil(40).max(1);
+            let rest = all.split_off(all.len().saturating_sub(5));
+            all = all.into_iter().step_by(step).chain(rest).collect();
+        }
+        all
+    }
+
     /// A route without what the router does not tell.
     pub(crate) fn as_told(&self, route: &Route) -> Route {
         let mut route = route.clone();
         match self.software {
-            Software::Bird | Software::Gobgp => {}
-            Software::Frr => (route.communities, route.large) = (None, None),
-            Software::Openbgpd => {
-                // A metric of 0 stands for none.
-                route.med = route.med.filter(|med| *med != 0);
+            Software::Bird => (route.path_id, route.local_pref) = (None, None),
+            Software::Gobgp => route.path_id = None,
+            Software::GobgpList => {
+                route = Route {
+                    prefix: route.prefix,
+                    path_id: route.path_id,
+                    path: route.path,
+                    next_hop: route.next_hop,
+                    ..Route::default()
+                };
+            }
+            Software::Frr => {
+                route.path_id = None;
+                (route.aggregator, route.atomic) = (None, None);
                 (route.communities, route.large) = (None, None);
+            }
+            Software::FrrRoutes => {}
+            Software::Openbgpd => {
+                // A metric of 0 stands for none, and a preference of its own for none.
+                route.med = route.med.filter(|med| *med != 0);
+                (route.path_id, route.local_pref) = (None, None);
             }
         }
         route
     }
 
-    pub(crate) fn routes(&self, lab: &Lab) -> Vec<Route> {
-        let text = lab.shell(self.namespace(), self.command);
-        if self.software == Software::Bird {
-            return bird(&text);
+    /// The routes that the router tells, of those that were selected.
+    pub(crate) fn routes(&self, lab: &Lab, selected: &[&Route]) -> Vec<Route> {
+        let ask = |command: &str| lab.shell(self.namespace(), command);
+        if self.software == Software::FrrRoutes {
+            let show =
+                |route: &&Route| format!(" -c 'show bgp ipv4 unicast {} json'", route.prefix);
+            let shows: String = selected.iter().map(show).collect();
+            return frr_routes(&ask(&format!("{}{shows}", self.command)), self.sender);
+        }
+        let text = ask(self.command);
+        match self.software {
+            Software::Bird => return bird(&text),
+            Software::GobgpList => return gobgp_list(&text),
+            _ => {}
         }
         let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
         match self.software {
@@ -217,6 +290,11 @@ fn bird(text: &str) -> Vec<Route> {
                 "BGP.med" => route.med = value.parse().ok(),
                 "BGP.community" => route.communities = Some(tuples(value)),
                 "BGP.large_community" => route.large = Some(tuples(value)),
+                "BGP.atomic_aggr" => route.atomic = Some(true),
+                "BGP.aggregator" => {
+                    let (address, asn) = value.split_once(" AS").unwrap();
+                    route.aggregator = Some(format!("{asn}:{address}"));
+                }
                 _ => {}
             }
         } else if line.contains(" unicast [") {
@@ -228,12 +306,10 @@ fn bird(text: &str) -> Vec<Route> {
             };
             routes.push(Route {
                 prefix,
-                origin: String::new(),
-                path: String::new(),
-                next_hop: String::new(),
-                med: None,
+                atomic: Some(false),
                 communities: Some(Vec::new()),
                 large: Some(Vec::new()),
+                ..Route::default()
             });
         }
     }
@@ -267,11 +343,79 @@ fn frr(routes: &Value) -> Vec<Route> {
                 path: text("path"),
                 next_hop: global.map_or_else(|| text("nextHop"), ToOwned::to_owned),
                 med: route["metric"].as_u64(),
-                communities: None,
-                large: None,
+                local_pref: route["locPrf"].as_u64(),
+                ..Route::default()
             }
         })
         .collect()
+}
+
+/// The answers about single routes, one JSON object behind the other: what a neighbour told.
+fn frr_routes(text: &str, neighbor: &str) -> Vec<Route> {
+    let answers = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let mut routes = Vec::new();
+    for answer in answers.map_while(Result::ok) {
+        let prefix = canonical(answer["prefix"].as_str().unwrap_or_default());
+        for path in answer["paths"].as_array().into_iter().flatten() {
+            if path["peer"]["peerId"] != neighbor {
+                continue;
+            }
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let aggregator = path["aggregatorAs"].as_u64();
+            routes.push(Route {
+                prefix: prefix.clone(),
+                path_id: path["addpathRxId"].as_u64(),
+                origin: text(&path["origin"]).to_lowercase(),
+                path: text(&path["aspath"]["string"]),
+                next_hop: text(&path["nexthops"][0]["ip"]),
+                med: path["metric"].as_u64(),
+                local_pref: path["locPrf"].as_u64(),
+                aggregator: aggregator.map(|asn| format!("{asn}:{}", text(&path["aggregatorId"]))),
+                atomic: Some(path["atomicAggregate"] == true),
+                communities: Some(list(&path["community"]["list"], number_of)),
+                large: Some(list(&path["largeCommunity"]["list"], str::to_owned)),
+            });
+        }
+    }
+    routes
+}
+
+/// A list of texts, sorted.
+fn list(values: &Value, text: impl Fn(&str) -> String) -> Vec<String> {
+    let values = values.as_array().into_iter().flatten();
+    let mut list: Vec<_> = values.filter_map(Value::as_str).map(text).collect();
+    list.sort();
+    list
+}
+
+/// FRR and OpenBGPD name the communities of RFC 1997 and RFC 3765.
+fn number_of(community: &str) -> String {
+    match community {
+        "noExport" | "NO_EXPORT" => "65535:65281".into(),
+        "noAdvertise" | "NO_ADVERTISE" => "65535:65282".into(),
+        "localAs" | "NO_EXPORT_SUBCONFED" => "65535:65283".into(),
+        "noPeer" | "NO_PEER" => "65535:65284".into(),
+        numbers => numbers.into(),
+    }
+}
+
+/// `ID PREFIX NEXT-HOP AS AS... AGE [{ATTRIBUTES}]`, below a head.
+fn gobgp_list(text: &str) -> Vec<Route> {
+    let routes = text.lines().skip(1).filter_map(|line| {
+        let mut words = line.split('[').next()?.split_whitespace();
+        let path_id = words.next()?.parse().ok()?;
+        let (prefix, next_hop) = (words.next()?, words.next()?);
+        let mut path: Vec<_> = words.collect();
+        path.pop()?;
+        Some(Route {
+            prefix: canonical(prefix),
+            path_id: Some(path_id),
+            path: path.join(" "),
+            next_hop: next_hop.into(),
+            ..Route::default()
+        })
+    });
+    routes.collect()
 }
 
 fn gobgp(table: &Value) -> Vec<Route> {
@@ -313,8 +457,15 @@ fn gobgp_path(prefix: &str, attributes: &Value) -> Route {
         .collect();
     large.sort();
     let next_hop = of(14)["nexthop"].as_str().or(of(3)["nexthop"].as_str());
+    let aggregator = of(7);
     Route {
         prefix: prefix.into(),
+        path_id: None,
+        local_pref: of(5)["value"].as_u64(),
+        aggregator: aggregator["address"]
+            .as_str()
+            .map(|address| format!("{}:{address}", aggregator["as"])),
+        atomic: Some(!of(6).is_null()),
         origin: match of(1)["value"].as_u64() {
             Some(0) => "igp".into(),
             Some(1) => "egp".into(),
@@ -333,14 +484,24 @@ fn openbgpd(rib: &Value) -> Vec<Route> {
     routes
         .map(|route| {
             let text = |name: &str| route[name].as_str().unwrap_or_default().to_owned();
+            let of = |kind: &str| {
+                let attributes = route["attributes"].as_array();
+                attributes.into_iter().flatten().find(|a| a["type"] == kind)
+            };
+            let aggregator = of("Aggregator");
             Route {
                 prefix: canonical(&text("prefix")),
                 origin: text("origin").to_lowercase(),
                 path: text("aspath"),
                 next_hop: text("exit_nexthop"),
                 med: route["metric"].as_u64().filter(|med| *med != 0),
-                communities: None,
-                large: None,
+                aggregator: aggregator.map(|found| {
+                    format!("{}:{}", found["AS"], found["router_id"].as_str().unwrap())
+                }),
+                atomic: Some(of("Atomic Aggregate").is_some()),
+                communities: Some(list(&route["communities"], number_of)),
+                large: Some(list(&route["large_communities"], str::to_owned)),
+                ..Route::default()
             }
         })
         .collect()

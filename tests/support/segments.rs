@@ -140,7 +140,7 @@ impl Write for Lines {
 
 /// A worker with what it has written.
 pub struct Bench {
-    worker: Worker<Bytes>,
+    pub worker: Worker<Bytes>,
     lines: Lines,
     pub now_ns: u64,
     id: u16,

@@ -1,16 +1,21 @@
 //! A lock-free pool of buffers in a few sizes.
 //!
-//! Each size class is an `ArrayQueue` of free slots in one locked mapping, behind a second, very short
-//! one of those that came back last: a queue would hand out the coldest slot otherwise. Taking
-//! and giving back are O(1) and never block; the pool never grows. When a class is empty the heap
-//! serves, up to a bound, and that is counted.
+//! Each size class is an `ArrayQueue` of free slots in one locked mapping. In front of it are a few
+//! warm slots, of which the first that is free is handed out: a queue would hand out the coldest
+//! otherwise. Taking and giving back are O(1) and never block; the pool never grows. When a class is
+//! empty the heap serves, up to a bound, and that is counted.
+//!
+//! A warm slot costs two atomic steps, one to take it and one to give it back, both on one word. The
+//! reference that keeps the memory where it is stays with the slot: it is not counted up and down.
 
 use crossbeam_queue::ArrayQueue;
 use memmap2::MmapMut;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 
 /// One size of buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,22 +41,78 @@ pub struct ClassStats {
     pub refused: u64,
 }
 
-/// Slots of a class that are handed out again before all others: as many as are in use at a time
-/// where messages come one by one, so that they stay in the cache of the processor.
-const WARM: usize = 4;
+/// Slots of a class that are handed out before all others: more than are in use at a time where messages
+/// come one by one, so that they stay in the cache of the processor.
+const WARM: u32 = 16;
+/// In [`Slots::warm`]: the pool has no handle any more.
+const CLOSED: u32 = 1 << 31;
 
+/// The slots of a class: one behind the other, the warm ones first.
 struct Slots {
     class: Class,
-    warm: ArrayQueue<NonNull<u8>>,
+    first: NonNull<u8>,
+    /// A bit for each warm slot that is free. Each of them, as each buffer, owns a reference to
+    /// [`Inner`], until the last handle to the pool goes and takes these references back.
+    warm: AtomicU32,
     free: ArrayQueue<NonNull<u8>>,
     fallbacks: AtomicU64,
     refused: AtomicU64,
 }
 
+impl Slots {
+    /// `memory` is to be kept, and left alone, for as long as there are slots in it.
+    fn new(class: Class, memory: &mut [u8]) -> Self {
+        assert_eq!(memory.len(), class.size * class.count, "room for all slots");
+        let warm = class.count.min(WARM as usize);
+        let slots = Self {
+            class,
+            first: NonNull::from(memory).cast(),
+            warm: AtomicU32::new((1 << warm) - 1),
+            free: ArrayQueue::new(class.count.max(1)),
+            fallbacks: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        };
+        for number in warm..class.count {
+            // Cannot fail: the queue was made for as many.
+            let _ = slots.free.push(slots.slot(number));
+        }
+        slots
+    }
+
+    /// The start of a slot.
+    #[inline]
+    fn slot(&self, number: usize) -> NonNull<u8> {
+        debug_assert!(number < self.class.count);
+        // SAFETY: `first` is the start of memory for `count` slots, as `new` makes sure, and all numbers come from
+        // there: those in the queue, and those of the bits that were set at first.
+        unsafe { self.first.add(number * self.class.size) }
+    }
+
+    /// Takes the first warm slot that is free.
+    #[inline]
+    fn take_warm(&self) -> Option<u32> {
+        // Only handles take slots, so that it is not closed.
+        let mut free = self.warm.load(Relaxed);
+        while free != 0 {
+            let rest = free & (free - 1);
+            match (self.warm).compare_exchange_weak(free, rest, Acquire, Relaxed) {
+                Ok(_) => return Some(free.trailing_zeros()),
+                Err(now) => free = now,
+            }
+        }
+        None
+    }
+
+    fn in_use(&self) -> usize {
+        let warm = self.warm.load(Relaxed).count_ones() as usize;
+        self.class.count.saturating_sub(self.free.len() + warm)
+    }
+}
+
 struct Inner {
-    /// Of each class, ascending: side by side, since each request looks here first.
-    sizes: Vec<usize>,
-    /// In the same order.
+    /// For lengths of so many bits the class that serves the shortest of them, see [`bits`].
+    start: [u8; usize::BITS as usize + 1],
+    /// Ascending by size.
     classes: Vec<Slots>,
     /// Times that the heap served because no class is large enough.
     too_long: AtomicU64,
@@ -61,19 +122,81 @@ struct Inner {
     refused: AtomicU64,
     zero_on_release: bool,
     locked: bool,
+    /// [`BufferPool`]s.
+    handles: AtomicUsize,
     // Dropped last: the slots point into it. Never touched through this field after set-up.
     _memory: MmapMut,
 }
 
-// SAFETY: a slot's pointer is owned by whoever popped it from its queue, one owner at a time,
-// and points into `_memory`, which lives as long as `Inner`; the queues are themselves `Sync`.
+// SAFETY: a slot is owned by whoever popped its pointer from its queue or cleared its bit, one owner at a time,
+// and lies in `_memory`, which lives as long as `Inner`; queues and bits are themselves `Sync`.
 unsafe impl Send for Inner {}
-// SAFETY: as above; shared access only ever goes through the queues and atomics.
+// SAFETY: as above; shared access only ever goes through queues and atomics.
 unsafe impl Sync for Inner {}
 
-/// The pool. Clones share it.
-#[derive(Clone)]
+impl Inner {
+    #[inline]
+    fn class(&self, number: u32) -> Option<&Slots> {
+        self.classes.get(number as usize)
+    }
+
+    /// The smallest class that is large enough; one past the last if none is.
+    #[inline]
+    fn class_of(&self, len: usize) -> u32 {
+        let mut number = u32::from(self.start[bits(len)]);
+        // Right at once where sizes are powers of two.
+        while self
+            .class(number)
+            .is_some_and(|slots| slots.class.size < len)
+        {
+            number += 1;
+        }
+        number
+    }
+}
+
+/// Bits that it takes to count from 0 to below `len`: lengths up to a power of two have the same, so that
+/// their class is found without a search.
+#[inline]
+const fn bits(len: usize) -> usize {
+    (usize::BITS - len.saturating_sub(1).leading_zeros()) as usize
+}
+
+/// See [`Inner::start`]; `classes` ascend.
+fn starts(classes: &[Slots]) -> [u8; usize::BITS as usize + 1] {
+    std::array::from_fn(|wanted| {
+        let short = classes
+            .iter()
+            .take_while(|slots| bits(slots.class.size) < wanted);
+        u8::try_from(short.count()).unwrap_or(u8::MAX)
+    })
+}
+
+/// The pool. Clones share it; buffers may outlive them all.
 pub struct BufferPool(Arc<Inner>);
+
+impl Clone for BufferPool {
+    fn clone(&self) -> Self {
+        self.0.handles.fetch_add(1, Relaxed);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for BufferPool {
+    fn drop(&mut self) {
+        if self.0.handles.fetch_sub(1, AcqRel) > 1 {
+            return;
+        }
+        for slots in &self.0.classes {
+            let free = slots.warm.swap(CLOSED, AcqRel);
+            for _ in 0..free.count_ones() {
+                // SAFETY: the pointer is that of an `Arc`. The slot owned the reference that goes here, and as its
+                // bit is cleared nobody else will take it back; `self.0` is one more that is still there.
+                unsafe { Arc::decrement_strong_count(Arc::as_ptr(&self.0)) };
+            }
+        }
+    }
+}
 
 impl BufferPool {
     /// Makes all buffers. `classes` may come in any order; `zero_on_release` wipes each buffer
@@ -99,27 +222,21 @@ impl BufferPool {
         sorted.sort_by_key(|class| class.size);
         let total: usize = sorted.iter().map(|class| class.size * class.count).sum();
         let mut memory = MmapMut::map_anon(total.max(1))?;
-        let locked = memory.lock().is_ok();
+        // Miri, which the tests are run with too, knows no locked memory.
+        let locked = !cfg!(miri) && memory.lock().is_ok();
         let mut rest: &mut [u8] = &mut memory;
         let mut slots = Vec::with_capacity(sorted.len());
         for class in sorted {
-            let free = ArrayQueue::new(class.count.max(1));
-            for _ in 0..class.count {
-                let (slot, behind) = rest.split_at_mut(class.size);
-                rest = behind;
-                // Cannot fail: the queue was made for as many.
-                let _ = free.push(NonNull::from(slot).cast());
-            }
-            slots.push(Slots {
-                class,
-                warm: ArrayQueue::new(WARM),
-                free,
-                fallbacks: AtomicU64::new(0),
-                refused: AtomicU64::new(0),
-            });
+            let (memory, behind) = rest.split_at_mut(class.size * class.count);
+            rest = behind;
+            slots.push(Slots::new(class, memory));
         }
-        Ok(Self(Arc::new(Inner {
-            sizes: slots.iter().map(|slots| slots.class.size).collect(),
+        let warm: u32 = slots
+            .iter()
+            .map(|s| s.warm.load(Relaxed).count_ones())
+            .sum();
+        let inner = Arc::new(Inner {
+            start: starts(&slots),
             classes: slots,
             too_long: AtomicU64::new(0),
             heap: AtomicU64::new(0),
@@ -127,8 +244,12 @@ impl BufferPool {
             refused: AtomicU64::new(0),
             zero_on_release,
             locked,
+            handles: AtomicUsize::new(1),
             _memory: memory,
-        })))
+        });
+        let pool = Self(inner);
+        (0..warm).for_each(|_| pool.refer());
+        Ok(pool)
     }
 
     /// A buffer of `len` bytes, from the smallest class that holds them; from the heap if that
@@ -137,20 +258,73 @@ impl BufferPool {
     #[must_use]
     #[inline]
     pub fn acquire(&self, len: usize) -> Option<Buffer> {
-        match self.pooled(len) {
-            Ok(buffer) => Some(buffer),
-            Err(class) => self.lend(len, class),
+        let class = self.0.class_of(len);
+        let taken = match self.warm(class) {
+            Some(taken) => taken,
+            None => self.elsewhere(len, class)?,
+        };
+        Some(self.buffer(len, class, taken))
+    }
+
+    /// Like [`Self::acquire`], whatever the heap serves already: for callers that keep a
+    /// bound of their own.
+    #[must_use]
+    pub fn acquire_unbounded(&self, len: usize) -> Buffer {
+        let class = self.0.class_of(len);
+        let pooled = self.warm(class).or_else(|| self.queued(class));
+        let taken = pooled.unwrap_or_else(|| {
+            self.0.heap.fetch_add(len as u64, Relaxed);
+            self.heap(len, class)
+        });
+        self.buffer(len, class, taken)
+    }
+
+    #[inline]
+    fn buffer(&self, len: usize, class: u32, taken: Taken) -> Buffer {
+        // SAFETY: the pointer is that of an `Arc`, and what was taken came with a reference of its own.
+        let pool = unsafe { Arc::from_raw(Arc::as_ptr(&self.0)) };
+        Buffer {
+            start: taken.start,
+            len,
+            class,
+            slot: taken.slot,
+            pool: ManuallyDrop::new(pool),
         }
     }
 
-    /// A buffer of the heap, if that may serve another one.
+    /// The first warm slot of a class that is free.
+    #[inline]
+    fn warm(&self, class: u32) -> Option<Taken> {
+        let slots = self.0.class(class)?;
+        let slot = slots.take_warm()?;
+        Some(Taken {
+            start: slots.slot(slot as usize),
+            slot,
+        })
+    }
+
+    /// What there is when no warm slot is free.
     #[cold]
-    fn lend(&self, len: usize, class: usize) -> Option<Buffer> {
+    fn elsewhere(&self, len: usize, class: u32) -> Option<Taken> {
+        self.queued(class).or_else(|| self.lend(len, class))
+    }
+
+    fn queued(&self, class: u32) -> Option<Taken> {
+        let start = self.0.class(class)?.free.pop()?;
+        self.refer();
+        Some(Taken {
+            start,
+            slot: QUEUED,
+        })
+    }
+
+    /// From the heap, if that may serve another one.
+    fn lend(&self, len: usize, class: u32) -> Option<Taken> {
         let served = self.0.heap.fetch_add(len as u64, Relaxed) + len as u64;
         if served > self.0.heap_max {
             self.0.heap.fetch_sub(len as u64, Relaxed);
             self.0.refused.fetch_add(1, Relaxed);
-            if let Some(slots) = self.0.classes.get(class) {
+            if let Some(slots) = self.0.class(class) {
                 slots.refused.fetch_add(1, Relaxed);
             }
             return None;
@@ -158,49 +332,25 @@ impl BufferPool {
         Some(self.heap(len, class))
     }
 
-    /// Like [`Self::acquire`], whatever the heap serves already: for callers that keep a
-    /// bound of their own.
-    #[must_use]
-    pub fn acquire_unbounded(&self, len: usize) -> Buffer {
-        self.pooled(len).unwrap_or_else(|class| {
-            self.0.heap.fetch_add(len as u64, Relaxed);
-            self.heap(len, class)
-        })
-    }
-
-    /// A buffer of the pool itself, or the class that is empty; one past the last if none is
-    /// large enough.
-    #[inline]
-    fn pooled(&self, len: usize) -> Result<Buffer, usize> {
-        let index = self.0.sizes.partition_point(|size| *size < len);
-        let slots = self.0.classes.get(index).ok_or(index)?;
-        let slot = slots.warm.pop().or_else(|| slots.free.pop());
-        let slot = slot.ok_or(index)?;
-        Ok(Buffer {
-            len,
-            store: Store::Pooled {
-                slot,
-                class: index,
-                pool: Arc::clone(&self.0),
-            },
-        })
-    }
-
     /// The bytes have been counted already; [`Drop`] takes them off.
     #[cold]
-    fn heap(&self, len: usize, class: usize) -> Buffer {
-        let counter = match self.0.classes.get(class) {
+    fn heap(&self, len: usize, class: u32) -> Taken {
+        let counter = match self.0.class(class) {
             Some(slots) => &slots.fallbacks,
             None => &self.0.too_long,
         };
         counter.fetch_add(1, Relaxed);
-        Buffer {
-            len,
-            store: Store::Heap {
-                bytes: vec![0; len].into_boxed_slice(),
-                pool: Arc::clone(&self.0),
-            },
+        let bytes = Box::leak(vec![0_u8; len].into_boxed_slice());
+        self.refer();
+        Taken {
+            start: NonNull::from(bytes).cast(),
+            slot: HEAP,
         }
+    }
+
+    /// One reference more to the pool.
+    fn refer(&self) {
+        let _ = ManuallyDrop::new(Arc::clone(&self.0));
     }
 
     /// Times that there was no buffer at all.
@@ -239,39 +389,43 @@ impl BufferPool {
         self.0.classes.iter().map(|slots| ClassStats {
             size: slots.class.size,
             capacity: slots.class.count,
-            in_use: (slots.class.count).saturating_sub(slots.free.len() + slots.warm.len()),
+            in_use: slots.in_use(),
             fallbacks: slots.fallbacks.load(Relaxed),
             refused: slots.refused.load(Relaxed),
         })
     }
 }
 
+/// Memory for a buffer, with a reference to [`Inner`] that is to be the buffer's.
+struct Taken {
+    start: NonNull<u8>,
+    slot: u32,
+}
+
 /// A buffer; it goes back to its pool when dropped, also when a panic unwinds.
 pub struct Buffer {
+    start: NonNull<u8>,
     len: usize,
-    store: Store,
+    class: u32,
+    /// Number of the warm slot in the class, [`QUEUED`] or [`HEAP`].
+    slot: u32,
+    /// Taken out by [`Drop`], and nobody else.
+    pool: ManuallyDrop<Arc<Inner>>,
 }
 
-enum Store {
-    Pooled {
-        slot: NonNull<u8>,
-        class: usize,
-        pool: Arc<Inner>,
-    },
-    Heap {
-        bytes: Box<[u8]>,
-        pool: Arc<Inner>,
-    },
-}
+/// A slot that goes back to the queue of its class.
+const QUEUED: u32 = u32::MAX;
+/// A boxed slice, of no class.
+const HEAP: u32 = u32::MAX - 1;
 
-// SAFETY: the buffer is the only owner of its slot, and the slot's memory is kept by `pool`.
+// SAFETY: the buffer is the only owner of its slot or of its boxed slice, and the slot's memory is kept by `pool`.
 unsafe impl Send for Buffer {}
 
 impl Buffer {
     /// The heap served it.
     #[must_use]
-    pub fn is_fallback(&self) -> bool {
-        matches!(self.store, Store::Heap { .. })
+    pub const fn is_fallback(&self) -> bool {
+        self.slot == HEAP
     }
 }
 
@@ -280,51 +434,58 @@ impl Deref for Buffer {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        match &self.store {
-            // SAFETY: the slot has at least `len` bytes (its class was chosen so), all of them
-            // initialised (anonymous memory is zeroed), and this buffer owns it alone.
-            Store::Pooled { slot, .. } => unsafe {
-                std::slice::from_raw_parts(slot.as_ptr(), self.len)
-            },
-            Store::Heap { bytes, .. } => bytes,
-        }
+        // SAFETY: a slot has at least `len` bytes (its class was chosen so), all of them initialised (anonymous
+        // memory is zeroed), a boxed slice exactly as many; either way they are this buffer's alone.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
 
 impl DerefMut for Buffer {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
-        match &mut self.store {
-            // SAFETY: as in `deref`; `&mut self` makes the access exclusive.
-            Store::Pooled { slot, .. } => unsafe {
-                std::slice::from_raw_parts_mut(slot.as_ptr(), self.len)
-            },
-            Store::Heap { bytes, .. } => bytes,
-        }
+        // SAFETY: as in `deref`; `&mut self` makes the access exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 }
 
 impl Drop for Buffer {
     #[inline]
     fn drop(&mut self) {
-        let (Store::Pooled { pool, .. } | Store::Heap { pool, .. }) = &self.store;
-        if pool.zero_on_release {
+        if self.pool.zero_on_release {
             // Only these bytes could be written: the rest of the slot is as clean as before.
             self.fill(0);
             // A write to memory that is about to be freed might be left out.
             std::hint::black_box(&mut **self);
         }
-        match &self.store {
-            Store::Pooled { slot, class, pool } => {
-                let slots = &pool.classes[*class];
-                if let Err(slot) = slots.warm.push(*slot) {
-                    // Cannot fail: there is room for every slot of the class.
-                    let _ = slots.free.push(slot);
-                }
+        if self.slot < WARM
+            && let Some(slots) = self.pool.class(self.class)
+        {
+            // The bit is not set, as the slot is this buffer's: adding it sets it, in one step.
+            let before = slots.warm.fetch_add(1 << self.slot, Release);
+            if before & CLOSED == 0 {
+                // The reference is the slot's again; the pool may be gone already.
+                return;
             }
-            Store::Heap { bytes, pool } => {
-                pool.heap.fetch_sub(bytes.len() as u64, Relaxed);
-            }
+        } else {
+            self.give_back();
+        }
+        // SAFETY: a buffer is dropped once, and nothing uses the field afterwards.
+        unsafe { ManuallyDrop::drop(&mut self.pool) };
+    }
+}
+
+impl Buffer {
+    /// To where it came from, if that is no warm slot.
+    #[cold]
+    fn give_back(&mut self) {
+        if self.slot == HEAP {
+            let bytes = NonNull::slice_from_raw_parts(self.start, self.len);
+            // SAFETY: `heap` made it of a boxed slice of that length, which nobody else has.
+            drop(unsafe { Box::from_raw(bytes.as_ptr()) });
+            self.pool.heap.fetch_sub(self.len as u64, Relaxed);
+        } else if let Some(slots) = self.pool.class(self.class) {
+            // Cannot fail: there is room for every slot of the class.
+            let _ = slots.free.push(self.start);
         }
     }
 }

@@ -199,6 +199,32 @@ fn opaque<S: Serializer>(serializer: S, bytes: &[u8]) -> Result<S::Ok, S::Error>
     map.end()
 }
 
+impl Nlri<'_> {
+    /// The prefix that it is about, if it is about one: alone, with labels, of a VPN, or inside of a
+    /// route of EVPN, MUP or BGP-LS. What a flow specification matches is none.
+    #[must_use]
+    pub fn prefix(&self) -> Option<Prefix> {
+        match self {
+            Self::Ipv4(prefix) | Self::Ipv6(prefix) => Some(*prefix),
+            Self::Labeled(route) => Some(route.prefix),
+            Self::Vpn(route) => Some(route.prefix),
+            Self::EvpnRoutes(route) => match route.route() {
+                Ok(EvpnRoute::IpPrefix { prefix, .. }) => Some(prefix),
+                _ => None,
+            },
+            Self::MupRoutes(route) => match route.route() {
+                Ok(
+                    MupRoute::InterworkSegmentDiscovery { prefix, .. }
+                    | MupRoute::Type1SessionTransformed { prefix, .. },
+                ) => Some(prefix),
+                _ => None,
+            },
+            Self::LinkStates(state) => state.object()?.prefix(),
+            _ => None,
+        }
+    }
+}
+
 /// What decides how a field of NLRI is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {

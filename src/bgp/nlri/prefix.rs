@@ -37,6 +37,13 @@ impl Prefix {
         let len = len.min(self.len);
         Self { addr, len, ..*self }
     }
+
+    /// Whether all addresses of `other` are of this one, too. Path identifiers do not matter.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let cut = other.cut(self.len);
+        self.len <= other.len && cut.addr == self.addr
+    }
 }
 
 impl core::fmt::Display for Prefix {

@@ -1,27 +1,10 @@
-//! What it costs to get a message from a frame to a decoder, four ways, for the sizes that messages
-//! have (`docs/memory.md` says where the mix comes from):
-//!
-//! * *naive*: a buffer for the frame, one for the payload in order and one for the message, each from
-//!   the heap, and a copy into each;
-//! * *mutex*: one copy into a buffer of a pool behind a lock;
-//! * *pool*: one copy into a buffer of [`BufferPool`];
-//! * *frame*: the decoder reads the frame.
-//!
-//! Allocations and copied bytes of each are printed before the times.
-#![allow(
-    missing_docs,
-    reason = "criterion's macros generate what would need them"
-)]
-#![allow(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
+//! The ways from a frame to a decoder, and what comes in the frames.
 
-use allocation_counter::measure;
 use bgptap::bgp::header::{HEADER_LEN, Header};
 use bgptap::stream::CLASSES;
 use bgptap_umem::buffer::BufferPool;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::sync::Mutex;
-use std::time::Duration;
 
 /// Ethernet, IPv4 and TCP with timestamps in front of the payload.
 const HEADERS: usize = 14 + 20 + 32;
@@ -31,7 +14,7 @@ const HEADERS: usize = 14 + 20 + 32;
 /// The last one is the churn of the public archives: twenty quantiles, each in the middle of its
 /// twentieth, of the 6430 messages in three BGP4MP files (RIPE rrc06 of 2015, Route Views of 2007, and the
 /// one that gobgpdump tests with). 99.9 % of those have at most 256 octets.
-const MIXES: [(&str, &[u16]); 8] = [
+pub(crate) const MIXES: [(&str, &[u16]); 8] = [
     ("19", &[19]),
     ("64", &[64]),
     ("126", &[126]),
@@ -48,7 +31,7 @@ const MIXES: [(&str, &[u16]); 8] = [
 ];
 
 /// Frames with one message each, in an order that does not repeat soon.
-fn frames(sizes: &[u16]) -> Vec<Vec<u8>> {
+pub(crate) fn frames(sizes: &[u16]) -> Vec<Vec<u8>> {
     let frame = |i: usize| {
         let size = sizes[i * 7919 % sizes.len()];
         let mut frame = vec![0; HEADERS];
@@ -80,9 +63,6 @@ struct Locked(Vec<(usize, Free)>);
 
 type Free = Mutex<Vec<Box<[u8]>>>;
 
-/// A name, the copies that it makes, and what receives a frame.
-type Way<'a> = (&'a str, usize, &'a dyn Fn(&[u8]) -> u64);
-
 impl Locked {
     fn new() -> Self {
         let class = |class: &bgptap_umem::buffer::Class| {
@@ -111,41 +91,33 @@ fn pooled(pool: &BufferPool, message: &[u8]) -> u64 {
     decode(black_box(&buffer))
 }
 
-fn pool(criterion: &mut Criterion) {
-    let buffers = BufferPool::new(&CLASSES, false).unwrap();
-    let wiped = BufferPool::new(&CLASSES, true).unwrap();
-    let locked = Locked::new();
-    for (mix, sizes) in MIXES {
-        let frames = frames(sizes);
-        let mut group = criterion.benchmark_group(format!("receive {mix}"));
-        group
-            .throughput(Throughput::Elements(frames.len() as u64))
-            .sample_size(15)
-            .warm_up_time(Duration::from_millis(200))
-            .measurement_time(Duration::from_millis(600));
-        let ways: [Way<'_>; 5] = [
-            ("naive", 3, &naive),
-            ("mutex", 1, &|frame| locked.receive(&frame[HEADERS..])),
-            ("pool", 1, &|frame| pooled(&buffers, &frame[HEADERS..])),
-            ("pool, wiping", 1, &|frame| {
-                pooled(&wiped, &frame[HEADERS..])
-            }),
-            ("frame", 0, &|frame| decode(black_box(&frame[HEADERS..]))),
-        ];
-        for (name, copies, receive) in ways {
-            let all = || frames.iter().map(|frame| receive(frame)).sum::<u64>();
-            let counted = measure(|| {
-                black_box(all());
-            });
-            println!(
-                "{mix} {name}: {:.2} allocations, {copies} copies per message",
-                counted.count_total as f64 / frames.len() as f64
-            );
-            group.bench_function(name, |bencher| bencher.iter(all));
-        }
-        group.finish();
-    }
+/// The pools that messages are received into.
+pub(crate) struct Pools {
+    plain: BufferPool,
+    wiping: BufferPool,
+    locked: Locked,
 }
 
-criterion_group!(benches, pool);
-criterion_main!(benches);
+/// A name, the copies that it makes, and what receives a frame.
+pub(crate) type Way<'a> = (&'a str, usize, &'a dyn Fn(&[u8]) -> u64);
+
+impl Pools {
+    pub(crate) fn new() -> Self {
+        Self {
+            plain: BufferPool::new(&CLASSES, false).unwrap(),
+            wiping: BufferPool::new(&CLASSES, true).unwrap(),
+            locked: Locked::new(),
+        }
+    }
+
+    /// Tells each way, in the order of the table.
+    pub(crate) fn each(&self, mut tell: impl FnMut(Way<'_>)) {
+        tell(("naive", 3, &naive));
+        tell(("mutex", 1, &|frame| self.locked.receive(&frame[HEADERS..])));
+        tell(("pool", 1, &|frame| pooled(&self.plain, &frame[HEADERS..])));
+        tell(("pool, wiping", 1, &|frame| {
+            pooled(&self.wiping, &frame[HEADERS..])
+        }));
+        tell(("frame", 0, &|frame| decode(black_box(&frame[HEADERS..]))));
+    }
+}
