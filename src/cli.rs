@@ -1,5 +1,9 @@
 //! The command line: parsed here, judged in `main`.
 
+mod files;
+
+pub use files::{Files, JsonFormat};
+
 use crate::bgp::MessageType;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -71,6 +75,9 @@ pub struct Outputs {
     /// Name of this monitor in events [default: the host name].
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
+    /// Files that are begun anew.
+    #[command(flatten)]
+    pub files: Files,
 }
 
 /// What is done about TCP checksums.
@@ -322,6 +329,9 @@ mod tests {
             "bgptap read x.pcap --messages update,route-refresh --zero-buffers",
             "bgptap read x.pcap --rib-out - --rib-memory 64",
             "bgptap read x.pcap --no-rib",
+            "bgptap read x.pcap --mrt %Y%m%d.%H%M.gz --mrt-rotate 15m --mrt-rotate-size 100M",
+            "bgptap live -i a --mrt-rib rib.%Y%m%d.%H%M.gz --mrt-rib-interval 8h",
+            "bgptap live -i a --json x.gz --json-format elem --json-rotate 1d --json-rotate-size 1G",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
             "bgptap doctor",
             "bgptap doctor -i a -i b --json --fix",

@@ -8,6 +8,7 @@ use bgptap::config::Limits;
 use bgptap::http::{self, Desk};
 use bgptap::sink::metrics::{Listener, Metrics};
 use bgptap::sink::outputs::Outputs;
+use bgptap::sink::stream::Hub;
 use bgptap::wire::Ports;
 use bgptap::worker::{Memory, Worker};
 use serde_json::{Value, json};
@@ -80,7 +81,7 @@ fn asking<T: Send>(ask: impl FnOnce(SocketAddr) -> T + Send) -> T {
     let desk = Desk::default();
     worker.answer_at(desk.clone());
     let listener = Listener::bind_for(([127, 0, 0, 1], 0).into(), "--http").unwrap();
-    let server = http::serve(listener, desk).unwrap();
+    let server = http::serve(listener, desk, Hub::default()).unwrap();
     let address = server.address();
     std::thread::scope(|scope| {
         let asking = scope.spawn(move || ask(address));

@@ -1,5 +1,6 @@
 //! Takes what a stream yields through the session to the outputs.
 
+use super::archive;
 use super::backlog::Backlog;
 use crate::bgp::header::{HEADER_LEN, MAX_LEN};
 use crate::bgp::{Header, Message, MessageType, OpenFacts};
@@ -46,9 +47,22 @@ impl Delivery<'_> {
 
     /// Moves the session's state on and tells about it.
     pub(super) fn see(&mut self, sight: Sight, reason: &str, stamp: Stamp) {
-        let Some(previous) = self.session.see(sight) else {
-            return;
-        };
+        if let Some(previous) = self.session.see(sight) {
+            self.tell_state(previous, reason, stamp);
+        }
+    }
+
+    /// The state is as an archive says.
+    pub(super) fn enter(&mut self, state: State, stamp: Stamp) {
+        let was_open = self.session.state >= State::OpenSent;
+        if state < State::OpenSent && was_open {
+            self.end(End::Silent(archive::REASON), stamp);
+        } else if let Some(previous) = self.session.enter(state) {
+            self.tell_state(previous, archive::REASON, stamp);
+        }
+    }
+
+    fn tell_state(&mut self, previous: State, reason: &str, stamp: Stamp) {
         let state = self.session.state;
         let established = if state == State::Established {
             stamp.ns
@@ -290,7 +304,7 @@ impl Handler for Delivery<'_> {
             self.health.message(self.direction, stamp.ns);
         }
         self.delivered += 1;
-        if self.session.is_negotiated() {
+        if self.session.is_negotiated() || self.session.is_told() {
             self.read(bytes, stamp, framing);
         } else {
             self.infer(kind, bytes, stamp, framing);
@@ -351,10 +365,10 @@ fn meta<'a>(
         ts_source: stamp.source.name(),
         peer: peer.addr,
         peer_port: peer.port,
-        peer_asn: session.open(direction).map(|open| open.asn),
+        peer_asn: session.asn(direction),
         local: local.addr,
         local_port: local.port,
-        local_asn: session.open(direction ^ 1).map(|open| open.asn),
+        local_asn: session.asn(direction ^ 1),
         session: session.id,
         seq,
         event_no,

@@ -5,6 +5,7 @@
 //! reused, writing one allocates nothing.
 
 mod cache;
+mod elem;
 mod fields;
 mod message;
 mod open;
@@ -24,9 +25,20 @@ use crate::bgp::text::Show;
 use crate::session::Transfer;
 use cache::Cache;
 pub use cache::Lookups;
+pub use elem::ElemWriter;
 use message::MessageLine;
 pub use route::RouteWriter;
 use transfer::TransferLine;
+
+/// What lines look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// One object per message and event.
+    #[default]
+    Ris,
+    /// One object per prefix: see [`ElemWriter`].
+    Elem,
+}
 
 /// What every line says: when, who, where.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +109,8 @@ impl Meta<'_> {
 pub enum ContextSource {
     /// Both OPENs were seen.
     Negotiated,
+    /// The MRT archive that the message comes from says so.
+    Archive,
     /// Concluded from the messages themselves.
     Inferred,
     /// The most common case, for want of anything better.
@@ -109,6 +123,7 @@ impl ContextSource {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Negotiated => "negotiated",
+            Self::Archive => "archive",
             Self::Inferred => "inferred",
             Self::Assumed => "assumed",
         }
