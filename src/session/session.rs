@@ -101,10 +101,9 @@ impl Session {
         self.told.is_some()
     }
 
-    /// An archive tells the state; the previous one if it changed.
-    pub fn enter(&mut self, state: State) -> Option<State> {
-        let previous = std::mem::replace(&mut self.state, state);
-        (previous != state).then_some(previous)
+    /// An archive tells the state.
+    pub fn enter(&mut self, state: State) {
+        self.state = state;
     }
 
     /// How messages of a direction are encoded, as far as that is known.

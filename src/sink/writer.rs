@@ -464,6 +464,104 @@ mod tests {
         assert_eq!(got as u64 + lost, count as u64);
     }
 
+    /// What a target was given, by the time of its file; it fails while `broken` says so.
+    #[derive(Clone, Default)]
+    struct Recorded {
+        files: Arc<Mutex<Vec<(u64, String)>>>,
+        broken: Arc<AtomicBool>,
+        retry: bool,
+    }
+
+    impl Target for Recorded {
+        fn write(&mut self, events: &[u8], at_ns: u64) -> io::Result<()> {
+            if self.broken.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let text = String::from_utf8(events.to_vec()).expect("text");
+            self.files.lock().expect("no panic").push((at_ns, text));
+            Ok(())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+        fn recover(&mut self) -> bool {
+            self.retry
+        }
+    }
+
+    impl Recorded {
+        fn start(&self, division: Division) -> Writer {
+            let options = Options {
+                division,
+                when_full: WhenFull::Wait,
+                chunks: 4,
+            };
+            Writer::start_with(self.clone(), options).expect("a thread")
+        }
+
+        fn files(&self) -> Vec<(u64, String)> {
+            self.files.lock().expect("no panic").clone()
+        }
+    }
+
+    fn owned(files: &[(u64, &str)]) -> Vec<(u64, String)> {
+        files.iter().map(|(at, text)| (*at, (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn no_chunk_holds_events_of_two_periods_and_periods_never_go_back() {
+        let target = Recorded::default();
+        let period = NonZeroU64::new(10).expect("not zero");
+        let mut writer = target.start(Division::Every(period));
+        for (ns, text) in [(11, "a"), (19, "b"), (20, "c"), (15, "late"), (41, "d")] {
+            writer.event(ns, |out| out.extend_from_slice(text.as_bytes()));
+        }
+        writer.advance(55);
+        writer.advance(56);
+        writer.close().expect("nothing fails");
+        // Behind each comes the word that its period is over.
+        let files = [(10, "ab"), (20, ""), (20, "clate"), (40, ""), (40, "d"), (50, "")];
+        assert_eq!(target.files(), owned(&files));
+    }
+
+    #[test]
+    fn files_that_are_told_change_when_that_is_said() {
+        let target = Recorded::default();
+        let mut writer = target.start(Division::Told);
+        writer.cut(7);
+        writer.event(1, |out| out.push(b'a'));
+        writer.event(99, |out| out.push(b'b'));
+        writer.cut(8);
+        writer.close().expect("nothing fails");
+        assert_eq!(target.files(), owned(&[(7, "ab"), (8, "")]));
+    }
+
+    #[test]
+    fn what_fails_for_a_while_goes_on_afterwards_and_its_losses_are_counted() {
+        let target = Recorded {
+            retry: true,
+            ..Recorded::default()
+        };
+        let mut writer = target.start(Division::None);
+        let write = |writer: &mut Writer, text: &str| {
+            writer.event(1, |out| out.extend_from_slice(text.as_bytes()));
+            writer.flush();
+        };
+        target.broken.store(true, Ordering::Relaxed);
+        write(&mut writer, "lost");
+        while writer.lost_broken() == 0 {
+            std::thread::yield_now();
+        }
+        assert!(!writer.is_broken(), "there is hope");
+        target.broken.store(false, Ordering::Relaxed);
+        std::thread::sleep(RETRY);
+        write(&mut writer, "kept");
+        let error = writer.close().expect_err("it did fail");
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(target.files(), owned(&[(1, "kept")]));
+        assert_eq!(writer.lost_broken(), 1);
+    }
+
     #[test]
     fn a_failing_disk_is_reported_once_and_its_losses_counted() {
         struct Full;

@@ -9,7 +9,7 @@ use super::packet::Packet;
 use crate::capture::{Frame, Stamp};
 use crate::session::{Key, State};
 use crate::wire::mrt::{Told, archived};
-use crate::wire::{Segment, TcpFlags};
+use crate::wire::{Segment, Skip, TcpFlags};
 
 /// The reason of what a record says to have happened.
 pub(super) const REASON: &str = "archive";
@@ -21,11 +21,17 @@ impl<F: Frame> Worker<F> {
             Ok(record) => record,
             Err(skip) => return self.skip(skip),
         };
-        self.frames.segments += 1;
-        let payload = match &record.told {
-            Told::Message(range) => range.clone(),
-            Told::State(..) => 0..0,
+        let (payload, states) = match &record.told {
+            Told::Message(range) => (range.clone(), None),
+            Told::State(previous, state) => {
+                let states = State::from_number(*previous).zip(State::from_number(*state));
+                if states.is_none() {
+                    return self.skip(Skip::BadHeader);
+                }
+                (0..0, states)
+            }
         };
+        self.frames.segments += 1;
         let mut segment = Segment {
             src: record.sender,
             dst: record.receiver,
@@ -41,11 +47,7 @@ impl<F: Frame> Worker<F> {
             cut: 0,
         };
         let (key, direction) = Key::of(&segment);
-        let state = match record.told {
-            Told::Message(_) => None,
-            Told::State(_, state) => State::from_number(state),
-        };
-        let begins = state.is_none_or(|state| state >= State::OpenSent);
+        let begins = states.is_none_or(|(_, state)| state >= State::OpenSent);
         let Some(index) = self.archived_connection(key, &segment, begins, stamp) else {
             return;
         };
@@ -53,8 +55,8 @@ impl<F: Frame> Worker<F> {
             return;
         };
         connection.tell(direction, &record, &mut shared);
-        match state {
-            Some(state) => connection.archived_state(direction, state, stamp, &mut shared),
+        match states {
+            Some(states) => connection.archived_state(direction, states, stamp, &mut shared),
             None => {
                 let length = u64::from(segment.payload.end - segment.payload.start);
                 segment.seq = connection.next_archived(direction, length);

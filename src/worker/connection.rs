@@ -356,14 +356,12 @@ impl<F: Frame> Connection<F> {
     pub(super) fn archived_state(
         &mut self,
         direction: Direction,
-        state: State,
+        (previous, state): (State, State),
         stamp: Stamp,
         shared: &mut Shared<'_>,
     ) {
-        if !self.session.has_ended() {
-            with_delivery!(self, direction, shared, |_stream, delivery| delivery
-                .enter(state, stamp));
-        }
+        with_delivery!(self, direction, shared, |_stream, delivery| delivery
+            .enter(previous, state, stamp));
     }
 
     /// The session is over: what comes now belongs to it only if it goes on where it stood.

@@ -52,14 +52,13 @@ impl Delivery<'_> {
         }
     }
 
-    /// The state is as an archive says.
-    pub(super) fn enter(&mut self, state: State, stamp: Stamp) {
-        let was_open = self.session.state >= State::OpenSent;
-        if state < State::OpenSent && was_open {
+    /// An archive says that the state has changed: that is told as it says, whatever messages have shown.
+    pub(super) fn enter(&mut self, previous: State, state: State, stamp: Stamp) {
+        if state < State::OpenSent && self.session.state >= State::OpenSent {
             self.end(End::Silent(archive::REASON), stamp);
-        } else if let Some(previous) = self.session.enter(state) {
-            self.tell_state(previous, archive::REASON, stamp);
         }
+        self.session.enter(state);
+        self.tell_state(previous, archive::REASON, stamp);
     }
 
     fn tell_state(&mut self, previous: State, reason: &str, stamp: Stamp) {
@@ -73,12 +72,15 @@ impl Delivery<'_> {
             counters.state.set(state.number().into());
             counters.established_ns.store(established, Relaxed);
         }
-        let seq = self.session.last_message(self.direction);
-        let event = self.session.next_event();
-        let host = std::mem::take(&mut self.outputs.host);
-        let meta = meta(self.session, self.direction, stamp, seq, event, &host);
-        self.outputs.state(&meta, state, previous, reason);
-        self.outputs.host = host;
+        // An archive tells states itself, if it tells them.
+        if !self.session.is_told() || reason == archive::REASON {
+            let seq = self.session.last_message(self.direction);
+            let event = self.session.next_event();
+            let host = std::mem::take(&mut self.outputs.host);
+            let meta = meta(self.session, self.direction, stamp, seq, event, &host);
+            self.outputs.state(&meta, state, previous, reason);
+            self.outputs.host = host;
+        }
         if state == State::Established {
             for direction in [0, 1] {
                 let began = self.session.begin_transfer(direction, stamp.ns);

@@ -218,7 +218,7 @@ fn plan(ribs: &Ribs) -> Vec<Part> {
             let peer = Peer {
                 address: peer.addr,
                 id: open.map_or(Ipv4Addr::UNSPECIFIED, |open| open.bgp_id),
-                asn: open.map_or(0, |open| open.asn),
+                asn: tables.asns[direction].unwrap_or(0),
             };
             let told = routers.entry(local.addr).or_default();
             told.push((peer, tables, direction));
