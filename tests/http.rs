@@ -210,7 +210,11 @@ fn events_come_as_lines_for_as_long_as_somebody_listens() {
     worker.batch(&mut before);
     let mut client = TcpStream::connect(server.address()).unwrap();
     let host = server.address();
-    write!(client, "GET /events HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        client,
+        "GET /events HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let heard = |worker: &Worker<View>| worker.outputs.stream.as_ref().unwrap().is_heard();
     while !heard(&worker) {
         std::thread::sleep(Duration::from_millis(1));
@@ -222,10 +226,16 @@ fn events_come_as_lines_for_as_long_as_somebody_listens() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("application/x-ndjson"), "{answer}");
     let lines = answer.lines().filter(|line| line.starts_with('{'));
-    let events: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let told = events.iter().filter(|event| event["type"] == "UPDATE");
     assert_eq!(told.count(), 1000, "what came before nobody had asked for");
-    assert!(events.iter().all(|event| event["type"] != "UPDATE" || event["raw"].is_string()));
+    assert!(
+        events
+            .iter()
+            .all(|event| event["type"] != "UPDATE" || event["raw"].is_string())
+    );
 }
 
 #[test]

@@ -505,7 +505,10 @@ mod tests {
     }
 
     fn owned(files: &[(u64, &str)]) -> Vec<(u64, String)> {
-        files.iter().map(|(at, text)| (*at, (*text).to_owned())).collect()
+        files
+            .iter()
+            .map(|(at, text)| (*at, (*text).to_owned()))
+            .collect()
     }
 
     #[test]
@@ -520,7 +523,14 @@ mod tests {
         writer.advance(56);
         writer.close().expect("nothing fails");
         // Behind each comes the word that its period is over.
-        let files = [(10, "ab"), (20, ""), (20, "clate"), (40, ""), (40, "d"), (50, "")];
+        let files = [
+            (10, "ab"),
+            (20, ""),
+            (20, "clate"),
+            (40, ""),
+            (40, "d"),
+            (50, ""),
+        ];
         assert_eq!(target.files(), owned(&files));
     }
 

@@ -48,7 +48,9 @@ impl Delivery<'_> {
     /// Moves the session's state on and tells about it.
     pub(super) fn see(&mut self, sight: Sight, reason: &str, stamp: Stamp) {
         if let Some(previous) = self.session.see(sight) {
-            self.tell_state(previous, reason, stamp);
+            // An archive tells states itself, if it tells them.
+            let told = !self.session.is_told();
+            self.take_state(previous, told.then_some(reason), stamp);
         }
     }
 
@@ -58,10 +60,11 @@ impl Delivery<'_> {
             self.end(End::Silent(archive::REASON), stamp);
         }
         self.session.enter(state);
-        self.tell_state(previous, archive::REASON, stamp);
+        self.take_state(previous, Some(archive::REASON), stamp);
     }
 
-    fn tell_state(&mut self, previous: State, reason: &str, stamp: Stamp) {
+    /// Takes note of a state that was entered, and tells of it if there is a reason to be told.
+    fn take_state(&mut self, previous: State, reason: Option<&str>, stamp: Stamp) {
         let state = self.session.state;
         let established = if state == State::Established {
             stamp.ns
@@ -72,8 +75,7 @@ impl Delivery<'_> {
             counters.state.set(state.number().into());
             counters.established_ns.store(established, Relaxed);
         }
-        // An archive tells states itself, if it tells them.
-        if !self.session.is_told() || reason == archive::REASON {
+        if let Some(reason) = reason {
             let seq = self.session.last_message(self.direction);
             let event = self.session.next_event();
             let host = std::mem::take(&mut self.outputs.host);

@@ -7,14 +7,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// The lines that bgpdump prints of a file, without the type of the record.
-pub fn lines(mrt: &Path) -> Vec<String> {
+/// The lines that bgpdump prints of a file: the type of the record, and the rest.
+pub fn typed_lines(mrt: &Path) -> Vec<(String, String)> {
     let output = Command::new("bgpdump").arg("-m").arg(mrt).output().unwrap();
     assert!(output.status.success(), "{}: {output:?}", mrt.display());
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines()
-        .map(|line| line.split_once('|').unwrap().1.to_owned())
+    let lines = text.lines().map(|line| line.split_once('|').unwrap());
+    lines
+        .map(|(kind, line)| (kind.to_owned(), line.to_owned()))
         .collect()
+}
+
+/// The same without the type.
+pub fn lines(mrt: &Path) -> Vec<String> {
+    typed_lines(mrt).into_iter().map(|(_, line)| line).collect()
 }
 
 /// How often each line is there.
@@ -106,7 +112,11 @@ fn expected(element: &Value) -> String {
 }
 
 /// Captures of which bgpdump prints something else, and why.
-const ALLOWED: [(&str, &str); 3] = [
+const ALLOWED: [(&str, &str); 4] = [
+    (
+        "bgp-addpath.pcap",
+        "MP_REACH_NLRI and MP_UNREACH_NLRI are there twice (RFC 7606 §3 g); the last ones count for bgpdump",
+    ),
     (
         "bgpsec_invalid_signature_block_length.pcap",
         "NEXT_HOP is 0.0.0.0, an error (RFC 4271 §6.3); bgpdump prints the sender's address instead",
@@ -127,7 +137,7 @@ fn it_prints_the_prefixes_and_attributes_that_we_tell() {
     if !have("bgpdump") {
         return;
     }
-    let mut compared = 0;
+    let (mut compared, mut differing) = (0, Vec::new());
     for file in files {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
         let converted = Converted::new(&file);
@@ -152,7 +162,13 @@ fn it_prints_the_prefixes_and_attributes_that_we_tell() {
             line
         }));
         compared += theirs.values().sum::<usize>();
-        assert_eq!(ours, theirs, "{name}");
+        if ours != theirs {
+            let only = |a: &BTreeMap<String, usize>, b: &BTreeMap<String, usize>| {
+                a.keys().find(|line| !b.contains_key(*line)).cloned()
+            };
+            differing.push((name, only(&ours, &theirs), only(&theirs, &ours)));
+        }
     }
+    assert!(differing.is_empty(), "{differing:#?}");
     assert!(compared > 4000, "{compared} lines");
 }

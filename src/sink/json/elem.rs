@@ -191,12 +191,13 @@ fn write_raw(
 struct ElemPath<'a>(&'a MergedPath<'a>);
 
 impl ElemPath<'_> {
-    /// There are no confederation segments, and no two sequences follow one another.
+    /// There are no confederation segments, and no two sequences follow one another, unless they are one.
     fn is_simple(&self) -> bool {
         let mut after_sequence = false;
         self.0.segments().all(|segment| {
             let sequence = segment.kind == SegmentKind::Sequence;
-            let simple = !segment.kind.is_confederation() && !(after_sequence && sequence);
+            let simple = !segment.kind.is_confederation()
+                && (self.0.is_merged() || !(after_sequence && sequence));
             after_sequence = sequence;
             simple
         })
