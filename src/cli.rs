@@ -23,7 +23,7 @@ pub struct Cli {
 pub enum Command {
     /// Capture from mirror ports, by AF_XDP or a packet socket, until interrupted.
     Live(Live),
-    /// Decode capture files (pcap, pcapng; plain, .gz or .zst); needs no privileges.
+    /// Decode captures (pcap, pcapng) and MRT archives, plain, .gz or .zst; needs no privileges.
     Read(Read),
     /// Send the frames of a capture file out of an interface, by AF_XDP.
     Replay(Replay),
@@ -241,7 +241,7 @@ pub struct Live {
 /// `bgptap read`
 #[derive(Args, Debug)]
 pub struct Read {
-    /// Capture files, merged by time ("-": standard input).
+    /// Capture files and MRT archives, merged by time ("-": standard input).
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// Write the routes that all sides have told each other by the end, one JSON object each, to

@@ -68,6 +68,7 @@ fn outputs(json: bool) -> Outputs {
     let json = json.then(|| JsonLines {
         writer: Writer::start(std::io::sink(), WhenFull::Wait).unwrap(),
         raw: true,
+        format: bgptap::sink::json::Format::Ris,
     });
     let mrt = || Writer::start(std::io::sink(), WhenFull::Wait).unwrap();
     let mrt = json.is_some().then(mrt);

@@ -37,7 +37,7 @@ pub(super) enum Kind {
 pub(super) enum Destination {
     Stream(Box<dyn Write + Send>),
     Direct(Direct),
-    Files(Files, Division),
+    Files(Box<Files>, Division),
 }
 
 impl Destination {
@@ -72,7 +72,7 @@ impl Destination {
             Kind::Snapshots => Division::Told,
             Kind::Lines | Kind::Records => division(options.every),
         };
-        Ok(Self::Files(files, division))
+        Ok(Self::Files(Box::new(files), division))
     }
 
     /// Starts the thread that writes. Live, what fails is tried again later.

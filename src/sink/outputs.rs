@@ -253,7 +253,7 @@ impl Outputs {
     pub fn state(&mut self, meta: &Meta<'_>, state: State, previous: State, reason: &str) {
         if let Some(writer) = &mut self.mrt {
             writer.event(meta.ts_ns, |out| {
-                mrt::write_state(out, meta, state, previous)
+                mrt::write_state(out, meta, state, previous);
             });
         }
         self.line(meta, |out| {
@@ -270,7 +270,7 @@ impl Outputs {
     pub fn alarm(&mut self, meta: &Meta<'_>, counters: &Direction, alarm: Alarm) {
         counters.alarms[alarm.index()].add(1);
         self.line(meta, |out| {
-            json::write_alarm(out, meta, alarm.name(), alarm.nanoseconds())
+            json::write_alarm(out, meta, alarm.name(), alarm.nanoseconds());
         });
     }
 

@@ -160,7 +160,7 @@ impl Snapshot {
             Part::Peers(local, id, peers) => {
                 let writer = &mut dumps.writer;
                 writer.event(self.at_ns, |out| {
-                    write_peers(out, seconds, *local, *id, peers)
+                    write_peers(out, seconds, *local, *id, peers);
                 });
                 *left = left.saturating_sub(peers.len() + 1);
                 return None;
