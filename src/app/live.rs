@@ -224,6 +224,7 @@ impl<'o> Run<'o> {
             for output in &snapshot.outputs {
                 warn(watch.output(output));
             }
+            warn(snapshot.rib.as_ref().and_then(|usage| watch.tables(usage)));
             count_frames(source, snapshot);
             describe(source, snapshot, &mut watch);
         });

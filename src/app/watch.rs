@@ -1,6 +1,7 @@
 //! Says once that a pool runs low, and what to set.
 
 use crate::capture::xdp::Usage;
+use crate::rib;
 use crate::sink::metrics::{Output, Pool};
 use std::collections::BTreeSet;
 
@@ -59,6 +60,22 @@ impl Watch {
             output.name
         ))
     }
+
+    /// A warning that the tables run out of memory, or have. A table that grows is there twice for a moment,
+    /// so that one may not find room long before all is taken.
+    pub(super) fn tables(&mut self, usage: &rib::Usage) -> Option<String> {
+        let taken = usage.tables + usage.attributes;
+        let low = usage.refused > 0 || taken > usage.max / 5 * 4;
+        if !low || !self.warned.insert("rib".to_owned()) {
+            return None;
+        }
+        let (taken, max) = (taken >> 20, usage.max >> 20);
+        Some(format!(
+            "Adj-RIBs take {taken} of {max} MiB, {} routes were refused: set --rib-memory {}",
+            usage.refused,
+            2 * max
+        ))
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +103,23 @@ mod tests {
         assert!(warning.ends_with("set --held-frames 10000"), "{warning}");
         let calm = Usage { peak: 10, ..usage };
         assert_eq!(Watch::default().frames(FRAMES[0], &calm), None);
+    }
+
+    #[test]
+    fn tables_are_warned_about_once() {
+        let usage = |tables: u64, refused| rib::Usage {
+            tables: tables << 20,
+            attributes: 1 << 20,
+            max: 100 << 20,
+            refused,
+        };
+        let mut watch = Watch::default();
+        assert_eq!(watch.tables(&usage(70, 0)), None);
+        let warning = watch.tables(&usage(84, 0)).expect("nearly full");
+        let expected = "Adj-RIBs take 85 of 100 MiB, 0 routes were refused: set --rib-memory 200";
+        assert_eq!(warning, expected);
+        assert_eq!(watch.tables(&usage(90, 0)), None, "once");
+        assert!(Watch::default().tables(&usage(40, 1)).is_some());
     }
 
     #[test]

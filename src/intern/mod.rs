@@ -2,7 +2,8 @@
 //!
 //! What is interned, and what is not:
 //!
-//! * **interned** ([`Cache`], [`AttrStore`]): route distinguishers, label stacks, AS paths,
+//! * **interned** ([`Cache`], [`AttrStore`]): route distinguishers and label stacks (by the tables of their
+//!   families, [`crate::rib`]), AS paths,
 //!   communities, cluster lists, next hops of more than four octets, whole attribute sets;
 //! * **kept as they are**: path identifiers, MED, LOCAL_PREF, ORIGINATOR_ID, IPv4 next hops, AGGREGATOR:
 //!   a handle takes as many bytes, or so many that its entry is never earned back (`docs/memory.md`);

@@ -67,3 +67,29 @@ impl Memory {
             + if ribs { limits.rib_bytes_max } else { 0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `live` prints: all that tables may take is in it, and nothing of theirs without them.
+    #[test]
+    fn the_bound_counts_what_tables_may_take() {
+        let bound = |rib, rib_bytes_max| {
+            let limits = Limits {
+                rib,
+                rib_bytes_max,
+                ..Limits::default()
+            };
+            let memory = Memory::new(&limits).expect("a small arena");
+            memory.bound(&limits)
+        };
+        let (small, large) = (bound(true, 1 << 20), bound(true, 1 << 30));
+        assert_eq!(large - small, (1 << 30) - (1 << 20));
+        assert_eq!(bound(false, 1 << 30), bound(false, 1 << 20));
+        assert!(
+            bound(false, 1 << 30) + (1 << 30) < large,
+            "each session's own"
+        );
+    }
+}

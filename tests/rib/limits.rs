@@ -33,6 +33,7 @@ fn tables_keep_to_the_limit_and_say_that_they_are_partial() {
     assert!(usage.tables + usage.attributes <= LIMIT, "{usage:?}");
     let rib = talk.rib(V4).unwrap();
     assert_eq!(rib.len(), new as usize);
+    assert_eq!(usage.refused, u64::from(refused));
     assert_eq!(rib.partial().map(|partial| partial.why), Some(Why::Limit));
 }
 
