@@ -61,6 +61,7 @@ pub(super) struct Place {
 #[derive(Default)]
 pub(super) struct RouteRecords {
     attributes: Vec<u8>,
+    nlri: Vec<u8>,
     body: Vec<u8>,
 }
 
@@ -75,13 +76,13 @@ impl RouteRecords {
         route: &Route<'_>,
     ) {
         self.collect(ribs, rib, route);
-        let (path_id, octets) = match route.key {
-            RouteKey::Prefix(prefix) => (prefix.path_id, &[][..]),
-            RouteKey::Octets(octets) if rib.has_path_ids() => match octets.split_first_chunk() {
-                Some((path_id, octets)) => (Some(u32::from_be_bytes(*path_id)), octets),
-                None => return,
-            },
-            RouteKey::Octets(octets) => (None, octets),
+        ribs.nlri(&route.key, &mut self.nlri);
+        let (path_id, octets) = match (&route.key, self.nlri.split_first_chunk()) {
+            (RouteKey::Prefix(prefix), _) => (prefix.path_id, &[][..]),
+            (_, Some((path_id, octets))) if rib.has_path_ids() => {
+                (Some(u32::from_be_bytes(*path_id)), octets)
+            }
+            _ => (None, &self.nlri[..]),
         };
         let family = rib.family();
         let (subtype, generic) = subtype(family, path_id.is_some());
@@ -93,7 +94,7 @@ impl RouteRecords {
             }
             match route.key {
                 RouteKey::Prefix(prefix) => push_prefix(out, prefix.addr, prefix.len),
-                RouteKey::Octets(_) => out.extend_from_slice(octets),
+                RouteKey::Labeled(_) | RouteKey::Octets(_) => out.extend_from_slice(octets),
             }
             push_u16(out, 1);
             push_u16(out, place.peer);
