@@ -1,5 +1,9 @@
 //! The command line: parsed here, judged in `main`.
 
+mod files;
+
+pub use files::{Files, JsonFormat};
+
 use crate::bgp::MessageType;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -19,7 +23,7 @@ pub struct Cli {
 pub enum Command {
     /// Capture from mirror ports, by AF_XDP or a packet socket, until interrupted.
     Live(Live),
-    /// Decode capture files (pcap, pcapng; plain, .gz or .zst); needs no privileges.
+    /// Decode captures (pcap, pcapng) and MRT archives, plain, .gz or .zst; needs no privileges.
     Read(Read),
     /// Send the frames of a capture file out of an interface, by AF_XDP.
     Replay(Replay),
@@ -71,6 +75,9 @@ pub struct Outputs {
     /// Name of this monitor in events [default: the host name].
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
+    /// Files that are begun anew.
+    #[command(flatten)]
+    pub files: Files,
 }
 
 /// What is done about TCP checksums.
@@ -239,7 +246,7 @@ pub struct Live {
 /// `bgptap read`
 #[derive(Args, Debug)]
 pub struct Read {
-    /// Capture files, merged by time ("-": standard input).
+    /// Capture files and MRT archives, merged by time ("-": standard input).
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// Write the routes that all sides have told each other by the end, one JSON object each, to
@@ -343,6 +350,9 @@ mod tests {
             "bgptap read x.pcap --messages update,route-refresh --zero-buffers",
             "bgptap read x.pcap --rib-out - --rib-memory 64",
             "bgptap read x.pcap --no-rib",
+            "bgptap read x.pcap --mrt %Y%m%d.%H%M.gz --mrt-rotate 15m --mrt-rotate-size 100M",
+            "bgptap live -i a --mrt-rib rib.%Y%m%d.%H%M.gz --mrt-rib-interval 8h",
+            "bgptap live -i a --json x.gz --json-format elem --json-rotate 1d --json-rotate-size 1G",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
             "bgptap doctor",
             "bgptap doctor -i a -i b --json --fix",

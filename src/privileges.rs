@@ -128,6 +128,7 @@ fn writing() -> BitFlags<AccessFs> {
         | AccessFs::WriteFile
         | AccessFs::Truncate
         | AccessFs::MakeReg
+        | AccessFs::MakeDir
         | AccessFs::RemoveFile
 }
 

@@ -68,8 +68,13 @@ fn outputs(json: bool) -> Outputs {
     let json = json.then(|| JsonLines {
         writer: Writer::start(std::io::sink(), WhenFull::Wait).unwrap(),
         raw: true,
+        format: bgptap::sink::json::Format::Ris,
     });
-    Outputs::new(Arc::new(Metrics::default()), json, "monitor".into())
+    let mrt = || Writer::start(std::io::sink(), WhenFull::Wait).unwrap();
+    let mrt = json.is_some().then(mrt);
+    let mut outputs = Outputs::new(Arc::new(Metrics::default()), json, "monitor".into());
+    outputs.mrt = mrt;
+    outputs
 }
 
 fn allocations(json: bool, reorder: bool) -> (u64, u64) {
@@ -109,7 +114,7 @@ fn counting_allocates_nothing() {
 }
 
 #[test]
-fn writing_json_allocates_nothing() {
+fn writing_json_and_mrt_allocates_nothing() {
     let (steady, updates) = allocations(true, false);
     assert_eq!(updates, 20_000);
     assert_eq!(steady, 0);

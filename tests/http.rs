@@ -8,10 +8,12 @@ use bgptap::config::Limits;
 use bgptap::http::{self, Desk};
 use bgptap::sink::metrics::{Listener, Metrics};
 use bgptap::sink::outputs::Outputs;
+use bgptap::sink::stream::{EventStream, Hub};
 use bgptap::wire::Ports;
 use bgptap::worker::{Memory, Worker};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use support::http::{get, one};
@@ -28,7 +30,7 @@ impl AsRef<[u8]> for View {
 impl Frame for View {}
 
 /// Four sessions of five hundred prefixes each.
-fn worker() -> Worker<View> {
+fn batch() -> Vec<Captured<View>> {
     let mut file = Vec::new();
     let shape = Synth {
         frames: 2000,
@@ -37,7 +39,7 @@ fn worker() -> Worker<View> {
     };
     shape.write(&mut file).unwrap();
     let frames = file[24..].chunks_exact(16 + FRAME_LEN).zip(0u64..);
-    let mut batch: Vec<_> = frames
+    frames
         .map(|(record, number)| Captured {
             frame: View(record[16..].to_vec()),
             stamp: Stamp {
@@ -50,12 +52,19 @@ fn worker() -> Worker<View> {
             vlan: None,
             continues: false,
         })
-        .collect();
+        .collect()
+}
+
+fn idle_worker() -> Worker<View> {
     let limits = Limits::default();
     let memory = Memory::new(&limits).unwrap();
     let outputs = Outputs::new(Arc::new(Metrics::default()), None, "monitor".into());
-    let mut worker = Worker::new(limits, Ports::new(&[179]), outputs, memory);
-    worker.batch(&mut batch);
+    Worker::new(limits, Ports::new(&[179]), outputs, memory)
+}
+
+fn worker() -> Worker<View> {
+    let mut worker = idle_worker();
+    worker.batch(&mut batch());
     assert_eq!(worker.outputs.totals.messages.update, 2000);
     worker
 }
@@ -66,7 +75,7 @@ fn asking<T: Send>(ask: impl FnOnce(SocketAddr) -> T + Send) -> T {
     let desk = Desk::default();
     worker.answer_at(desk.clone());
     let listener = Listener::bind_for(([127, 0, 0, 1], 0).into(), "--http").unwrap();
-    let server = http::serve(listener, desk).unwrap();
+    let server = http::serve(listener, desk, Hub::default()).unwrap();
     let address = server.address();
     std::thread::scope(|scope| {
         let asking = scope.spawn(move || ask(address));
@@ -168,4 +177,50 @@ fn what_is_wrong_has_its_status() {
     ];
     let status = asking(|address| requests.map(|(host, path)| get(address, host, path).0));
     assert_eq!(status, [400, 404, 404, 200, 200, 403]);
+}
+
+#[test]
+fn events_come_as_lines_for_as_long_as_somebody_listens() {
+    let hub = Hub::default();
+    let listener = Listener::bind_for(([127, 0, 0, 1], 0).into(), "--http").unwrap();
+    let server = http::serve(listener, Desk::default(), hub.clone()).unwrap();
+    let mut worker = idle_worker();
+    worker.outputs.stream = Some(EventStream::start(hub, true).unwrap());
+    let mut before = batch();
+    let mut after = before.split_off(1000);
+    worker.batch(&mut before);
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    let host = server.address();
+    write!(
+        client,
+        "GET /events HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let heard = |worker: &Worker<View>| worker.outputs.stream.as_ref().unwrap().is_heard();
+    while !heard(&worker) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    worker.batch(&mut after);
+    worker.outputs.close();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("application/x-ndjson"), "{answer}");
+    let lines = answer.lines().filter(|line| line.starts_with('{'));
+    let events: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told = events.iter().filter(|event| event["type"] == "UPDATE");
+    assert_eq!(told.count(), 1000, "what came before nobody had asked for");
+    assert!(
+        events
+            .iter()
+            .all(|event| event["type"] != "UPDATE" || event["raw"].is_string())
+    );
+}
+
+#[test]
+fn what_events_cannot_be_asked_for_is_told() {
+    let (status, _) = asking(|address| get(address, "localhost", "/events?colour=red"));
+    assert_eq!(status, 400);
 }

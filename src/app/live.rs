@@ -14,6 +14,7 @@ use crate::error::SetupError;
 use crate::http;
 use crate::privileges::{self, Confined, Keep};
 use crate::sink::metrics::{Listener, Metrics, Pool, Snapshot};
+use crate::sink::stream::Hub;
 use crate::sink::totals::Frames;
 use crate::sink::writer::WhenFull;
 use crate::wire::{Ports, Skip};
@@ -223,12 +224,15 @@ impl<'o> Run<'o> {
         })?;
         let metrics = Arc::new(Metrics::default());
         let server = self.listener.serve(Arc::clone(&metrics))?;
-        let desk = http::Desk::default();
+        let (desk, hub) = (http::Desk::default(), Hub::default());
         let http = self
             .http
-            .map(|listener| http::serve(listener, desk.clone()));
+            .map(|listener| http::serve(listener, desk.clone(), hub.clone()));
         let http = http.transpose()?;
-        let closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
+        let mut closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
+        if http.is_some() {
+            closing.stream = Some(outputs::event_stream(hub, outputs.raw)?);
+        }
         self.warnings.extend_from_slice(source.warnings());
         announce(&source, room, &confined, &self.warnings);
         if let Some(seconds) = self.options.duration {
@@ -249,6 +253,9 @@ impl<'o> Run<'o> {
         let mut interrupted = worker.run(&mut source, self.stop, |source, snapshot| {
             for pool in &snapshot.pools {
                 warn(watch.buffers(pool));
+            }
+            for output in &snapshot.outputs {
+                warn(watch.output(output));
             }
             warn(snapshot.rib.as_ref().and_then(|usage| watch.tables(usage)));
             count_frames(source, snapshot);

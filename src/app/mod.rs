@@ -1,5 +1,6 @@
 //! The subcommands: set up, run, report.
 
+mod destination;
 #[cfg(feature = "capture")]
 mod doctor;
 #[cfg(feature = "capture")]

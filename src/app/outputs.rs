@@ -1,15 +1,19 @@
 //! Outputs as the command line asks for them, and what is said at the end.
 
 use super::Ended;
+use super::destination::{self, Destination, Kind, nanoseconds};
 use crate::bgp::{Disposition, MessageType};
 use crate::cli;
 use crate::config::Limits;
 use crate::error::SetupError;
 use crate::rib::CHANGES;
 use crate::sink::metrics::{ERROR_KINDS, Metrics, attribute_label};
+use crate::sink::mrt::TableDumps;
 use crate::sink::outputs::{JsonLines, Outputs};
+#[cfg(feature = "capture")]
+use crate::sink::stream::{EventStream, Hub};
 use crate::sink::totals::{Frames, Summary};
-use crate::sink::writer::{WhenFull, Writer};
+use crate::sink::writer::{CHUNKS, WhenFull};
 use crate::worker::Memory;
 use crate::worker::Outcome;
 use std::collections::BTreeMap;
@@ -19,26 +23,53 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How often tables are written live, if nothing else is said: as archives of collectors have it.
+const TABLES_EVERY: Duration = Duration::from_secs(2 * 3600);
+
 pub(super) type Target = Box<dyn Write + Send>;
 
 /// The files that the command line names. They are opened before anything else is done: a name that cannot
 /// be written to is told at once, not after a day of capture, and no rights are needed later.
 pub(super) struct Files {
-    json: Option<Target>,
+    json: Option<Destination>,
     summary: Option<Target>,
+    mrt: Option<Destination>,
+    tables: Option<Destination>,
 }
 
 impl Files {
     pub(super) fn open(options: &cli::Outputs) -> Result<Self, SetupError> {
-        let open = |path: &Option<PathBuf>| match path {
-            Some(path) => target(path)
-                .map(Some)
-                .map_err(|error| cannot_write(path, &error)),
-            None => Ok(None),
+        let files = &options.files;
+        let open = |path: &Option<PathBuf>, every, size_max, kind| {
+            let path = path.as_deref();
+            let destination = path.map(|path| {
+                Destination::open(destination::Options {
+                    path,
+                    every,
+                    size_max,
+                    kind,
+                })
+            });
+            destination.transpose()
         };
+        let json = open(
+            &options.json,
+            files.json_rotate,
+            files.json_rotate_size,
+            Kind::Lines,
+        )?;
+        let summary = options.summary.as_deref();
+        let summary = summary.map(|path| target(path).map_err(|error| cannot_write(path, &error)));
         Ok(Self {
-            json: open(&options.json)?,
-            summary: open(&options.summary)?,
+            json,
+            summary: summary.transpose()?,
+            mrt: open(
+                &files.mrt,
+                files.mrt_rotate,
+                files.mrt_rotate_size,
+                Kind::Records,
+            )?,
+            tables: open(&files.mrt_rib, None, None, Kind::Snapshots)?,
         })
     }
 
@@ -49,27 +80,49 @@ impl Files {
         metrics: Arc<Metrics>,
         when_full: WhenFull,
     ) -> Result<Outputs, SetupError> {
-        let json = match (self.json.take(), &options.json) {
-            (Some(target), Some(path)) => {
-                let writer = Writer::start(target, when_full);
-                Some(JsonLines {
-                    writer: writer.map_err(|error| cannot_write(path, &error))?,
-                    raw: options.raw,
-                })
-            }
-            _ => None,
+        let start = |destination: Option<Destination>, path: &Option<PathBuf>, chunks| {
+            let writer = destination.map(|destination| destination.start(when_full, chunks));
+            let path = path.as_deref().unwrap_or(Path::new("-"));
+            writer
+                .transpose()
+                .map_err(|error| cannot_write(path, &error))
         };
+        let json = start(self.json.take(), &options.json, CHUNKS)?.map(|writer| JsonLines {
+            writer,
+            raw: options.raw,
+            format: options.files.json_format.into(),
+        });
         let host = options.host.clone().unwrap_or_else(host_name);
-        Ok(Outputs::new(metrics, json, host))
+        let mut outputs = Outputs::new(metrics, json, host);
+        let files = &options.files;
+        // A record takes a fraction of the room that a line takes.
+        outputs.mrt = start(self.mrt.take(), &files.mrt, CHUNKS / 4)?;
+        let tables = start(self.tables.take(), &files.mrt_rib, CHUNKS / 8)?;
+        let every = files.mrt_rib_interval.or(match when_full {
+            WhenFull::Drop => Some(TABLES_EVERY),
+            WhenFull::Wait => None,
+        });
+        outputs.tables = tables.map(|writer| TableDumps::new(writer, nanoseconds(every)));
+        Ok(outputs)
     }
+}
+
+/// What listens to events are told through.
+#[cfg(feature = "capture")]
+pub(super) fn event_stream(hub: Hub, raw: bool) -> Result<EventStream, SetupError> {
+    EventStream::start(hub, raw).map_err(|error| cannot_write(Path::new("/events"), &error))
 }
 
 /// The folders that outputs are written to.
 #[cfg(feature = "capture")]
 pub(super) fn folders(options: &cli::Outputs) -> Vec<PathBuf> {
-    let files = [&options.json, &options.summary].into_iter().flatten();
-    files
-        .filter_map(|file| crate::privileges::folder_of(file))
+    let summary = options.summary.as_deref();
+    let summary = summary.and_then(crate::privileges::folder_of);
+    let files = [&options.json, &options.files.mrt, &options.files.mrt_rib];
+    let folders = files.into_iter().flatten();
+    folders
+        .filter_map(|path| destination::folder(path))
+        .chain(summary)
         .collect()
 }
 
@@ -192,20 +245,19 @@ pub(super) fn close(
         eprintln!("bgptap: {interrupted}; what came before it was kept");
         ended = Ended::InPart;
     }
-    if let Some(json) = &mut outputs.json {
-        let lost = (json.writer.lost_full(), json.writer.lost_broken());
-        if let Err(error) = json.writer.close()
+    for closed in outputs.close() {
+        let output = closed.output;
+        if let Some(error) = closed.error
             // Whoever reads our output may stop reading: `| head` is no failure.
             && error.kind() != io::ErrorKind::BrokenPipe
         {
-            eprintln!("bgptap: writing JSON: {error}; events lost: {}", lost.1);
+            let lost = closed.lost_broken;
+            eprintln!("bgptap: writing {output}: {error}; events lost: {lost}");
             ended = Ended::InPart;
         }
-        if lost.0 > 0 {
-            eprintln!(
-                "bgptap: the JSON output could not keep up: {} events dropped",
-                lost.0
-            );
+        if closed.lost_full > 0 {
+            let lost = closed.lost_full;
+            eprintln!("bgptap: the output {output} could not keep up: {lost} events dropped");
             if options.strict {
                 ended = Ended::InPart;
             }

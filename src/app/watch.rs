@@ -2,7 +2,7 @@
 
 use crate::capture::xdp::Usage;
 use crate::rib;
-use crate::sink::metrics::Pool;
+use crate::sink::metrics::{Output, Pool};
 use std::collections::BTreeSet;
 
 /// What the frames are used for, each with the option that sizes it.
@@ -44,6 +44,20 @@ impl Watch {
             "{:.0} % of the pool {} are in use; when it is empty the heap serves, within its limit",
             pool.utilisation * 100.0,
             pool.name
+        ))
+    }
+
+    /// A warning about an output that loses events.
+    pub(super) fn output(&mut self, output: &Output) -> Option<String> {
+        let lost = output.dropped.iter().find(|(_, count)| *count > 0);
+        let (reason, _) = lost.filter(|(reason, _)| {
+            let which = format!("{} {reason}", output.name);
+            self.warned.insert(which)
+        })?;
+        Some(format!(
+            "the output {} has begun to lose events ({reason}); capture and other outputs go on, \
+             bgptap_output_dropped_total counts them",
+            output.name
         ))
     }
 

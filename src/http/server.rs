@@ -4,28 +4,37 @@ use super::ask::{Desk, PAGE_MAX, Question, RibQuestion};
 use crate::bgp::Prefix;
 use crate::error::SetupError;
 use crate::sink::metrics::{Listener, Server};
+use crate::sink::stream::Hub;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
+use futures_core::Stream;
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::str::FromStr;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// The worker looks at questions every 20 ms; one that is this late has no time for them.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Serves `/sessions` and `/rib` on a thread of its own.
+/// Serves `/sessions`, `/rib` and `/events` on a thread of its own.
 ///
 /// # Errors
 /// No thread can be started.
-pub fn serve(listener: Listener, desk: Desk) -> Result<Server, SetupError> {
+pub fn serve(listener: Listener, desk: Desk, hub: Hub) -> Result<Server, SetupError> {
     let mut app = Router::new()
         .route("/sessions", get(sessions))
         .route("/rib", get(rib))
-        .with_state(desk);
+        .with_state(desk)
+        .route("/events", get(events).with_state(hub));
     if listener.address().ip().is_loopback() {
         // A page in a browser must not reach it under a name of its own (DNS rebinding).
         app = app.layer(middleware::from_fn(own_name));
@@ -56,6 +65,37 @@ async fn rib(State(desk): State<Desk>, RawQuery(query): RawQuery) -> Response {
     match rib_question(query.as_deref().unwrap_or_default()) {
         Ok(question) => answer(&desk, Question::Rib(question)).await,
         Err(wrong) => bad(&wrong),
+    }
+}
+
+/// Events from now on, until whoever listens leaves or does not keep up.
+async fn events(State(hub): State<Hub>, RawQuery(query): RawQuery) -> Response {
+    if let Err(wrong) = events_wanted(query.as_deref().unwrap_or_default()) {
+        return bad(&wrong);
+    }
+    let Some(listener) = hub.listen() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many listeners\n").into_response();
+    };
+    let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
+    (kind, Body::from_stream(Lines(listener))).into_response()
+}
+
+/// Which events are wanted. All of them, so far: no parameter says otherwise.
+fn events_wanted(query: &str) -> Result<(), String> {
+    match form_urlencoded::parse(query.as_bytes()).next() {
+        Some((name, _)) => Err(format!("no such parameter: {name}")),
+        None => Ok(()),
+    }
+}
+
+/// What a listener is told.
+struct Lines(mpsc::Receiver<Bytes>);
+
+impl Stream for Lines {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(context).map(|lines| lines.map(Ok))
     }
 }
 

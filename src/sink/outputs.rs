@@ -1,7 +1,9 @@
 //! All outputs of a run behind one face: what happens is told once.
 
 use super::json::{self, ContextSource, Meta};
-use super::metrics::{Direction, FamilyCounters, Metrics};
+use super::metrics::{self, Direction, FamilyCounters, Metrics};
+use super::mrt;
+use super::stream::EventStream;
 use super::totals::{Gaps, Messages, Prefixes};
 use super::writer::Writer;
 use crate::bgp::{self, Message, MessageType};
@@ -37,6 +39,66 @@ pub struct JsonLines {
     pub writer: Writer,
     /// With the bytes of each message.
     pub raw: bool,
+    /// What they look like.
+    pub format: json::Format,
+}
+
+impl JsonLines {
+    fn is_elem(&self) -> bool {
+        self.format == json::Format::Elem
+    }
+}
+
+/// Who wants the lines of events.
+struct Lines<'a> {
+    file: Option<&'a mut JsonLines>,
+    stream: Option<&'a mut EventStream>,
+}
+
+impl<'a> Lines<'a> {
+    /// `None` if nobody does.
+    fn wanted(
+        json: &'a mut Option<JsonLines>,
+        stream: &'a mut Option<EventStream>,
+    ) -> Option<Self> {
+        let file = json.as_mut().filter(|json| !json.is_elem());
+        let stream = stream.as_mut().filter(|stream| stream.is_heard());
+        (file.is_some() || stream.is_some()).then_some(Self { file, stream })
+    }
+
+    fn raw(&self) -> bool {
+        self.file.as_ref().is_some_and(|json| json.raw)
+            || self.stream.as_ref().is_some_and(|stream| stream.raw)
+    }
+
+    /// Encodes a line once, however many want it.
+    fn write(self, meta: &Meta<'_>, encode: impl FnOnce(&mut Vec<u8>)) {
+        let ns = meta.ts_ns;
+        match (self.file, self.stream) {
+            (Some(json), None) => json.writer.event(ns, encode),
+            (None, Some(stream)) => stream.writer.event(ns, encode),
+            (Some(json), Some(stream)) => json.writer.event(ns, |out| {
+                let at = out.len();
+                encode(out);
+                let line = out.get(at..).unwrap_or_default();
+                stream.writer.event(ns, |out| out.extend_from_slice(line));
+            }),
+            (None, None) => (),
+        }
+    }
+}
+
+/// How an output has ended.
+#[derive(Debug)]
+pub struct Closed {
+    /// Its name in metrics.
+    pub output: &'static str,
+    /// Events lost because its writer did not keep up.
+    pub lost_full: u64,
+    /// Events lost because writing failed.
+    pub lost_broken: u64,
+    /// What failed first.
+    pub error: Option<std::io::Error>,
 }
 
 /// Metrics, JSON lines and totals.
@@ -45,12 +107,19 @@ pub struct Outputs {
     pub metrics: Arc<Metrics>,
     /// If asked for.
     pub json: Option<JsonLines>,
+    /// BGP4MP records, if asked for.
+    pub mrt: Option<Writer>,
+    /// Snapshots of all tables, if asked for.
+    pub tables: Option<mrt::TableDumps>,
+    /// Who listens to events over HTTP, if that is served.
+    pub stream: Option<EventStream>,
     /// Over the whole run.
     pub totals: Totals,
     /// Name of this monitor.
     pub host: String,
     /// Made with the first message that is written.
     messages: Option<json::MessageWriter>,
+    elements: json::ElemWriter,
 }
 
 impl Outputs {
@@ -60,9 +129,13 @@ impl Outputs {
         Self {
             metrics,
             json,
+            mrt: None,
+            tables: None,
+            stream: None,
             totals: Totals::default(),
             host,
             messages: None,
+            elements: json::ElemWriter::default(),
         }
     }
 
@@ -80,13 +153,25 @@ impl Outputs {
         if let Some(changes) = changes {
             self.count_changes(counters, changes);
         }
-        if let Some(json) = &mut self.json {
-            let raw = json.raw.then_some(bytes);
-            let messages = self.messages.get_or_insert_default();
-            json.writer
-                .event(|out| messages.write_with(out, meta, message, Some(context), raw, changes));
-            self.totals.rendered = messages.lookups();
+        if let Some(writer) = &mut self.mrt {
+            writer.event(meta.ts_ns, |out| {
+                mrt::write_message(out, meta, message, context.0, bytes);
+            });
         }
+        if let Some(json) = self.json.as_mut().filter(|json| json.is_elem()) {
+            let elements = &mut self.elements;
+            json.writer
+                .event(meta.ts_ns, |out| elements.write(out, meta, message));
+        }
+        let Some(lines) = Lines::wanted(&mut self.json, &mut self.stream) else {
+            return;
+        };
+        let raw = lines.raw().then_some(bytes);
+        let messages = self.messages.get_or_insert_default();
+        lines.write(meta, |out| {
+            messages.write_with(out, meta, message, Some(context), raw, changes);
+        });
+        self.totals.rendered = messages.lookups();
     }
 
     /// A message that nobody asked for: all that is known of it is its type.
@@ -166,28 +251,27 @@ impl Outputs {
 
     /// The session's state changed.
     pub fn state(&mut self, meta: &Meta<'_>, state: State, previous: State, reason: &str) {
-        if let Some(json) = &mut self.json {
-            json.writer.event(|out| {
-                json::write_state(out, meta, state.number(), previous.number(), reason);
+        if let Some(writer) = &mut self.mrt {
+            writer.event(meta.ts_ns, |out| {
+                mrt::write_state(out, meta, state, previous);
             });
         }
+        self.line(meta, |out| {
+            json::write_state(out, meta, state.number(), previous.number(), reason);
+        });
     }
 
     /// The transfer of one side's routes has come to another point.
     pub fn transfer(&mut self, meta: &Meta<'_>, transfer: &Transfer) {
-        if let Some(json) = &mut self.json {
-            json.writer
-                .event(|out| json::write_transfer(out, meta, transfer));
-        }
+        self.line(meta, |out| json::write_transfer(out, meta, transfer));
     }
 
     /// The TCP under a session is in trouble, or out of it.
     pub fn alarm(&mut self, meta: &Meta<'_>, counters: &Direction, alarm: Alarm) {
         counters.alarms[alarm.index()].add(1);
-        if let Some(json) = &mut self.json {
-            json.writer
-                .event(|out| json::write_alarm(out, meta, alarm.name(), alarm.nanoseconds()));
-        }
+        self.line(meta, |out| {
+            json::write_alarm(out, meta, alarm.name(), alarm.nanoseconds());
+        });
     }
 
     /// A hole was given up.
@@ -197,12 +281,10 @@ impl Outputs {
         if let Some(counters) = counters {
             counters.gaps.add(1);
         }
-        if let Some(json) = &mut self.json {
-            let reason = gap_reason(gap.reason);
-            json.writer.event(|out| {
-                json::write_gap(out, meta, gap.bytes, gap.seq_from, gap.seq_to, reason);
-            });
-        }
+        let reason = gap_reason(gap.reason);
+        self.line(meta, |out| {
+            json::write_gap(out, meta, gap.bytes, gap.seq_from, gap.seq_to, reason);
+        });
     }
 
     /// Contiguous bytes were passed over.
@@ -215,25 +297,85 @@ impl Outputs {
     ) {
         let (kind, name) = malformed_reason(reason);
         self.error(counters, kind);
-        if let Some(json) = &mut self.json {
-            json.writer
-                .event(|out| json::write_malformed(out, meta, bytes, name));
+        self.line(meta, |out| json::write_malformed(out, meta, bytes, name));
+    }
+
+    /// Writes the line of an event for all who want it.
+    fn line(&mut self, meta: &Meta<'_>, encode: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(lines) = Lines::wanted(&mut self.json, &mut self.stream) {
+            lines.write(meta, encode);
         }
+    }
+
+    /// The time is `ns`: files whose period is over are finished.
+    pub fn advance(&mut self, ns: u64) {
+        self.writers_mut().for_each(|writer| writer.advance(ns));
     }
 
     /// Hands over what has been encoded so far.
     pub fn flush(&mut self) {
-        if let Some(json) = &mut self.json {
-            json.writer.flush();
-        }
+        self.writers_mut().for_each(Writer::flush);
     }
 
     /// An output has nobody left to write for.
     #[must_use]
     pub fn is_broken(&self) -> bool {
-        self.json
+        self.writers().any(|(_, writer)| writer.is_broken())
+    }
+
+    /// What each output that can lose events has come to.
+    pub fn status(&self) -> impl Iterator<Item = metrics::Output> {
+        let slow = self
+            .stream
             .as_ref()
-            .is_some_and(|json| json.writer.is_broken())
+            .map(|stream| ("slow_listener", stream.slow()));
+        self.writers().map(move |(name, writer)| {
+            let mut dropped = vec![
+                ("queue_full", writer.lost_full()),
+                ("write_error", writer.lost_broken()),
+            ];
+            dropped.extend(slow.filter(|_| name == "events"));
+            metrics::Output {
+                name,
+                dropped,
+                queue: writer.queue_ratio(),
+            }
+        })
+    }
+
+    /// Writers of outputs, with the names of these in metrics.
+    fn writers(&self) -> impl Iterator<Item = (&'static str, &Writer)> {
+        let json = self.json.iter().map(|json| ("json", &json.writer));
+        let tables = self.tables.iter().map(|tables| ("mrt_rib", &tables.writer));
+        let stream = self.stream.iter().map(|stream| ("events", &stream.writer));
+        json.chain(self.mrt.iter().map(|writer| ("mrt", writer)))
+            .chain(tables)
+            .chain(stream)
+    }
+
+    /// The same, to be written to or closed.
+    fn writers_mut(&mut self) -> impl Iterator<Item = &mut Writer> {
+        let json = self.json.iter_mut().map(|json| &mut json.writer);
+        let tables = self.tables.iter_mut().map(|tables| &mut tables.writer);
+        let stream = self.stream.iter_mut().map(|stream| &mut stream.writer);
+        json.chain(&mut self.mrt).chain(tables).chain(stream)
+    }
+
+    /// Writes out everything and ends the writers' threads: what each output lost, and what failed.
+    pub fn close(&mut self) -> Vec<Closed> {
+        let failed: Vec<_> = self
+            .writers_mut()
+            .map(|writer| writer.close().err())
+            .collect();
+        let closed = self.writers().zip(failed);
+        closed
+            .map(|((output, writer), error)| Closed {
+                output,
+                lost_full: writer.lost_full(),
+                lost_broken: writer.lost_broken(),
+                error,
+            })
+            .collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Takes what a stream yields through the session to the outputs.
 
+use super::archive;
 use super::backlog::Backlog;
 use crate::bgp::header::{HEADER_LEN, MAX_LEN};
 use crate::bgp::{Header, Message, MessageType, OpenFacts};
@@ -46,9 +47,24 @@ impl Delivery<'_> {
 
     /// Moves the session's state on and tells about it.
     pub(super) fn see(&mut self, sight: Sight, reason: &str, stamp: Stamp) {
-        let Some(previous) = self.session.see(sight) else {
-            return;
-        };
+        if let Some(previous) = self.session.see(sight) {
+            // An archive tells states itself, if it tells them.
+            let told = !self.session.is_told();
+            self.take_state(previous, told.then_some(reason), stamp);
+        }
+    }
+
+    /// An archive says that the state has changed: that is told as it says, whatever messages have shown.
+    pub(super) fn enter(&mut self, previous: State, state: State, stamp: Stamp) {
+        if state < State::OpenSent && self.session.state >= State::OpenSent {
+            self.end(End::Silent(archive::REASON), stamp);
+        }
+        self.session.enter(state);
+        self.take_state(previous, Some(archive::REASON), stamp);
+    }
+
+    /// Takes note of a state that was entered, and tells of it if there is a reason to be told.
+    fn take_state(&mut self, previous: State, reason: Option<&str>, stamp: Stamp) {
         let state = self.session.state;
         let established = if state == State::Established {
             stamp.ns
@@ -59,12 +75,14 @@ impl Delivery<'_> {
             counters.state.set(state.number().into());
             counters.established_ns.store(established, Relaxed);
         }
-        let seq = self.session.last_message(self.direction);
-        let event = self.session.next_event();
-        let host = std::mem::take(&mut self.outputs.host);
-        let meta = meta(self.session, self.direction, stamp, seq, event, &host);
-        self.outputs.state(&meta, state, previous, reason);
-        self.outputs.host = host;
+        if let Some(reason) = reason {
+            let seq = self.session.last_message(self.direction);
+            let event = self.session.next_event();
+            let host = std::mem::take(&mut self.outputs.host);
+            let meta = meta(self.session, self.direction, stamp, seq, event, &host);
+            self.outputs.state(&meta, state, previous, reason);
+            self.outputs.host = host;
+        }
         if state == State::Established {
             for direction in [0, 1] {
                 let began = self.session.begin_transfer(direction, stamp.ns);
@@ -290,7 +308,7 @@ impl Handler for Delivery<'_> {
             self.health.message(self.direction, stamp.ns);
         }
         self.delivered += 1;
-        if self.session.is_negotiated() {
+        if self.session.is_negotiated() || self.session.is_told() {
             self.read(bytes, stamp, framing);
         } else {
             self.infer(kind, bytes, stamp, framing);
@@ -351,10 +369,10 @@ fn meta<'a>(
         ts_source: stamp.source.name(),
         peer: peer.addr,
         peer_port: peer.port,
-        peer_asn: session.open(direction).map(|open| open.asn),
+        peer_asn: session.asn(direction),
         local: local.addr,
         local_port: local.port,
-        local_asn: session.open(direction ^ 1).map(|open| open.asn),
+        local_asn: session.asn(direction ^ 1),
         session: session.id,
         seq,
         event_no,

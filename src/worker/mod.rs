@@ -5,6 +5,7 @@
 
 mod admission;
 mod answers;
+mod archive;
 mod backlog;
 mod connection;
 mod delivery;
@@ -276,9 +277,14 @@ impl<F: Frame> Worker<F> {
         });
         self.ticking = ticking;
         self.answer_questions();
+        if let (Some(dumps), Some(ribs)) = (&mut self.outputs.tables, &self.ribs) {
+            // A file has time.
+            dumps.advance(ribs, self.now_ns, !self.live);
+        }
         if self.now_ns >= self.next_alarm_ns {
             self.next_alarm_ns = self.now_ns.saturating_add(ALARM_NS);
             self.look_for_alarms(stamp);
+            self.outputs.advance(self.now_ns);
             if let Some(ribs) = &mut self.ribs {
                 ribs.advance(self.now_ns);
             }
@@ -375,17 +381,9 @@ impl<F: Frame> Worker<F> {
                 }
             }));
         }
-        if let Some(json) = &self.outputs.json {
-            snapshot.outputs.push(crate::sink::metrics::Output {
-                name: "json",
-                dropped: vec![
-                    ("queue_full", json.writer.lost_full()),
-                    ("write_error", json.writer.lost_broken()),
-                ],
-                queue: json.writer.queue_ratio(),
-            });
-            snapshot.rendered = Some(self.outputs.totals.rendered);
-        }
+        snapshot.outputs.extend(self.outputs.status());
+        let rendered = self.outputs.totals.rendered;
+        snapshot.rendered = self.outputs.json.is_some().then_some(rendered);
         gather(&mut snapshot);
         self.outputs.metrics.publish(&snapshot);
         self.snapshot = snapshot;
@@ -400,6 +398,9 @@ impl<F: Frame> Worker<F> {
             self.close(index, END_OF_CAPTURE, stamp);
         }
         self.fragments.finish(&mut self.frames.skipped);
+        if let (Some(dumps), Some(ribs)) = (&mut self.outputs.tables, &self.ribs) {
+            dumps.finish(ribs, self.now_ns, !self.live);
+        }
         self.outputs.flush();
         self.latency.publish(&self.outputs.metrics.latency);
         let outcome = Outcome {

@@ -64,6 +64,9 @@ impl<F: Frame> Worker<F> {
             continues,
             ..
         } = captured;
+        if link == LinkType::Mrt {
+            return self.archived(frame, stamp);
+        }
         let wire_len = if continues { UNKNOWN_LEN } else { wire_len };
         match dissect(frame.as_ref(), link, wire_len, vlan, &self.ports) {
             Ok(segment) => {
@@ -89,7 +92,7 @@ impl<F: Frame> Worker<F> {
         }
     }
 
-    fn skip(&mut self, skip: Skip) {
+    pub(super) fn skip(&mut self, skip: Skip) {
         self.frames.skipped[skip.index()] += 1;
     }
 

@@ -14,6 +14,7 @@ use bgptap::bgp::Context;
 use bgptap::capture::{Captured, Frame, LinkType, Stamp, StampSource};
 use bgptap::config::Limits;
 use bgptap::sink::metrics::Metrics;
+use bgptap::sink::json::Format;
 use bgptap::sink::outputs::{JsonLines, Outputs};
 use bgptap::sink::writer::{WhenFull, Writer};
 use bgptap::wire::Ports;
@@ -97,6 +98,7 @@ fn worker(events: bool, tables: bool) {
     let json = events.then(|| JsonLines {
         writer: Writer::start(std::io::sink(), WhenFull::Wait).expect("a thread"),
         raw: false,
+        format: Format::default(),
     });
     let outputs = Outputs::new(Arc::new(Metrics::default()), json, "monitor".into());
     let limits = Limits {

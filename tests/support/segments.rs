@@ -156,7 +156,11 @@ impl Bench {
     pub fn new() -> Self {
         let lines = Lines::default();
         let writer = Writer::start(lines.clone(), WhenFull::Wait).unwrap();
-        let json = JsonLines { writer, raw: false };
+        let json = JsonLines {
+            writer,
+            raw: false,
+            format: bgptap::sink::json::Format::Ris,
+        };
         let outputs = Outputs::new(Arc::new(Metrics::default()), Some(json), "test".into());
         let limits = Limits::default();
         let memory = Memory::new(&limits).unwrap();

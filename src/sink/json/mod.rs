@@ -5,6 +5,7 @@
 //! reused, writing one allocates nothing.
 
 mod cache;
+mod elem;
 mod fields;
 mod heads;
 mod message;
@@ -25,10 +26,21 @@ use crate::bgp::text::{Show, hex_pair};
 use crate::session::Transfer;
 use cache::Cache;
 pub use cache::Lookups;
+pub use elem::ElemWriter;
 use heads::Heads;
 use message::MessageLine;
 pub use route::RouteWriter;
 use transfer::TransferLine;
+
+/// What lines look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// One object per message and event.
+    #[default]
+    Ris,
+    /// One object per prefix: see [`ElemWriter`].
+    Elem,
+}
 
 /// What every line says: when, who, where.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +160,8 @@ impl Hexadecimal {
 pub enum ContextSource {
     /// Both OPENs were seen.
     Negotiated,
+    /// The MRT archive that the message comes from says so.
+    Archive,
     /// Concluded from the messages themselves.
     Inferred,
     /// The most common case, for want of anything better.
@@ -160,6 +174,7 @@ impl ContextSource {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Negotiated => "negotiated",
+            Self::Archive => "archive",
             Self::Inferred => "inferred",
             Self::Assumed => "assumed",
         }
