@@ -1,6 +1,7 @@
 //! The command line: parsed here, judged in `main`.
 
 use crate::bgp::MessageType;
+use crate::filter::Filter;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -71,6 +72,16 @@ pub struct Outputs {
     /// Name of this monitor in events [default: the host name].
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
+    /// Tell outputs only of messages and events that EXPR selects, for instance
+    /// `prefix longer 10.0.0.0/8 and not as 64500`: see docs/filters.md.
+    #[arg(long, value_name = "EXPR")]
+    pub filter: Option<Filter>,
+    /// Leave out UPDATEs by which no route comes, changes or goes.
+    #[arg(long, conflicts_with = "no_rib")]
+    pub only_changes: bool,
+    /// As --filter, for the JSON lines only.
+    #[arg(long, value_name = "EXPR")]
+    pub json_filter: Option<Filter>,
 }
 
 /// What is done about TCP checksums.

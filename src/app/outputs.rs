@@ -5,6 +5,7 @@ use crate::bgp::{Disposition, MessageType};
 use crate::cli;
 use crate::config::Limits;
 use crate::error::SetupError;
+use crate::filter::{Filter, Selection};
 use crate::rib::CHANGES;
 use crate::sink::metrics::{ERROR_KINDS, Metrics, attribute_label};
 use crate::sink::outputs::{JsonLines, Outputs};
@@ -55,6 +56,7 @@ impl Files {
                 Some(JsonLines {
                     writer: writer.map_err(|error| cannot_write(path, &error))?,
                     raw: options.raw,
+                    selection: selection(options, options.json_filter.as_ref()),
                 })
             }
             _ => None,
@@ -62,6 +64,13 @@ impl Files {
         let host = options.host.clone().unwrap_or_else(host_name);
         Ok(Outputs::new(metrics, json, host))
     }
+}
+
+/// What an output gets: what all of them get, of which its own filter selects some.
+pub(super) fn selection(options: &cli::Outputs, own: Option<&Filter>) -> Selection {
+    let changes = options.only_changes.then(Filter::only_changes);
+    let filters = [changes.as_ref(), options.filter.as_ref(), own];
+    filters.into_iter().flatten().cloned().collect()
 }
 
 /// The folders that outputs are written to.

@@ -5,6 +5,7 @@ use super::metrics::{Direction, FamilyCounters, Metrics};
 use super::totals::{Gaps, Messages, Prefixes};
 use super::writer::Writer;
 use crate::bgp::{self, Message, MessageType};
+use crate::filter::{Event, Selection, What};
 use crate::health::Alarm;
 use crate::rib::{CHANGES, Changes};
 use crate::session::{State, Transfer};
@@ -37,6 +38,14 @@ pub struct JsonLines {
     pub writer: Writer,
     /// With the bytes of each message.
     pub raw: bool,
+    /// Which events are told.
+    pub selection: Selection,
+}
+
+impl JsonLines {
+    fn wants(&mut self, meta: &Meta<'_>, what: What<'_>) -> bool {
+        self.selection.wants(&Event { meta, what })
+    }
 }
 
 /// Metrics, JSON lines and totals.
@@ -80,7 +89,9 @@ impl Outputs {
         if let Some(changes) = changes {
             self.count_changes(counters, changes);
         }
-        if let Some(json) = &mut self.json {
+        if let Some(json) = &mut self.json
+            && json.wants(meta, What::Message(message, changes))
+        {
             let raw = json.raw.then_some(bytes);
             let messages = self.messages.get_or_insert_default();
             json.writer
@@ -166,7 +177,9 @@ impl Outputs {
 
     /// The session's state changed.
     pub fn state(&mut self, meta: &Meta<'_>, state: State, previous: State, reason: &str) {
-        if let Some(json) = &mut self.json {
+        if let Some(json) = &mut self.json
+            && json.wants(meta, What::State)
+        {
             json.writer.event(|out| {
                 json::write_state(out, meta, state.number(), previous.number(), reason);
             });
@@ -175,7 +188,9 @@ impl Outputs {
 
     /// The transfer of one side's routes has come to another point.
     pub fn transfer(&mut self, meta: &Meta<'_>, transfer: &Transfer) {
-        if let Some(json) = &mut self.json {
+        if let Some(json) = &mut self.json
+            && json.wants(meta, What::Transfer(transfer))
+        {
             json.writer
                 .event(|out| json::write_transfer(out, meta, transfer));
         }
@@ -184,7 +199,9 @@ impl Outputs {
     /// The TCP under a session is in trouble, or out of it.
     pub fn alarm(&mut self, meta: &Meta<'_>, counters: &Direction, alarm: Alarm) {
         counters.alarms[alarm.index()].add(1);
-        if let Some(json) = &mut self.json {
+        if let Some(json) = &mut self.json
+            && json.wants(meta, What::Tcp)
+        {
             json.writer
                 .event(|out| json::write_alarm(out, meta, alarm.name(), alarm.nanoseconds()));
         }
@@ -197,7 +214,9 @@ impl Outputs {
         if let Some(counters) = counters {
             counters.gaps.add(1);
         }
-        if let Some(json) = &mut self.json {
+        if let Some(json) = &mut self.json
+            && json.wants(meta, What::Gap)
+        {
             let reason = gap_reason(gap.reason);
             json.writer.event(|out| {
                 json::write_gap(out, meta, gap.bytes, gap.seq_from, gap.seq_to, reason);
@@ -215,7 +234,9 @@ impl Outputs {
     ) {
         let (kind, name) = malformed_reason(reason);
         self.error(counters, kind);
-        if let Some(json) = &mut self.json {
+        if let Some(json) = &mut self.json
+            && json.wants(meta, What::Malformed)
+        {
             json.writer
                 .event(|out| json::write_malformed(out, meta, bytes, name));
         }
