@@ -89,7 +89,7 @@ pub struct Outputs {
 pub enum Checksums {
     /// Segments are taken as they are.
     Off,
-    /// A segment with a wrong one is passed over where right ones were seen in its direction before.
+    /// A segment with a wrong one is passed over where most were right in its direction before.
     Auto,
     /// Only segments with right ones are taken.
     On,

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub enum Checksums {
     /// Nothing: segments are taken as they are.
     Off,
-    /// A segment with a wrong one is passed over where right ones were seen in its direction before; one
+    /// A segment with a wrong one is passed over where most were right in its direction before; one
     /// that a card was to complete is taken.
     #[default]
     Auto,

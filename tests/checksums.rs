@@ -120,7 +120,14 @@ fn a_damaged_copy_does_not_win_over_the_good_one() {
     let mut frames: Vec<Vec<u8>> = Vec::new();
     let mut keepalive = vec![0xff; 16];
     keepalive.extend([0, 19, 4]);
-    for (number, damage) in [(0, false), (1, false), (2, true), (2, false), (3, false)] {
+    for (number, damage) in [
+        (0, false),
+        (1, false),
+        (2, false),
+        (3, true),
+        (3, false),
+        (4, false),
+    ] {
         let seg = support::segments::Seg::new(0, 0x10, 1000 + 19 * number, 7, &keepalive);
         let mut frame = seg.frame(number as u16);
         complete(&mut frame);
@@ -130,7 +137,7 @@ fn a_damaged_copy_does_not_win_over_the_good_one() {
         frames.push(frame);
     }
     let file = scratch.write("damaged.pcap", &pcap(&frames));
-    for (mode, keepalives, damaged) in [("off", 3, 0), ("auto", 4, 1), ("on", 4, 1)] {
+    for (mode, keepalives, damaged) in [("off", 4, 0), ("auto", 5, 1), ("on", 5, 1)] {
         let (summary, events) = read(&scratch, &file, mode);
         let count = events
             .iter()

@@ -286,6 +286,41 @@ fn a_syn_with_payload_that_nobody_accepts_ends_nothing() {
     }
 }
 
+/// A forged SYN with forged data behind it: its receiver has answered neither.
+#[test]
+fn a_syn_and_data_that_nobody_answers_end_nothing() {
+    for sender in [0, 1] {
+        let mut bench = Bench::new();
+        let (a, b) = establish(&mut bench, 0, 1000, 9000);
+        let (seq, ack) = if sender == 0 { (a, b) } else { (b, a) };
+        bench.send(&Seg::new(sender, SYN, 0x7000_0000, 0, &[]));
+        bench.send(&Seg::new(sender, ACK, 0x7000_0001, 5, &keepalive()));
+        bench.send(&Seg::new(sender, ACK, seq, ack, &keepalive()));
+        let told = bench.finish();
+        assert_eq!(told.sessions().len(), 1, "{sender}");
+        assert_eq!(told.of("KEEPALIVE").count(), 3);
+    }
+}
+
+/// The mirror missed the SYN-ACK: what acknowledges the SYN answers it as well.
+#[test]
+fn a_new_connection_whose_syn_ack_was_missed_is_found() {
+    let mut bench = Bench::new();
+    establish(&mut bench, 0, 1000, 9000);
+    bench.now_ns += S;
+    bench.send(&Seg::new(0, SYN, 0x7000_0000, 0, &[]));
+    let (mut a, mut b) = (0x7000_0001_u32, 0x2000_0001_u32);
+    for message in [open(65001, 9), keepalive(), keepalive()] {
+        bench.send(&Seg::new(1, ACK, b, a, &message));
+        b += message.len() as u32;
+        bench.send(&Seg::new(0, ACK, a, b, &message));
+        a += message.len() as u32;
+    }
+    let told = bench.finish();
+    assert_eq!(told.sessions().len(), 2);
+    assert!(told.of("KEEPALIVE").count() >= 2 + 4);
+}
+
 /// Forged data in one direction, acknowledged by forged segments of the other, move neither.
 #[test]
 fn a_forged_conversation_does_not_move_a_session() {

@@ -205,13 +205,17 @@ impl Errors {
         text: "",
     };
 
+    /// As a constant it is copied as a whole, which is faster than element by element.
+    const NONE: Self = Self {
+        list: [Self::BLANK; Self::CAPACITY],
+        total: 0,
+    };
+
     /// No errors.
     #[must_use]
+    #[inline]
     pub const fn new() -> Self {
-        Self {
-            list: [Self::BLANK; Self::CAPACITY],
-            total: 0,
-        }
+        Self::NONE
     }
 
     /// Those kept, in the order in which they were found.
@@ -244,6 +248,16 @@ impl Errors {
         {
             *mildest = error;
         }
+    }
+
+    /// Those of another part of the message, found later.
+    #[cold]
+    pub(crate) fn append(&mut self, later: Self) {
+        let kept = later.as_slice();
+        kept.iter().for_each(|error| self.push(*error));
+        let dropped = usize::from(later.total).saturating_sub(kept.len());
+        let dropped = u16::try_from(dropped).unwrap_or(u16::MAX);
+        self.total = self.total.saturating_add(dropped);
     }
 
     /// RFC 7606 §5.2: without reachable NLRI there is nothing to treat as withdrawn.

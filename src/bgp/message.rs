@@ -66,7 +66,18 @@ impl<'a> Message<'a> {
 
     /// Reads the body of a message whose header has been checked.
     #[must_use]
+    #[inline]
     pub fn parse_body(kind: MessageType, body: &'a [u8], context: &Context) -> Self {
+        let mut message = Self::Update(Update::EMPTY);
+        match (&mut message, kind) {
+            (Self::Update(update), MessageType::Update) => update.read(body, context),
+            _ => message = Self::parse_other(kind, body, context),
+        }
+        message
+    }
+
+    #[cold]
+    fn parse_other(kind: MessageType, body: &'a [u8], context: &Context) -> Self {
         let read = match kind {
             MessageType::Open => Open::parse(body).map(Self::Open),
             MessageType::Update => Ok(Self::Update(Update::parse(body, context))),

@@ -38,24 +38,34 @@ pub struct Update<'a> {
 }
 
 impl<'a> Update<'a> {
+    /// As a constant it is copied as a whole, which is faster than field by field.
+    pub(in crate::bgp) const EMPTY: Self = Self {
+        body: &[],
+        withdrawn: &[],
+        attributes: &[],
+        announced: &[],
+        context: Context::assumed(),
+        seen: [0; 4],
+        offsets: [0; INDEXED],
+        errors: Errors::new(),
+    };
+
     /// Reads what follows the header. It never fails: a field that cannot be
     /// located is empty, and [`Update::errors`] says so.
     #[must_use]
     #[inline]
     pub fn parse(body: &'a [u8], context: &Context) -> Self {
-        let mut update = Self {
-            body,
-            withdrawn: &[],
-            attributes: &[],
-            announced: &[],
-            context: *context,
-            seen: [0; 4],
-            offsets: [0; INDEXED],
-            errors: Errors::new(),
-        };
-        let located = update.split().is_some();
-        update.check(located);
+        let mut update = Self::EMPTY;
+        update.read(body, context);
         update
+    }
+
+    /// Reads a body into [`Update::EMPTY`].
+    #[inline]
+    pub(in crate::bgp) fn read(&mut self, body: &'a [u8], context: &Context) {
+        self.body = body;
+        self.context = *context;
+        self.check();
     }
 
     /// Locates the three fields.

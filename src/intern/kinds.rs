@@ -82,7 +82,7 @@ kinds! {
     PathId: u32, NonZeroU16, [class("path_id", 50, 256)];
     /// Label stacks, three octets for each label.
     LabelStack: SmallVec<[u8; 16]>, NonZeroU16, [class("label_stack", 100, 1000)];
-    /// Values of path attributes, in the classes of [`class_of`].
+    /// Values of path attributes, in the classes of `class_of`.
     Value: Box<[u8]>, NonZeroU32, [
         class("other_attribute", 64, 65_536),
         class("as_path", 1024, 1 << 20),

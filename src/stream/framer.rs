@@ -293,7 +293,7 @@ impl Framer {
         }
         if let Mode::Seeking(search) = &mut self.mode {
             let count = search.kept().len();
-            search.drop_front(count);
+            search.shed();
             self.teller
                 .pass_over(count as u64, MalformedReason::Limit, out);
         }

@@ -129,6 +129,20 @@ impl<F: Frame> Stream<F> {
         self.release(handler, budget);
     }
 
+    /// Gives up holes until no more segments are held than is fair while frames are scarce.
+    pub fn trim<H: Handler>(&mut self, stamp: Stamp, budget: &mut Budget, handler: &mut H) {
+        while self.held.len() > FAIR_SHARE {
+            self.give_up(GapReason::Limit, stamp, budget, handler);
+        }
+        self.settle(budget);
+    }
+
+    /// More segments are held than is fair while frames are scarce.
+    #[must_use]
+    pub fn holds_much(&self) -> bool {
+        self.held.len() > FAIR_SHARE
+    }
+
     pub(super) fn keep_limits<H: Handler>(
         &mut self,
         stamp: Stamp,
@@ -137,8 +151,7 @@ impl<F: Frame> Stream<F> {
     ) {
         while !self.held.is_empty()
             && (self.held.len() > self.limits.held_frames as usize
-                || self.held_bytes > self.limits.held_bytes
-                || budget.frames > budget.frames_low && self.held.len() > FAIR_SHARE)
+                || self.held_bytes > self.limits.held_bytes)
         {
             self.give_up(GapReason::Limit, stamp, budget, handler);
         }

@@ -41,6 +41,8 @@ pub(super) struct Search {
     pub(super) reason: MalformedReason,
     /// Bytes of this search that were given up already.
     passed: u64,
+    /// Bytes were given up unseen.
+    shed: bool,
     /// No header begins before this place but those that begin a chain.
     scanned: usize,
     /// By their start, ascending. One that leads to where another leads is not begun.
@@ -76,6 +78,7 @@ impl Search {
             kept: Kept::default(),
             reason,
             passed: 0,
+            shed: false,
             scanned: 0,
             chains: Vec::new(),
         }
@@ -96,7 +99,7 @@ impl Search {
 
     /// Everything that the search has taken is still here.
     pub(super) fn is_whole(&self) -> bool {
-        self.passed == 0
+        self.passed == 0 && !self.shed
     }
 
     /// Takes the next bytes.
@@ -113,6 +116,15 @@ impl Search {
     pub(super) fn hopeless(&self) -> usize {
         let first = self.chains.first().map(|chain| chain.start);
         first.unwrap_or(self.scanned).min(self.kept.len())
+    }
+
+    /// Forgets everything for want of memory. A message may have begun in what is forgotten, so
+    /// the search is as at its start.
+    pub(super) fn shed(&mut self) {
+        *self = Self {
+            shed: true,
+            ..Self::new(self.reason)
+        };
     }
 
     /// Forgets the first `count` bytes.

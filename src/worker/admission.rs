@@ -84,6 +84,7 @@ impl<F: Frame> Worker<F> {
                 .note(key, direction, segment, options, stamp, known.is_some());
             return None;
         }
+        self.handshakes.note_answer(&key, direction, segment);
         if bare {
             if segment.flags.rst() && self.handshakes.reset(&key, direction, segment) {
                 return None;
@@ -95,7 +96,10 @@ impl<F: Frame> Worker<F> {
             }
             return known;
         }
-        if let Some(handshake) = self.handshakes.completed(&key, direction, segment) {
+        // Where both sides are seen, the answer to a SYN would be seen too.
+        let answer = !ended
+            && known.is_some_and(|index| self.connections[index].proof() == Proof::BothSides);
+        if let Some(handshake) = self.handshakes.completed(&key, direction, segment, answer) {
             return self.begin(key, direction, segment, handshake, known, stamp);
         }
         // A session that is over does not go on elsewhere: another one has begun, unseen.
@@ -190,10 +194,11 @@ impl<F: Frame> Worker<F> {
     /// by BGP give theirs back, then those of which one side spoke, and if there are none, the
     /// connection that asked for more.
     pub(super) fn relieve(&mut self, index: usize, stamp: Stamp) {
+        if self.budget.frames > self.budget.frames_low {
+            self.relieve_frames(index, stamp);
+        }
         let refused = self.buffers.refused();
-        let short = self.budget.bytes > self.budget.bytes_max
-            || self.budget.frames > self.budget.frames_low
-            || refused != self.buffers_refused;
+        let short = self.budget.bytes > self.budget.bytes_max || refused != self.buffers_refused;
         self.buffers_refused = refused;
         if !short {
             return;
@@ -217,6 +222,34 @@ impl<F: Frame> Worker<F> {
             && let Some((connection, mut shared)) = self.at_work(index)
         {
             connection.shed(stamp, &mut shared);
+        }
+    }
+
+    /// The arena for held payload is full too: connections of which not both sides were heard give up
+    /// their holes first, then the one that asked for more.
+    fn relieve_frames(&mut self, index: usize, stamp: Stamp) {
+        if self.now_ns >= self.scarce_until_ns {
+            let doubtful: Vec<usize> = self
+                .connections
+                .iter()
+                .filter(|(_, connection)| {
+                    connection.holds_much() && connection.proof() != Proof::BothSides
+                })
+                .map(|(index, _)| index)
+                .collect();
+            if doubtful.is_empty() {
+                self.scarce_until_ns = self.now_ns.saturating_add(FULL_NS);
+            }
+            for index in doubtful {
+                if let Some((connection, mut shared)) = self.at_work(index) {
+                    connection.trim(stamp, &mut shared);
+                }
+            }
+        }
+        if self.budget.frames > self.budget.frames_low
+            && let Some((connection, mut shared)) = self.at_work(index)
+        {
+            connection.trim(stamp, &mut shared);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::session::{Direction, End, Key, Session, Sight, State};
 use crate::sink::outputs::Outputs;
 use crate::sink::totals;
 use crate::stream::{Budget, Ledger, Stream};
-use crate::wire::{Segment, TcpOption, TcpOptions};
+use crate::wire::{Checksum, Segment, TcpOption, TcpOptions};
 use bgptap_umem::buffer::BufferPool;
 
 /// One TCP connection, from its first segment to its end.
@@ -27,8 +27,8 @@ pub(super) struct Connection<F> {
     /// Segments that the mirror showed twice: no retransmissions, though their bytes are old.
     mirror_copies: [u64; 2],
     told: [Figures; 2],
-    /// Segments with a right checksum were seen.
-    right_checksums: [bool; 2],
+    /// Segments with right and with wrong checksums.
+    checksums: [Checksums; 2],
     /// When the last frame came, nanoseconds since the epoch.
     pub(super) last_ns: u64,
     delivered: u64,
@@ -36,6 +36,13 @@ pub(super) struct Connection<F> {
     listed: bool,
     /// The last tick that reached it.
     ticked: u64,
+}
+
+/// How often the checksums of a direction were right.
+#[derive(Clone, Copy, Debug, Default)]
+struct Checksums {
+    right: u32,
+    wrong: u32,
 }
 
 /// What all connections share while a frame is worked on.
@@ -100,7 +107,7 @@ impl<F: Frame> Connection<F> {
             published: [Ledger::default(); 2],
             mirror_copies: [0; 2],
             told: [Figures::default(); 2],
-            right_checksums: [false; 2],
+            checksums: Default::default(),
             last_ns: 0,
             delivered: 0,
             listed: false,
@@ -317,12 +324,19 @@ impl<F: Frame> Connection<F> {
         this.expects(segment.seq) || this.is_unknown() && other.expects(segment.ack)
     }
 
-    pub(super) fn note_right_checksum(&mut self, direction: Direction) {
-        self.right_checksums[direction & 1] = true;
+    pub(super) fn note_checksum(&mut self, direction: Direction, sum: Checksum) {
+        let seen = &mut self.checksums[direction & 1];
+        match sum {
+            Checksum::Right => seen.right = seen.right.saturating_add(1),
+            Checksum::Wrong => seen.wrong = seen.wrong.saturating_add(1),
+            Checksum::Partial | Checksum::Unknown => (),
+        }
     }
 
+    /// Wrong checksums are exceptions. Where nobody makes them one may be right by chance.
     pub(super) fn has_right_checksums(&self, direction: Direction) -> bool {
-        self.right_checksums[direction & 1]
+        let seen = &self.checksums[direction & 1];
+        seen.right >= 2 && seen.wrong < seen.right / 2
     }
 
     /// Payload that is not looked at.
@@ -347,6 +361,22 @@ impl<F: Frame> Connection<F> {
         self.streams
             .iter()
             .any(|stream| stream.ledger().pending > 0)
+    }
+
+    /// It holds more segments than is fair while frames are scarce.
+    pub(super) fn holds_much(&self) -> bool {
+        self.streams.iter().any(Stream::holds_much)
+    }
+
+    /// Gives up holes until it holds no more than is fair.
+    pub(super) fn trim(&mut self, stamp: Stamp, shared: &mut Shared<'_>) {
+        for direction in [0, 1] {
+            with_delivery!(self, direction, shared, |stream, delivery| stream.trim(
+                stamp,
+                shared.budget,
+                delivery
+            ));
+        }
     }
 
     /// Gives up what it keeps beside frames.

@@ -71,6 +71,8 @@ impl Syn {
 pub(super) struct Handshake {
     pub(super) syns: [Option<Syn>; 2],
     pub(super) ack: Option<(Direction, Syn)>,
+    /// The other side has acknowledged the only SYN there is.
+    answered: bool,
 }
 
 impl Handshake {
@@ -223,6 +225,19 @@ impl Handshakes {
         last
     }
 
+    /// A segment that acknowledges a SYN of the other side answers it, whether its own SYN was seen or not.
+    pub(super) fn note_answer(&mut self, key: &Key, direction: Direction, segment: &Segment) {
+        if self.places.is_empty() || !segment.flags.ack() {
+            return;
+        }
+        if let Some((_, handshake)) = self.find(key)
+            && let Some(syn) = &handshake.syns[(direction & 1) ^ 1]
+        {
+            let first = syn.segment.seq.wrapping_add(1);
+            handshake.answered |= segment.ack.wrapping_sub(first) <= AHEAD_MAX;
+        }
+    }
+
     fn find(&mut self, key: &Key) -> Option<&mut (Key, Handshake)> {
         let (kind, slot) = *self.places.get(key)?;
         self.rings[kind as usize]
@@ -256,18 +271,23 @@ impl Handshakes {
         Some(handshake)
     }
 
-    /// The handshake that a segment with payload follows; it is taken out.
+    /// The handshake that a segment with payload follows; it is taken out. `answer`: a SYN that the other side has
+    /// not answered is none.
     pub(super) fn completed(
         &mut self,
         key: &Key,
         direction: Direction,
         segment: &Segment,
+        answer: bool,
     ) -> Option<Handshake> {
         if self.places.is_empty() {
             return None;
         }
         let (_, handshake) = self.find(key)?;
         let syns = &handshake.syns;
+        if answer && !handshake.answered && !syns.iter().all(Option::is_some) {
+            return None;
+        }
         let side = direction & 1;
         let sent = syns[side]
             .as_ref()
@@ -333,7 +353,7 @@ mod tests {
             note(&mut handshakes, &segment(5000, 0x12, 900, 101));
             let data = segment(5000, 0x10, seq, 901);
             let (key, direction) = Key::of(&data);
-            let found = handshakes.completed(&key, direction, &data);
+            let found = handshakes.completed(&key, direction, &data, false);
             assert_eq!(found.is_some(), completes, "data at {seq}");
             if let Some(both) = found {
                 assert!(
@@ -357,7 +377,11 @@ mod tests {
         assert_eq!((handshakes.len(), handshakes.ends.evicted), (100, 1900));
         let data = segment(2999, 0x10, 8, 0);
         let (key, direction) = Key::of(&data);
-        assert!(handshakes.completed(&key, direction, &data).is_some());
+        assert!(
+            handshakes
+                .completed(&key, direction, &data, false)
+                .is_some()
+        );
         let mut reset = |port, seq| {
             let segment = segment(port, 0x04, seq, 0);
             let (key, direction) = Key::of(&segment);
@@ -389,7 +413,9 @@ mod tests {
             let data = segment(port, 0x10, 101, 901);
             let (key, direction) = Key::of(&data);
             assert!(
-                handshakes.completed(&key, direction, &data).is_some(),
+                handshakes
+                    .completed(&key, direction, &data, false)
+                    .is_some(),
                 "{port}"
             );
         }
@@ -403,7 +429,7 @@ mod tests {
         let key = note(&mut handshakes, &segment(5000, 0x02, 400, 0));
         let data = segment(5000, 0x10, 401, 0);
         let direction = Key::of(&data).1;
-        let found = handshakes.completed(&key, direction, &data);
+        let found = handshakes.completed(&key, direction, &data, false);
         assert_eq!(
             found.map(|both| both.syns.iter().flatten().count()),
             Some(1)

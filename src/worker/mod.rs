@@ -111,6 +111,7 @@ pub struct Worker<F> {
     /// No room for connections, nor for memory, will be looked for before.
     full_until_ns: u64,
     short_until_ns: u64,
+    scarce_until_ns: u64,
     next_alarm_ns: u64,
     now_ns: u64,
     next_tick_ns: u64,
@@ -153,6 +154,7 @@ impl<F: Frame> Worker<F> {
             buffers_refused: 0,
             full_until_ns: 0,
             short_until_ns: 0,
+            scarce_until_ns: 0,
             next_alarm_ns: 0,
             now_ns: 0,
             next_tick_ns: 0,

@@ -100,7 +100,11 @@ impl<F: Frame> Worker<F> {
             true => checksum(packet.as_ref(), &segment),
             false => Checksum::Unknown,
         };
-        if self.is_damaged(&key, direction, sum) {
+        let damaged = self.is_damaged(&key, direction, sum);
+        if let Some(index) = self.by_key.get(&key) {
+            self.connections[*index].note_checksum(direction, sum);
+        }
+        if damaged {
             self.frames.segments -= 1;
             self.skip(Skip::BadChecksum);
             return;
@@ -111,9 +115,6 @@ impl<F: Frame> Worker<F> {
             self.pass_over(continues);
             return;
         };
-        if sum == Checksum::Right {
-            self.connections[index].note_right_checksum(direction);
-        }
         if !continues {
             self.deliver(index, direction, packet, &segment, stamp);
             return;

@@ -177,7 +177,7 @@ pub(crate) fn spell(events: &[Value]) -> BTreeMap<(usize, u8), Vec<Part>> {
                 assert_eq!(bytes % u64::from(SIZE), 0, "a hole inside an octet");
                 Part::Missing(bytes / u64::from(SIZE))
             }
-            "STATE" | "TCP" => continue,
+            "STATE" | "TCP" | "TRANSFER" => continue,
             other => panic!("nothing like {other} was sent: {event}"),
         };
         add(spelt.entry(key).or_default(), part);

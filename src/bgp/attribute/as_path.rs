@@ -92,6 +92,14 @@ enum Width<'a> {
 }
 
 impl Asns<'_> {
+    #[inline]
+    fn has_zero(self) -> bool {
+        match self.0 {
+            Width::Two(list) => list.contains(&[0; 2]),
+            Width::Four(list) => list.contains(&[0; 4]),
+        }
+    }
+
     /// The first `count` of them.
     fn truncated(self, count: usize) -> Self {
         Self(match self.0 {
@@ -178,14 +186,14 @@ impl<'a> AsPath<'a> {
             let at = value.len() - segments.reader.len();
             let fault = |text| Fault::new(at, ErrorCode::MalformedAsPath, text);
             // RFC 7606 §7.2: type, overrun and underrun, emptiness.
-            let Some(mut segment) = segments.take_segment() else {
+            let Some(segment) = segments.take_segment() else {
                 return Err(fault("AS path segment of unknown type or size"));
             };
             if segment.asns.len() == 0 {
                 return Err(fault("AS path segment without AS numbers"));
             }
             // RFC 7607 §2.
-            if segment.asns.any(|asn| asn == 0) {
+            if segment.asns.has_zero() {
                 return Err(fault("AS 0 in the path"));
             }
         }

@@ -92,7 +92,7 @@ impl<'a> PathAttribute<'a> for AttrSet<'a> {
                 return report(Fault::new(at, ErrorCode::AttributeLength, text));
             };
             let value = HEAD + self.field.len() - reader.len() - attribute.value.len();
-            super::check(&attribute, &context, &mut |fault| {
+            super::check(&attribute, &context, |fault: Fault| {
                 report(fault.shifted(value));
             });
         }

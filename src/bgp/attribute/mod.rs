@@ -164,7 +164,9 @@ macro_rules! attributes {
 
         /// Checks flags and value of an attribute. Faults come with their
         /// disposition; positions count from the start of the value.
-        pub(crate) fn check<$a>(attribute: &Attribute<$a>, context: &Context, report: &mut dyn FnMut(Fault)) {
+        #[inline]
+        pub(crate) fn check<$a>(attribute: &Attribute<$a>, context: &Context, mut report: impl FnMut(Fault)) {
+            let report = &mut report;
             match attribute.code {
                 $(<$ty as PathAttribute>::CODE => check_as::<$ty>(attribute, context, report),)*
                 _ if !attribute.flags.optional() => report(
@@ -247,7 +249,7 @@ attributes! {
 fn check_as<'a, T: PathAttribute<'a>>(
     attribute: &Attribute<'a>,
     context: &Context,
-    report: &mut dyn FnMut(Fault),
+    report: &mut impl FnMut(Fault),
 ) {
     if attribute.flags.conflicts_with(T::FLAGS) {
         let text = "Optional or Transitive bit not as the attribute wants it";
@@ -277,12 +279,12 @@ impl<'a> Attribute<'a> {
     /// Takes one attribute off the front; `None` if it does not fit (RFC 7606 §4).
     #[inline]
     pub(crate) fn take(reader: &mut Reader<'a>) -> Option<Self> {
-        let [flags, code] = reader.array()?;
+        let [flags, code, length] = reader.array()?;
         let flags = Flags(flags);
         let length = if flags.extended_length() {
-            usize::from(reader.u16()?)
+            usize::from(u16::from_be_bytes([length, reader.u8()?]))
         } else {
-            usize::from(reader.u8()?)
+            usize::from(length)
         };
         let value = reader.take(length)?;
         Some(Self { flags, code, value })

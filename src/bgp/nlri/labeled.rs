@@ -44,6 +44,7 @@ fn read<'a>(input: &mut Reader<'a>, form: Form) -> Result<(LabeledPrefix<'a>, bo
 }
 
 /// The length in bits that an NLRI begins with, and the octets that it covers.
+#[inline]
 pub(super) fn take_bits<'a>(input: &mut Reader<'a>) -> Result<(u8, Reader<'a>), Fault> {
     let text = "NLRI does not fit the field";
     let bits = input.u8().ok_or(fault(text))?;
@@ -52,6 +53,7 @@ pub(super) fn take_bits<'a>(input: &mut Reader<'a>) -> Result<(u8, Reader<'a>), 
 }
 
 /// What is left of an NLRI of `bits` bits whose first `head` octets were no prefix.
+#[inline]
 pub(super) fn rest_as_prefix(
     form: Form,
     bits: u8,

@@ -376,12 +376,12 @@ impl<'a> Iterator for NlriIter<'a> {
             return None;
         }
         let mut input = self.input;
-        let taken = self.kind.take(&mut input, self.form);
-        if taken.is_ok() {
-            self.input = input;
-        }
-        self.ended = taken.is_err();
-        taken.ok()
+        let Ok(nlri) = self.kind.take(&mut input, self.form) else {
+            self.ended = true;
+            return None;
+        };
+        self.input = input;
+        Some(nlri)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Prefixes of VPNs (RFC 4364 §4.3.4, RFC 4659 §3.2), with ADD-PATH.
 
-use super::labeled::{rest_as_prefix, serialize_labels, serialize_prefix, take_bits};
-use super::part::{HOST_BITS, Labels, RouteDistinguisher, fault, take_path_id};
+use super::labeled::{serialize_labels, serialize_prefix, take_bits};
+use super::part::{
+    HOST_BITS, Labels, RouteDistinguisher, address_bits, fault, has_host_bits, prefix, take_path_id,
+};
 use super::{Codec, Form, Prefix, check_each};
 use crate::bgp::error::Fault;
 use crate::bgp::family::Safi;
@@ -26,31 +28,66 @@ pub(crate) struct Vpn;
 impl Codec for Vpn {
     type Item<'a> = VpnPrefix<'a>;
 
+    #[inline]
     fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<VpnPrefix<'a>, Fault> {
-        read(input, form).map(|(item, _)| item)
+        let parts = Parts::take(input, form)?;
+        let prefix = prefix(form.family.afi, parts.len, parts.octets);
+        let (prefix, _) = prefix.ok_or(fault(TOO_LONG))?;
+        Ok(VpnPrefix {
+            prefix: Prefix {
+                path_id: parts.path_id,
+                ..prefix
+            },
+            rd: parts.rd,
+            labels: parts.labels,
+        })
     }
 
     fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
         check_each(field, report, |input| {
-            read(input, form).map(|(_, host_bits)| host_bits.then_some(HOST_BITS))
+            let parts = Parts::take(input, form)?;
+            let host_bits = has_host_bits(parts.len, parts.octets);
+            Ok(host_bits.then_some(HOST_BITS))
         });
     }
 }
 
-/// One NLRI, and whether bits behind the prefix are set.
-fn read<'a>(input: &mut Reader<'a>, form: Form) -> Result<(VpnPrefix<'a>, bool), Fault> {
-    let path_id = take_path_id(input, form)?;
-    let (bits, mut octets) = take_bits(input)?;
-    let whole = octets.len();
-    let labels = match form.family.safi {
-        Safi::VPN_MULTICAST => None,
-        _ => Some(Labels::take(&mut octets, form)?),
-    };
-    let text = "route distinguisher does not fit the NLRI";
-    let rd = RouteDistinguisher(octets.array().ok_or(fault(text))?);
-    let (prefix, host_bits) = rest_as_prefix(form, bits, whole - octets.len(), octets)?;
-    let prefix = Prefix { path_id, ..prefix };
-    Ok((VpnPrefix { prefix, rd, labels }, host_bits))
+const TOO_LONG: &str = "prefix length beyond the address length";
+
+/// What one NLRI is made of; the prefix as it was sent.
+struct Parts<'a> {
+    path_id: Option<u32>,
+    labels: Option<Labels<'a>>,
+    rd: RouteDistinguisher,
+    len: u8,
+    octets: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    #[inline]
+    fn take(input: &mut Reader<'a>, form: Form) -> Result<Self, Fault> {
+        let path_id = take_path_id(input, form)?;
+        let (bits, mut octets) = take_bits(input)?;
+        let whole = octets.len();
+        let labels = match form.family.safi {
+            Safi::VPN_MULTICAST => None,
+            _ => Some(Labels::take(&mut octets, form)?),
+        };
+        let text = "route distinguisher does not fit the NLRI";
+        let rd = RouteDistinguisher(octets.array().ok_or(fault(text))?);
+        let octets = octets.rest();
+        // A length that ends inside the labels or the distinguisher leaves less than no bit.
+        let len = usize::from(bits).checked_sub(8 * (whole - octets.len()));
+        let len = len.and_then(|len| u8::try_from(len).ok());
+        let len = len.filter(|len| *len <= address_bits(form.family.afi));
+        Ok(Self {
+            path_id,
+            labels,
+            rd,
+            len: len.ok_or(fault(TOO_LONG))?,
+            octets,
+        })
+    }
 }
 
 /// `{"prefix", "path_id", "rd", "labels"}`, path identifier and labels if there are any.

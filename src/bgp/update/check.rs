@@ -5,17 +5,17 @@ use crate::bgp::attribute::{
     self, As4Aggregator, As4Path, AsPath, Attribute, BgpsecPath, ClusterList, LocalPref, MpReach,
     MpUnreach, NextHop, Origin, OriginatorId, PathAttribute,
 };
-use crate::bgp::context::Peering;
-use crate::bgp::error::{Disposition, ErrorCode, Fault};
+use crate::bgp::context::{Context, Peering};
+use crate::bgp::error::{Disposition, ErrorCode, Errors, Fault};
 use crate::bgp::header::{HEADER_LEN, MAX_LEN};
 use crate::bgp::nlri::NlriField;
 use crate::bgp::reader::Reader;
 
 impl<'a> Update<'a> {
-    /// Goes once through the message; `located` says whether its fields could be.
-    pub(super) fn check(&mut self, located: bool) {
+    /// Goes once through the message.
+    pub(super) fn check(&mut self) {
         self.check_length();
-        if !located {
+        if self.split().is_none() {
             // RFC 4271 §6.3: lengths that exceed the message. RFC 7606 §3 b leaves
             // this one as it was, since nothing can be located then.
             let text = "withdrawn routes or attributes exceed the message";
@@ -44,8 +44,11 @@ impl<'a> Update<'a> {
     }
 
     fn check_nlri(&mut self, field: NlriField<'a>, base: usize) {
-        // RFC 7606 §3 i, j: routes that cannot be read cannot be treated as withdrawn.
-        field.check(|fault| self.report(fault, base, None, Disposition::SessionReset));
+        let mut faulty = false;
+        field.check(|_| faulty = true);
+        if faulty {
+            self.errors.append(faults_among(field, base));
+        }
     }
 
     /// The pass over the attributes that fills the offset table; false if it ended early.
@@ -67,11 +70,14 @@ impl<'a> Update<'a> {
                     continue;
                 }
             }
-            let value = base + self.attributes.len() - reader.len() - attribute.value.len();
-            let context = self.context;
-            attribute::check(&attribute, &context, &mut |fault| {
-                self.report(fault, value, Some(code), Disposition::TreatAsWithdraw);
-            });
+            let mut faulty = false;
+            attribute::check(&attribute, &self.context, |_| faulty = true);
+            if faulty {
+                let behind = self.attributes.len() - reader.len();
+                let value = base + behind - attribute.value.len();
+                self.errors
+                    .append(faults_in(&attribute, &self.context, value));
+            }
         }
         true
     }
@@ -241,6 +247,30 @@ impl<'a> Update<'a> {
         let error = fault.place(HEADER_LEN + base, code, default);
         self.errors.push(error);
     }
+}
+
+/// What is wrong with an attribute whose value lies `base` octets into the body.
+///
+/// Messages without errors are the rule, so that the pass asks only whether there are any: as nothing
+/// is to hold on to the view then, it can be built where it will be.
+#[cold]
+fn faults_in(attribute: &Attribute<'_>, context: &Context, base: usize) -> Errors {
+    let mut errors = Errors::new();
+    attribute::check(attribute, context, |fault| {
+        let default = Disposition::TreatAsWithdraw;
+        errors.push(fault.place(HEADER_LEN + base, Some(attribute.code), default));
+    });
+    errors
+}
+
+/// What is wrong with a field of NLRI that lies `base` octets into the body.
+#[cold]
+fn faults_among(field: NlriField<'_>, base: usize) -> Errors {
+    let mut errors = Errors::new();
+    // RFC 7606 §3 i, j: routes that cannot be read cannot be treated as withdrawn.
+    let default = Disposition::SessionReset;
+    field.check(|fault| errors.push(fault.place(HEADER_LEN + base, None, default)));
+    errors
 }
 
 const fn is_mp(code: u8) -> bool {

@@ -222,3 +222,24 @@ fn many_segments_may_wait_behind_one_that_is_lost() {
     assert_eq!(bench.seen.messages, sent);
     assert!(bench.seen.gaps.is_empty());
 }
+
+#[test]
+fn a_search_that_gave_up_bytes_for_want_of_memory_doubts_what_follows() {
+    // A message begins in what is given up, and holds rows of messages up to its end, which lies further from
+    // the start of the search than a message is long.
+    let inner = message(4, &[]).repeat(210);
+    let bytes = [update(&[7; 100]), update(&inner), update(&[8; 10])].concat();
+    let mut bench = Bench::new(1000);
+    bench.data(0, &bytes[5..3000]);
+    let stamp = bench.stamp();
+    bench.stream.shed(stamp, &mut bench.budget, &mut bench.seen);
+    bench.check();
+    bench.data(2995, &bytes[3000..]);
+    bench.wait_ms(1000);
+    bench.finish();
+    let doubted = |told: &Vec<u8>| *told != message(4, &[]);
+    assert!(
+        bench.seen.exact.iter().all(doubted),
+        "what was in an attribute is beyond doubt"
+    );
+}

@@ -57,18 +57,17 @@ impl<'a> Labels<'a> {
     ///
     /// # Errors
     /// `input` ends before the labels do.
+    #[inline]
     pub(crate) fn take(input: &mut Reader<'a>, form: Form) -> Result<Self, Fault> {
-        let (fields, _) = input.rest().as_chunks::<3>();
-        let stack = form.multiple_labels && !form.withdrawn;
-        let last = if stack {
-            fields.iter().position(|field| Label(*field).bottom())
-        } else {
-            Some(0)
-        };
         let text = "labels do not end within the NLRI";
-        let count = last.ok_or(fault(text))? + 1;
-        let bytes = fields.get(..count).ok_or(fault(text))?;
-        input.take(3 * count);
+        let count = if form.multiple_labels && !form.withdrawn {
+            let (fields, _) = input.rest().as_chunks::<3>();
+            let last = fields.iter().position(|field| Label(*field).bottom());
+            last.ok_or(fault(text))? + 1
+        } else {
+            1
+        };
+        let (bytes, _) = input.take(3 * count).ok_or(fault(text))?.as_chunks::<3>();
         Ok(Self {
             bytes,
             withdrawn: form.withdrawn,

@@ -71,30 +71,54 @@ pub(crate) fn addr(bytes: &[u8]) -> Option<IpAddr> {
 
 /// A prefix of `len` bits out of the octets that were sent for it, and whether bits behind it
 /// were set. `None` if `len` exceeds the address, or the octets are not those that it covers.
+#[inline]
 pub(crate) fn prefix(afi: Afi, len: u8, octets: &[u8]) -> Option<(Prefix, bool)> {
     if octets.len() != usize::from(len).div_ceil(8) {
         return None;
     }
-    let v6 = afi == Afi::IPV6;
-    let mut bits = [0; 16];
-    bits.get_mut(..octets.len())?.copy_from_slice(octets);
-    if !v6 && len > 32 || len > 128 {
-        return None;
-    }
-    let sent = u128::from_be_bytes(bits);
-    let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
-    let [a, b, c, d, ..] = (sent & !host).to_be_bytes();
-    let addr = if v6 {
-        Ipv6Addr::from_bits(sent & !host).into()
+    let (addr, host_bits) = if afi == Afi::IPV6 {
+        let mut sent = [0; 16];
+        sent.get_mut(..octets.len())?.copy_from_slice(octets);
+        let sent = u128::from_be_bytes(sent);
+        let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+        (Ipv6Addr::from_bits(sent & !host).into(), sent & host != 0)
     } else {
-        Ipv4Addr::new(a, b, c, d).into()
+        let sent = match *octets {
+            [a, b, c] => [a, b, c, 0],
+            [a, b, c, d] => [a, b, c, d],
+            [a, b] => [a, b, 0, 0],
+            [a] => [a, 0, 0, 0],
+            [] => [0; 4],
+            _ => return None,
+        };
+        let sent = u32::from_be_bytes(sent);
+        let host = u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+        (Ipv4Addr::from_bits(sent & !host).into(), sent & host != 0)
     };
     let prefix = Prefix {
         addr,
         len,
         path_id: None,
     };
-    Some((prefix, sent & host != 0))
+    Some((prefix, host_bits))
+}
+
+/// Bits of an address of the family.
+pub(crate) const fn address_bits(afi: Afi) -> u8 {
+    match afi {
+        Afi::IPV6 => 128,
+        _ => 32,
+    }
+}
+
+/// Whether bits behind a prefix of `len` bits are set in the octets that were sent for it.
+#[inline]
+pub(crate) fn has_host_bits(len: u8, octets: &[u8]) -> bool {
+    let below = match len % 8 {
+        0 => 0,
+        used => 0xffu8 >> used,
+    };
+    octets.last().is_some_and(|last| last & below != 0)
 }
 
 #[cfg(test)]
