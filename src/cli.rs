@@ -26,6 +26,9 @@ pub enum Command {
     Replay(Replay),
     /// Tell whether this machine can capture, and what would have to be done; changes nothing.
     Doctor(Doctor),
+    /// Check a configuration file, or show what it comes to.
+    #[command(subcommand)]
+    Config(Config),
 }
 
 /// Options of everything that decodes.
@@ -72,6 +75,22 @@ pub struct Outputs {
     /// Name of this monitor in events [default: the host name].
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
+    /// Take from FILE (TOML) what is not given as a flag: see `bgptap config show`.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Keep the frames around each NOTIFICATION, malformed message, gap and session loss, as
+    /// pcapng files in DIR.
+    #[arg(long, value_name = "DIR")]
+    pub evidence: Option<PathBuf>,
+    /// How many seconds of frames evidence reaches back.
+    #[arg(long, value_name = "SECONDS", default_value = "10")]
+    pub evidence_seconds: u32,
+    /// Memory, in MiB, for the frames of the last seconds; taken at the start.
+    #[arg(long, value_name = "MIB", default_value = "64")]
+    pub evidence_memory: u32,
+    /// The most, in MiB, that the files of evidence take; then old ones go.
+    #[arg(long, value_name = "MIB", default_value = "256")]
+    pub evidence_disk: u32,
     /// Tell outputs only of messages and events that EXPR selects, for instance
     /// `prefix longer 10.0.0.0/8 and not as 64500`: see docs/filters.md.
     #[arg(long, value_name = "EXPR")]
@@ -303,6 +322,23 @@ pub struct Doctor {
     pub huge_pages: bool,
 }
 
+/// `bgptap config`
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Tell whether FILE can be used.
+    Check {
+        /// A configuration file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print everything that can be configured, with what FILE says of it, as a file that means the same.
+    Show {
+        /// A configuration file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
 /// `6.1`
 fn release(text: &str) -> Result<(u16, u16), String> {
     let (major, minor) = text.split_once('.').ok_or("a release is two numbers")?;
@@ -334,6 +370,9 @@ mod tests {
             "bgptap read x.pcap --rib-out - --rib-memory 64",
             "bgptap read x.pcap --no-rib",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
+            "bgptap config check x.toml",
+            "bgptap config show x.toml",
+            "bgptap live -i a --config x.toml --only-changes",
             "bgptap doctor",
             "bgptap doctor -i a -i b --json --fix",
         ] {

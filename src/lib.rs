@@ -24,6 +24,7 @@ pub mod bgp;
 pub mod capture;
 pub mod cli;
 pub mod config;
+pub mod config_file;
 #[cfg(feature = "capture")]
 pub mod doctor;
 pub mod error;

@@ -131,7 +131,8 @@ fn selecting_by_every_kind_of_test_allocates_nothing() {
     // Each part is asked in turn, for none of those before the last fits.
     let none = "session 0000000000000000 or type gap or peer 203.0.113.1 or local-as 7 or origin-as 7 \
                 or family evpn or prefix longer 203.0.113.0/24 or next-hop 203.0.113.1 or community *:7 \
-                or community 7:7:7 or community rt:7:* or aspath '_7_7_7_' or not only-changes or errors";
+                or community 7:7:7 or community rt:7:* or aspath '_7_7_7_' or (not only-changes and eor) \
+                or errors";
     for (last, most) in [("type update", false), ("eor", true)] {
         let expr = format!("{none} or {last}");
         let ((steady, updates), left_out) = filtered(true, false, Some(&expr));

@@ -1,5 +1,6 @@
 //! `bgptap live`
 
+use super::reload::Reloader;
 use super::watch::{FRAMES, Watch};
 use super::{Ended, outputs};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
@@ -7,6 +8,7 @@ use crate::capture::xdp::{Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, 
 use crate::capture::{InterfaceCounts, Live, TapCounts};
 use crate::cli;
 use crate::config::Limits;
+use crate::config_file::CommandLine;
 use crate::doctor;
 use crate::error::SetupError;
 use crate::http;
@@ -29,19 +31,32 @@ pub(super) const BATCH_FRAMES: u32 = 1024;
 /// The first kernel on which maps are read without rights.
 const MAPS_WITHOUT_RIGHTS: Release = (5, 19);
 
-pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+pub(super) fn run(
+    options: &cli::Live,
+    stop: &Arc<AtomicBool>,
+    command_line: &CommandLine,
+) -> Result<Ended, SetupError> {
     match options.backend {
-        cli::Backend::Xdp => by_xdp(options, stop),
-        cli::Backend::AfPacket => by_af_packet(options, stop),
+        cli::Backend::Xdp => by_xdp(options, stop, command_line),
+        cli::Backend::AfPacket => by_af_packet(options, stop, command_line),
     }
 }
 
-fn by_xdp(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+fn by_xdp(
+    options: &cli::Live,
+    stop: &Arc<AtomicBool>,
+    command_line: &CommandLine,
+) -> Result<Ended, SetupError> {
     let limits = limits(options);
     let held_frames_max = limits.held_frames_max;
     let mut capture = xdp_options(options)?;
     let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
-    let run = Run::open(options, stop, limits, &capture.wanted(&pool_options))?;
+    let run = Run::open(
+        (options, command_line),
+        stop,
+        limits,
+        &capture.wanted(&pool_options),
+    )?;
     let taps = capture
         .tap
         .map(|mode| Taps::prepare(&capture.interfaces, mode));
@@ -80,7 +95,11 @@ fn frame_pool(options: &PoolOptions) -> Result<FramePool, SetupError> {
     })
 }
 
-fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+fn by_af_packet(
+    options: &cli::Live,
+    stop: &Arc<AtomicBool>,
+    command_line: &CommandLine,
+) -> Result<Ended, SetupError> {
     if options.tap {
         return Err(SetupError::Other {
             what: "tapping with --backend af-packet".into(),
@@ -96,7 +115,12 @@ fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, Se
         ring: options.ring,
         timestamps: timestamps(options),
     };
-    let mut run = Run::open(options, stop, limits(options), &capture.wanted())?;
+    let mut run = Run::open(
+        (options, command_line),
+        stop,
+        limits(options),
+        &capture.wanted(),
+    )?;
     let without_effect = without_effect(options)
         .map(|flag| format!("{flag} has no effect with --backend af-packet"));
     run.warnings.extend(without_effect);
@@ -141,6 +165,8 @@ fn without_effect(options: &cli::Live) -> impl Iterator<Item = &'static str> {
 /// A capture that is set up but for its source.
 struct Run<'o> {
     options: &'o cli::Live,
+    command_line: &'o CommandLine,
+    reloader: Reloader,
     stop: &'o Arc<AtomicBool>,
     limits: Limits,
     warnings: Vec<String>,
@@ -152,7 +178,7 @@ struct Run<'o> {
 impl<'o> Run<'o> {
     /// Opens the outputs, if what is wanted can be.
     fn open(
-        options: &'o cli::Live,
+        (options, command_line): (&'o cli::Live, &'o CommandLine),
         stop: &'o Arc<AtomicBool>,
         limits: Limits,
         wanted: &doctor::Wanted,
@@ -161,6 +187,8 @@ impl<'o> Run<'o> {
         let http = http.map(|address| Listener::bind_for(address, "--http"));
         Ok(Self {
             options,
+            command_line,
+            reloader: Reloader::register()?,
             stop,
             limits,
             warnings: doctor::admit(&doctor::preflight(wanted), options.force)?,
@@ -184,8 +212,10 @@ impl<'o> Run<'o> {
         let outputs = &self.options.outputs;
         let memory = outputs::memory(&self.limits)?;
         // Everything is open now, and no thread runs yet that would keep its rights.
+        let config = self.command_line.file();
         let confined = privileges::give_up(&Keep {
             folders: outputs::folders(outputs),
+            readable: config.and_then(|file| privileges::folder_of(&file)),
             capabilities: keep,
         })?;
         let metrics = Arc::new(Metrics::default());
@@ -195,7 +225,14 @@ impl<'o> Run<'o> {
             .http
             .map(|listener| http::serve(listener, desk.clone()));
         let http = http.transpose()?;
-        let closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
+        let mut closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
+        closing.set_interfaces(source.interfaces());
+        let reload = self.reloader.start(self.command_line.clone(), outputs);
+        closing.reload = Some(reload.map_err(|error| SetupError::Other {
+            what: "starting a thread".into(),
+            why: error.to_string(),
+            remedy: "raise the limit of processes".into(),
+        })?);
         self.warnings.extend_from_slice(source.warnings());
         announce(&source, room, &confined, &self.warnings);
         if let Some(seconds) = self.options.duration {

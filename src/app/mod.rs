@@ -7,12 +7,15 @@ mod live;
 mod outputs;
 mod read;
 #[cfg(feature = "capture")]
+mod reload;
+#[cfg(feature = "capture")]
 mod replay;
 mod rib;
 #[cfg(feature = "capture")]
 mod watch;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Config};
+use crate::config_file::{self, CommandLine, Refused};
 use crate::error::SetupError;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -26,16 +29,19 @@ pub enum Ended {
     InPart,
 }
 
-/// Runs a command.
+/// Runs a command. Of the command line a configuration file can be read again.
 ///
 /// # Errors
 /// The command could not be set up; nothing was done.
-pub fn run(cli: Cli) -> Result<Ended, SetupError> {
+pub fn run(cli: Cli, command_line: &CommandLine) -> Result<Ended, SetupError> {
     let stop = stop_on_signals()?;
+    // Only what captures can take up a changed configuration.
+    let _ = command_line;
     match cli.command {
+        Command::Config(command) => config(&command),
         Command::Read(options) => read::run(&options, &stop),
         #[cfg(feature = "capture")]
-        Command::Live(options) => live::run(&options, &stop),
+        Command::Live(options) => live::run(&options, &stop, command_line),
         #[cfg(feature = "capture")]
         Command::Replay(options) => replay::run(&options, &stop),
         #[cfg(feature = "capture")]
@@ -47,6 +53,24 @@ pub fn run(cli: Cli) -> Result<Ended, SetupError> {
             remedy: "cargo build --release, with clang and libelf-dev installed".into(),
         }),
     }
+}
+
+fn config(command: &Config) -> Result<Ended, SetupError> {
+    match command {
+        Config::Check { file } => {
+            config_file::check(file).map_err(|refused| match refused {
+                Refused::Config(error) => SetupError::Config(error),
+                Refused::CommandLine(error) => SetupError::Other {
+                    what: format!("using {}", file.display()),
+                    why: error.kind().to_string(),
+                    remedy: error.to_string(),
+                },
+            })?;
+            eprintln!("bgptap: {} can be used", file.display());
+        }
+        Config::Show { file } => print!("{}", config_file::show(file)?),
+    }
+    Ok(Ended::Done)
 }
 
 /// A flag that SIGINT and SIGTERM raise. A second signal ends the process at once.

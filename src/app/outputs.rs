@@ -7,6 +7,7 @@ use crate::config::Limits;
 use crate::error::SetupError;
 use crate::filter::{Filter, Selection};
 use crate::rib::CHANGES;
+use crate::sink::evidence::{self, Evidence};
 use crate::sink::metrics::{ERROR_KINDS, Metrics, attribute_label};
 use crate::sink::outputs::{JsonLines, Outputs};
 use crate::sink::totals::{Frames, Summary};
@@ -37,6 +38,9 @@ impl Files {
                 .map_err(|error| cannot_write(path, &error)),
             None => Ok(None),
         };
+        if let Some(folder) = &options.evidence {
+            std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+        }
         Ok(Self {
             json: open(&options.json)?,
             summary: open(&options.summary)?,
@@ -62,7 +66,21 @@ impl Files {
             _ => None,
         };
         let host = options.host.clone().unwrap_or_else(host_name);
-        Ok(Outputs::new(metrics, json, host))
+        let mut outputs = Outputs::new(metrics, json, host);
+        if let Some(folder) = &options.evidence {
+            let evidence = Evidence::start(&evidence_options(options, folder), when_full);
+            outputs.evidence = Some(evidence.map_err(|error| cannot_write(folder, &error))?);
+        }
+        Ok(outputs)
+    }
+}
+
+fn evidence_options(options: &cli::Outputs, folder: &Path) -> evidence::Options {
+    evidence::Options {
+        folder: folder.to_owned(),
+        before: Duration::from_secs(options.evidence_seconds.into()),
+        memory: u64::from(options.evidence_memory) << 20,
+        disk: u64::from(options.evidence_disk) << 20,
     }
 }
 
@@ -79,6 +97,7 @@ pub(super) fn folders(options: &cli::Outputs) -> Vec<PathBuf> {
     let files = [&options.json, &options.summary].into_iter().flatten();
     files
         .filter_map(|file| crate::privileges::folder_of(file))
+        .chain(options.evidence.clone())
         .collect()
 }
 
@@ -188,6 +207,30 @@ fn by_attribute(
     table
 }
 
+/// Says what has become of evidence; whether all of it was kept.
+fn tell_evidence(counts: evidence::Counts) -> bool {
+    let evidence::Counts {
+        files,
+        bytes,
+        removed,
+        ..
+    } = counts;
+    eprintln!("bgptap: evidence: {files} files, {bytes} bytes; {removed} removed to make room");
+    let lost = counts.queue_full + counts.write_error + counts.too_large + counts.without_frames;
+    if lost + counts.unrecorded > 0 {
+        eprintln!(
+            "bgptap: evidence: {lost} incidents were not kept ({} queue full, {} not written, {} too large, {} \
+             without frames); there was no memory for {} frames",
+            counts.queue_full,
+            counts.write_error,
+            counts.too_large,
+            counts.without_frames,
+            counts.unrecorded
+        );
+    }
+    lost == 0
+}
+
 /// Closes the outputs, prints the ledger and tells how it ended.
 pub(super) fn close(
     options: &cli::Outputs,
@@ -219,6 +262,12 @@ pub(super) fn close(
                 ended = Ended::InPart;
             }
         }
+    }
+    if let Some(evidence) = &mut outputs.evidence
+        && !tell_evidence(evidence.close())
+        && options.strict
+    {
+        ended = Ended::InPart;
     }
     eprintln!("{summary}");
     if options.strict && summary.has_losses() {

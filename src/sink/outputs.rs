@@ -1,7 +1,9 @@
 //! All outputs of a run behind one face: what happens is told once.
 
+use super::evidence::{Evidence, incidents};
 use super::json::{self, ContextSource, Meta};
-use super::metrics::{Direction, FamilyCounters, Metrics};
+use super::metrics::{Direction, FamilyCounters, Metrics, Snapshot};
+use super::reload::{Exchange, NewJson};
 use super::totals::{Gaps, Messages, Prefixes};
 use super::writer::Writer;
 use crate::bgp::{self, Message, MessageType};
@@ -54,6 +56,10 @@ pub struct Outputs {
     pub metrics: Arc<Metrics>,
     /// If asked for.
     pub json: Option<JsonLines>,
+    /// If asked for.
+    pub evidence: Option<Evidence>,
+    /// Where changes come from while it runs, if any may.
+    pub reload: Option<Arc<Exchange>>,
     /// Over the whole run.
     pub totals: Totals,
     /// Name of this monitor.
@@ -69,6 +75,8 @@ impl Outputs {
         Self {
             metrics,
             json,
+            evidence: None,
+            reload: None,
             totals: Totals::default(),
             host,
             messages: None,
@@ -88,6 +96,9 @@ impl Outputs {
         self.count(counters, message);
         if let Some(changes) = changes {
             self.count_changes(counters, changes);
+        }
+        if let Some(evidence) = &mut self.evidence {
+            incidents::of_message(evidence, meta, message);
         }
         if let Some(json) = &mut self.json
             && json.wants(meta, What::Message(message, changes))
@@ -177,6 +188,9 @@ impl Outputs {
 
     /// The session's state changed.
     pub fn state(&mut self, meta: &Meta<'_>, state: State, previous: State, reason: &str) {
+        if let Some(evidence) = &mut self.evidence {
+            incidents::of_state(evidence, meta, (state, previous), reason);
+        }
         if let Some(json) = &mut self.json
             && json.wants(meta, What::State)
         {
@@ -214,6 +228,9 @@ impl Outputs {
         if let Some(counters) = counters {
             counters.gaps.add(1);
         }
+        if let Some(evidence) = &mut self.evidence {
+            incidents::of_gap(evidence, meta, gap.bytes, gap_reason(gap.reason));
+        }
         if let Some(json) = &mut self.json
             && json.wants(meta, What::Gap)
         {
@@ -234,6 +251,9 @@ impl Outputs {
     ) {
         let (kind, name) = malformed_reason(reason);
         self.error(counters, kind);
+        if let Some(evidence) = &mut self.evidence {
+            incidents::of_malformed(evidence, meta, bytes, name);
+        }
         if let Some(json) = &mut self.json
             && json.wants(meta, What::Malformed)
         {
@@ -247,6 +267,68 @@ impl Outputs {
         if let Some(json) = &mut self.json {
             json.writer.flush();
         }
+    }
+
+    /// The names of the source's interfaces, for files that tell them.
+    pub fn set_interfaces(&mut self, names: &[String]) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.set_interfaces(names);
+        }
+    }
+
+    /// Adds what has become of evidence.
+    pub fn describe_evidence(&self, snapshot: &mut Snapshot) {
+        let Some(evidence) = &self.evidence else {
+            return;
+        };
+        let counts = evidence.counts();
+        snapshot.outputs.push(super::metrics::Output {
+            name: "evidence",
+            dropped: vec![
+                ("queue_full", counts.queue_full),
+                ("write_error", counts.write_error),
+                ("too_large", counts.too_large),
+                ("without_frames", counts.without_frames),
+                ("frames_unrecorded", counts.unrecorded),
+            ],
+            queue: evidence.queue_ratio(),
+        });
+        snapshot.evidence = Some(counts);
+    }
+
+    /// Goes on with what was configured anew, if anything was: between two batches of frames, so that
+    /// no event is lost or told twice.
+    pub fn take_over(&mut self) {
+        let Some(exchange) = &self.reload else { return };
+        let Some(news) = exchange.news.pop() else {
+            return;
+        };
+        let retired = match (news.json, &mut self.json) {
+            (NewJson::Same, Some(json)) => {
+                json.raw = news.raw;
+                json.selection.replace(news.selection);
+                None
+            }
+            (NewJson::Same, None) => None,
+            (NewJson::Other(writer), json) => {
+                let before = json.take();
+                *json = writer.map(|mut writer| {
+                    let mut selection = Selection::default();
+                    if let Some(before) = &before {
+                        writer.inherit(&before.writer);
+                        selection = before.selection.clone();
+                    }
+                    selection.replace(news.selection);
+                    JsonLines {
+                        writer,
+                        raw: news.raw,
+                        selection,
+                    }
+                });
+                before
+            }
+        };
+        exchange.done(retired.map(|json| json.writer));
     }
 
     /// An output has nobody left to write for.

@@ -125,6 +125,8 @@ pub struct Worker<F> {
     partial: Partial,
     /// What has come so far of a fragment in several buffers.
     collected: Vec<u8>,
+    /// What evidence needs to know of the frame at hand.
+    seen: Option<parts::Origin>,
     /// Datagrams that are not complete.
     fragments: Fragments,
     /// Buffers for messages that straddle frames.
@@ -165,6 +167,7 @@ impl<F: Frame> Worker<F> {
             latency: Recorder::default(),
             partial: Partial::None,
             collected: Vec::new(),
+            seen: None,
             fragments: Fragments::new(limits.fragments, memory.buffers.clone()),
             limits,
             buffers: memory.buffers,
@@ -195,6 +198,7 @@ impl<F: Frame> Worker<F> {
             if source.wants_frames_back() {
                 self.spill();
             }
+            self.outputs.take_over();
             if published.elapsed() >= PUBLISH_INTERVAL {
                 published = Instant::now();
                 self.snapshot_now(|snapshot| gather(source, snapshot));
@@ -279,6 +283,9 @@ impl<F: Frame> Worker<F> {
         if self.now_ns >= self.next_alarm_ns {
             self.next_alarm_ns = self.now_ns.saturating_add(ALARM_NS);
             self.look_for_alarms(stamp);
+            if let Some(evidence) = &mut self.outputs.evidence {
+                evidence.tick(self.now_ns);
+            }
             if let Some(ribs) = &mut self.ribs {
                 ribs.advance(self.now_ns);
             }
@@ -385,7 +392,9 @@ impl<F: Frame> Worker<F> {
                 queue: json.writer.queue_ratio(),
             });
             snapshot.rendered = Some(self.outputs.totals.rendered);
+            snapshot.filtered = vec![("json", json.selection.left_out())];
         }
+        self.outputs.describe_evidence(&mut snapshot);
         gather(&mut snapshot);
         self.outputs.metrics.publish(&snapshot);
         self.snapshot = snapshot;
