@@ -245,6 +245,10 @@ pub(super) fn close(
         ended = Ended::InPart;
     }
     if let Some(json) = &mut outputs.json {
+        let left_out = json.selection.left_out();
+        if left_out > 0 {
+            eprintln!("bgptap: filters left out {left_out} events of the JSON lines");
+        }
         let lost = (json.writer.lost_full(), json.writer.lost_broken());
         if let Err(error) = json.writer.close()
             // Whoever reads our output may stop reading: `| head` is no failure.

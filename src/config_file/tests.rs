@@ -48,7 +48,7 @@ fn sample(long: &str, arg: &Arg) -> (String, String) {
         (None, Some("EXPR")) => "eor",
         (None, Some("TYPE,…")) => "open",
         (None, Some("RELEASE")) => "5.15",
-        (None, Some("N" | "MIB" | "SECONDS")) => "64",
+        (None, Some("N" | "MIB" | "SECONDS")) => "77",
         (None, other) => panic!("--{long}: a value for {other:?} has to be named here"),
     };
     let flags = format!("--{long}={value}");
