@@ -8,6 +8,7 @@ use allocation_counter::measure;
 use bgptap::capture::{Captured, Frame, LinkType, Stamp, StampSource};
 use bgptap::config::Limits;
 use bgptap::filter::{Filter, Selection};
+use bgptap::sink::evidence::{self, Evidence};
 use bgptap::sink::metrics::Metrics;
 use bgptap::sink::outputs::{JsonLines, Outputs};
 use bgptap::sink::writer::{WhenFull, Writer};
@@ -139,6 +140,27 @@ fn selecting_by_every_kind_of_test_allocates_nothing() {
         assert_eq!((steady, updates), (0, 20_000), "{expr}");
         assert_eq!(left_out >= 20_000, most, "{expr}: {left_out} left out");
     }
+}
+
+#[test]
+fn keeping_evidence_allocates_nothing() {
+    let frames = frames(20_000);
+    let folder = support::Scratch::new("allocation");
+    let options = evidence::Options {
+        folder: folder.path("evidence"),
+        before: std::time::Duration::from_millis(1),
+        memory: 4 << 20,
+        disk: 1 << 20,
+    };
+    let limits = Limits::default();
+    let memory = Memory::new(&limits).unwrap();
+    let mut outputs = outputs(false, None);
+    outputs.evidence = Some(Evidence::start(&options, WhenFull::Wait).unwrap());
+    let mut worker = Worker::new(limits, Ports::new(&[179]), outputs, memory);
+    feed(&mut worker, &frames[..10_000]);
+    let steady = feed(&mut worker, &frames[10_000..]);
+    let kept = worker.outputs.evidence.as_ref().unwrap().counts();
+    assert_eq!((steady, kept.unrecorded), (0, 0));
 }
 
 #[test]
