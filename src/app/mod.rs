@@ -33,10 +33,15 @@ pub enum Ended {
 ///
 /// # Errors
 /// The command could not be set up; nothing was done.
+#[cfg_attr(
+    not(feature = "capture"),
+    allow(
+        unused_variables,
+        reason = "only what captures can take up a changed configuration"
+    )
+)]
 pub fn run(cli: Cli, command_line: &CommandLine) -> Result<Ended, SetupError> {
     let stop = stop_on_signals()?;
-    // Only what captures can take up a changed configuration.
-    let _ = command_line;
     match cli.command {
         Command::Config(command) => config(&command),
         Command::Read(options) => read::run(&options, &stop),
