@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Duration;
 
-const ROUTES: u32 = 200_000;
+const ROUTES: u32 = 1_000_000;
 
 /// Name, what came before, and what is measured.
 type Case<'a> = (&'static str, &'a [&'a [Vec<u8>]], &'a [Vec<u8>]);
@@ -62,9 +62,22 @@ fn filled(bodies: &[&[Vec<u8>]]) -> (Speakers, Plain) {
     (talk, plain)
 }
 
+/// Bytes by the count that `--rib-memory` is kept by.
+fn tell_bytes(bodies: &[Vec<u8>]) {
+    let usage = filled(&[bodies]).0.ribs.usage();
+    let each = |bytes: u64| bytes as f64 / f64::from(ROUTES);
+    println!(
+        "{ROUTES} routes: {:.1} bytes each in the table, {:.1} for the attributes that they share ({} sets)",
+        each(usage.tables),
+        each(usage.attributes),
+        bodies.len()
+    );
+}
+
 fn updates(criterion: &mut Criterion) {
     let table = FullTable::new(ROUTES);
     let (first, second) = (table.announcements(0), table.announcements(1));
+    tell_bytes(&first);
     let gone = table.withdrawals();
     let mut group = criterion.benchmark_group("rib");
     group

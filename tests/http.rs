@@ -11,10 +11,10 @@ use bgptap::sink::outputs::Outputs;
 use bgptap::wire::Ports;
 use bgptap::worker::{Memory, Worker};
 use serde_json::{Value, json};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use support::http::{get, one};
 use support::synth::{BEGIN_NS, FRAME_LEN, Synth};
 
 struct View(Vec<u8>);
@@ -60,20 +60,6 @@ fn worker() -> Worker<View> {
     worker
 }
 
-fn get(address: SocketAddr, host: &str, path: &str) -> (u16, Value) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    let body = answer.split_once("\r\n\r\n").unwrap().1;
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
-}
-
 /// Asks one worker while it works, that is looks at questions.
 fn asking<T: Send>(ask: impl FnOnce(SocketAddr) -> T + Send) -> T {
     let mut worker = worker();
@@ -90,12 +76,6 @@ fn asking<T: Send>(ask: impl FnOnce(SocketAddr) -> T + Send) -> T {
         }
         asking.join().unwrap()
     })
-}
-
-fn one(address: SocketAddr, path: &str) -> Value {
-    let (status, value) = get(address, "localhost", path);
-    assert_eq!(status, 200, "{path}");
-    value
 }
 
 #[test]

@@ -85,15 +85,17 @@ bird_table() {
   fi
 }
 
-# write_tables DIR: a file per (direction, family, teller), and index.tsv, which says
-# what each is: sender, receiver, family, teller, sent or received, count, file.
+# write_tables DIR ONCE: a file per (direction, family, teller), and index.tsv, which says
+# what each is: sender, receiver, family, teller, sent or received, count, file. With
+# ONCE=yes the receiver is only asked where the sender keeps no table.
 write_tables() {
-  local dir=$1 row sender receiver ip family
+  local dir=$1 once=$2 row sender receiver ip family
   mkdir -p "$dir"
   printf 'sender\treceiver\tfamily\tteller\tsaid\tcount\tfile\n' >"$dir/index.tsv"
   for row in "${DIRECTIONS[@]}"; do
     read -r sender receiver ip family <<<"$row"
     write_table "$dir" "$sender" sent "$receiver" "$sender" "$receiver" "$ip" "$family"
+    [[ $once == no || $sender == exabgp ]] || continue
     write_table "$dir" "$receiver" received "$sender" "$sender" "$receiver" "$ip" "$family"
   done
 }

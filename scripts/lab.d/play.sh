@@ -8,7 +8,7 @@ start_capture() {
     </dev/null 2>"$RUN/tcpdump.out" &
   CAPTURE_PID=$!
   on_exit stop_pid "$CAPTURE_PID" INT
-  wait_until 10 grep -qs 'listening on' "$RUN/tcpdump.out" || die "tcpdump does not start: see $RUN/tcpdump.out"
+  wait_until 60 grep -qs 'listening on' "$RUN/tcpdump.out" || die "tcpdump does not start: see $RUN/tcpdump.out"
 }
 
 stop_capture() {

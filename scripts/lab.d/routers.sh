@@ -156,7 +156,7 @@ start_frr() {
   local dir=$RUN/frr lib=/usr/lib/frr
   local common=(-d -u frr -g frr -z "$dir/zserv.api" --vty_socket "$dir")
   run_inside frr "$lib/zebra" "${common[@]}" -f "$dir/zebra.conf" -i "$dir/zebra.pid"
-  wait_until 10 test -S "$dir/zserv.api" || die "zebra does not start: see $dir/zebra.log"
+  wait_until 60 test -S "$dir/zserv.api" || die "zebra does not start: see $dir/zebra.log"
   run_inside frr "$lib/bgpd" "${common[@]}" -n -f "$dir/bgpd.conf" -i "$dir/bgpd.pid"
 }
 
@@ -201,7 +201,7 @@ gobgp_family() {
 
 start_gobgp() {
   start_inside gobgp gobgpd -f "$RUN/gobgp/gobgpd.toml" --api-hosts 127.0.0.1:50051 --pprof-disable
-  wait_until 10 inside gobgp gobgp global >/dev/null 2>&1 || die "gobgpd does not start: see $RUN/gobgp/"
+  wait_until 60 inside gobgp gobgp global >/dev/null 2>&1 || die "gobgpd does not start: see $RUN/gobgp/"
   inside gobgp gobgp global rib add 198.51.100.128/26 community "65003:3" origin igp >/dev/null
   inside gobgp gobgp global rib add -a ipv6 2001:db8:3::/48 origin igp >/dev/null
 }

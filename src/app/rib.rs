@@ -45,7 +45,7 @@ fn write(mut target: impl Write, ribs: &Ribs) -> io::Result<()> {
                 line.clear();
                 writer.table(&mut line, tables, direction, rib);
                 target.write_all(&line)?;
-                for route in in_order(rib) {
+                for route in in_order(ribs, rib) {
                     line.clear();
                     writer.route(&mut line, ribs, (tables, direction, rib), &route);
                     target.write_all(&line)?;
@@ -56,10 +56,11 @@ fn write(mut target: impl Write, ribs: &Ribs) -> io::Result<()> {
     target.flush()
 }
 
-fn in_order(rib: &AdjRib) -> Vec<Route<'_>> {
+fn in_order<'a>(ribs: &'a Ribs, rib: &'a AdjRib) -> Vec<Route<'a>> {
     let mut routes: Vec<_> = rib.routes().collect();
     routes.sort_unstable_by_key(|route| match route.key {
         RouteKey::Prefix(prefix) => (Some(prefix), &[][..]),
+        RouteKey::Labeled(route) => (Some(route.prefix), ribs.distinguisher(&route)),
         RouteKey::Octets(octets) => (None, octets),
     });
     routes

@@ -149,6 +149,37 @@ impl<K: Kind> Cache<K> {
         }
     }
 
+    /// A handle to `value` that equals every other handle to it; `None` where [`Self::intern`] would have to
+    /// store it unshared.
+    pub fn share<Q>(&mut self, class: usize, value: &Q) -> Option<Handle<K>>
+    where
+        K::Value: Borrow<Q>,
+        Q: Eq + Hash + ToOwned<Owned: Into<K::Value>> + ?Sized,
+    {
+        if let Some(known) = self.known(class, value) {
+            return Some(known);
+        }
+        let state = self.classes.get(class)?;
+        if state.shared.len >= state.limits.max && !self.evict(class) {
+            let stats = &mut self.classes.get_mut(class)?.stats;
+            stats.misses += 1;
+            stats.uninterned_total += 1;
+            return None;
+        }
+        let hash = self.hasher.hash_one(value);
+        self.insert(class, hash, value.to_owned().into())
+    }
+
+    /// A handle to `value` if it is there and shared.
+    pub fn known<Q>(&mut self, class: usize, value: &Q) -> Option<Handle<K>>
+    where
+        K::Value: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let hash = self.hasher.hash_one(value);
+        self.find(class, hash, |other| other.borrow() == value)
+    }
+
     /// What [`Self::find`] and [`Self::insert`] take hashes from.
     #[must_use]
     pub fn hasher(&self) -> &RandomState {

@@ -291,3 +291,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_must_be_shared_is_never_stored_twice() {
+    let mut cache = stacks(0, 2);
+    let held = [
+        cache.share(0, &b"a"[..]).unwrap(),
+        cache.share(0, &b"b"[..]).unwrap(),
+    ];
+    assert_eq!(cache.share(0, &b"c"[..]), None, "all are in use");
+    assert_eq!(cache.known(0, &b"c"[..]), None);
+    assert_eq!(cache.share(0, &b"a"[..]).as_ref(), Some(&held[0]));
+    let figures = stats(&cache);
+    assert_eq!((figures.uninterned, figures.uninterned_total), (0, 1));
+    assert_eq!((figures.hits, figures.misses), (1, 3));
+    drop(held);
+    let c = cache.share(0, &b"c"[..]).expect("one of the others goes");
+    assert_eq!(cache.known(0, &b"c"[..]), Some(c));
+    assert_eq!(stats(&cache).evictions, 1);
+}

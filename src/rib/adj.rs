@@ -3,11 +3,13 @@
 use super::budget::Budget;
 use super::changes::Changes;
 use super::held::{Held, HeldRoute};
+use super::recurring::Room;
 use super::routes::Announced;
 use crate::bgp::{Context, Family, Form, NlriField, Prefix};
 use crate::intern::{AttrSet, AttrStore};
 
 pub use super::held::RouteKey;
+pub use super::labeled::LabeledPrefix;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -219,7 +221,7 @@ impl AdjRib {
         let (store, mut compared) = (at.store, None);
         let refused = changes.refused;
         self.held
-            .announce(field, attributes, seconds, at.budget, |announced| {
+            .announce(field, attributes, seconds, &mut at.room, |announced| {
                 match announced {
                     Announced::New => changes.new += 1,
                     Announced::Duplicate => changes.duplicate += 1,
@@ -244,17 +246,17 @@ impl AdjRib {
     /// What cannot be kept for want of attributes is not there either.
     pub(super) fn refuse(&mut self, field: &NlriField<'_>, at: &mut At<'_>, changes: &mut Changes) {
         self.held
-            .withdraw(field, at.budget, |_| changes.refused += 1);
+            .withdraw(field, &mut at.room, |_| changes.refused += 1);
         self.disturb(at.now_ns, Why::Limit);
     }
 
     pub(super) fn withdraw(
         &mut self,
         field: &NlriField<'_>,
-        budget: &mut Budget,
+        room: &mut Room<'_>,
         changes: &mut Changes,
     ) {
-        self.held.withdraw(field, budget, |there| {
+        self.held.withdraw(field, room, |there| {
             if there {
                 changes.withdrawn += 1;
             } else {
@@ -331,7 +333,7 @@ impl AdjRib {
 /// What announcing takes beside the table.
 pub(super) struct At<'a> {
     pub(super) store: &'a AttrStore,
-    pub(super) budget: &'a mut Budget,
+    pub(super) room: Room<'a>,
     pub(super) now_ns: u64,
 }
 

@@ -2,14 +2,18 @@
 
 use super::budget::Budget;
 use super::entry::{Entry, State};
+use super::labeled::LabeledPrefix;
+use super::labeled_routes::LabeledRoutes;
 use super::octets::{OctetRoute, Sent};
 use super::prefix::{Bits, Path, PrefixKey, PrefixRoute};
+use super::recurring::Room;
 use super::routes::{Announced, Routes};
+use crate::bgp::nlri::Nlri;
 use crate::bgp::{Afi, Disposition, Form, NlriField, Prefix, Safi};
 use crate::intern::AttrSet;
 
-/// Octets that most NLRI of VPNs do not exceed.
-const SHORT: usize = 24;
+/// Octets that most NLRI do not exceed.
+pub(super) const SHORT: usize = 24;
 /// Octets that most EVPN routes do not exceed.
 const LONG: usize = 40;
 
@@ -19,6 +23,8 @@ pub(super) enum Held {
     V4Paths(Routes<PrefixRoute<u32, u32>>),
     V6(Routes<PrefixRoute<[u32; 4], ()>>),
     V6Paths(Routes<PrefixRoute<[u32; 4], u32>>),
+    Labeled4(LabeledRoutes<u32>),
+    Labeled6(LabeledRoutes<[u32; 4]>),
     Short(Routes<OctetRoute<SHORT>>),
     Long(Routes<OctetRoute<LONG>>),
 }
@@ -31,6 +37,8 @@ macro_rules! any {
             Held::V4Paths($routes) => $body,
             Held::V6($routes) => $body,
             Held::V6Paths($routes) => $body,
+            Held::Labeled4($routes) => $body,
+            Held::Labeled6($routes) => $body,
             Held::Short($routes) => $body,
             Held::Long($routes) => $body,
         }
@@ -42,6 +50,8 @@ macro_rules! any {
 pub enum RouteKey<'a> {
     /// An IPv4 or IPv6 prefix.
     Prefix(Prefix),
+    /// A prefix with labels, or with a route distinguisher; see [`super::Ribs::nlri`].
+    Labeled(LabeledPrefix<'a>),
     /// NLRI of another family, path identifier included.
     Octets(&'a [u8]),
 }
@@ -54,16 +64,32 @@ pub(super) struct HeldRoute<'a> {
     pub(super) state: State,
 }
 
-/// An entry of any shape as a route.
-trait AsRoute: Entry {
+impl<'a> HeldRoute<'a> {
+    pub(super) fn new(key: RouteKey<'a>, entry: &'a impl Entry) -> Self {
+        Self {
+            key,
+            attributes: entry.attributes(),
+            state: entry.state(),
+        }
+    }
+}
+
+/// An entry of most shapes as a route.
+pub(super) trait AsRoute: Entry {
     fn route_key(&self) -> RouteKey<'_>;
 
     fn route(&self) -> HeldRoute<'_> {
-        HeldRoute {
-            key: self.route_key(),
-            attributes: self.attributes(),
-            state: self.state(),
-        }
+        HeldRoute::new(self.route_key(), self)
+    }
+}
+
+impl<E: AsRoute> Routes<E> {
+    pub(super) fn route_at(&self, place: usize) -> Option<HeldRoute<'_>> {
+        self.at(place).map(AsRoute::route)
+    }
+
+    pub(super) fn each_route(&self) -> impl Iterator<Item = HeldRoute<'_>> {
+        self.iter().map(AsRoute::route)
     }
 }
 
@@ -86,7 +112,13 @@ impl Held {
             ..form
         };
         let plain = matches!(form.family.safi, Safi::UNICAST | Safi::MULTICAST);
+        let labeled = matches!(
+            form.family.safi,
+            Safi::LABELED | Safi::VPN | Safi::VPN_MULTICAST
+        );
         match (form.family.afi, form.add_path) {
+            (Afi::IPV4, _) if labeled => Self::Labeled4(LabeledRoutes::new(form)),
+            (Afi::IPV6, _) if labeled => Self::Labeled6(LabeledRoutes::new(form)),
             (Afi::IPV4, false) if plain => Self::V4(Routes::new(())),
             (Afi::IPV4, true) if plain => Self::V4Paths(Routes::new(())),
             (Afi::IPV6, false) if plain => Self::V6(Routes::new(())),
@@ -109,11 +141,11 @@ impl Held {
     }
 
     pub(super) fn at(&self, place: usize) -> Option<HeldRoute<'_>> {
-        any!(self, routes => routes.at(place).map(AsRoute::route))
+        any!(self, routes => routes.route_at(place))
     }
 
     pub(super) fn iter(&self) -> Box<dyn Iterator<Item = HeldRoute<'_>> + '_> {
-        any!(self, routes => Box::new(routes.iter().map(AsRoute::route)))
+        any!(self, routes => Box::new(routes.each_route()))
     }
 
     pub(super) fn mark_stale(&mut self) {
@@ -144,6 +176,8 @@ impl Held {
         match self {
             Self::V4(_) | Self::V6(_) => false,
             Self::V4Paths(_) | Self::V6Paths(_) => true,
+            Self::Labeled4(routes) => routes.form().add_path,
+            Self::Labeled6(routes) => routes.form().add_path,
             Self::Short(routes) => routes.layout().add_path,
             Self::Long(routes) => routes.layout().add_path,
         }
@@ -156,7 +190,7 @@ impl Held {
             Self::V4Paths(routes) => find(routes, prefix),
             Self::V6(routes) => find(routes, prefix),
             Self::V6Paths(routes) => find(routes, prefix),
-            Self::Short(_) | Self::Long(_) => None,
+            Self::Labeled4(_) | Self::Labeled6(_) | Self::Short(_) | Self::Long(_) => None,
         }
     }
 
@@ -166,28 +200,33 @@ impl Held {
         field: &NlriField<'_>,
         attributes: &AttrSet,
         seconds: u32,
-        budget: &mut Budget,
+        room: &mut Room<'_>,
         mut told: impl FnMut(Announced),
     ) {
+        /// Announces whatever `each` finds in the field.
+        macro_rules! all {
+            ($each:ident, $routes:expr) => {
+                $each(field, |key| {
+                    told($routes.announce(key, attributes, seconds, room.budget));
+                })
+            };
+        }
+        macro_rules! labeled {
+            ($routes:expr) => {
+                each_item(field, |sent, nlri| {
+                    told($routes.announce(sent, &nlri, attributes, seconds, room));
+                })
+            };
+        }
         match self {
-            Self::V4(routes) => each_prefix(field, |key| {
-                told(routes.announce(key, attributes, seconds, budget));
-            }),
-            Self::V4Paths(routes) => each_prefix(field, |key| {
-                told(routes.announce(key, attributes, seconds, budget));
-            }),
-            Self::V6(routes) => each_prefix(field, |key| {
-                told(routes.announce(key, attributes, seconds, budget));
-            }),
-            Self::V6Paths(routes) => each_prefix(field, |key| {
-                told(routes.announce(key, attributes, seconds, budget));
-            }),
-            Self::Short(routes) => each_nlri(field, |key| {
-                told(routes.announce(key, attributes, seconds, budget));
-            }),
-            Self::Long(routes) => each_nlri(field, |key| {
-                told(routes.announce(key, attributes, seconds, budget));
-            }),
+            Self::V4(routes) => all!(each_prefix, routes),
+            Self::V4Paths(routes) => all!(each_prefix, routes),
+            Self::V6(routes) => all!(each_prefix, routes),
+            Self::V6Paths(routes) => all!(each_prefix, routes),
+            Self::Labeled4(routes) => labeled!(routes),
+            Self::Labeled6(routes) => labeled!(routes),
+            Self::Short(routes) => all!(each_nlri, routes),
+            Self::Long(routes) => all!(each_nlri, routes),
         }
     }
 
@@ -195,16 +234,30 @@ impl Held {
     pub(super) fn withdraw(
         &mut self,
         field: &NlriField<'_>,
-        budget: &mut Budget,
+        room: &mut Room<'_>,
         mut told: impl FnMut(bool),
     ) {
+        macro_rules! all {
+            ($each:ident, $routes:expr) => {
+                $each(field, |key| told($routes.withdraw(key, room.budget)))
+            };
+        }
+        macro_rules! labeled {
+            ($routes:expr) => {
+                each_item(field, |sent, nlri| {
+                    told($routes.withdraw(sent, &nlri, room));
+                })
+            };
+        }
         match self {
-            Self::V4(routes) => each_prefix(field, |key| told(routes.withdraw(key, budget))),
-            Self::V4Paths(routes) => each_prefix(field, |key| told(routes.withdraw(key, budget))),
-            Self::V6(routes) => each_prefix(field, |key| told(routes.withdraw(key, budget))),
-            Self::V6Paths(routes) => each_prefix(field, |key| told(routes.withdraw(key, budget))),
-            Self::Short(routes) => each_nlri(field, |key| told(routes.withdraw(key, budget))),
-            Self::Long(routes) => each_nlri(field, |key| told(routes.withdraw(key, budget))),
+            Self::V4(routes) => all!(each_prefix, routes),
+            Self::V4Paths(routes) => all!(each_prefix, routes),
+            Self::V6(routes) => all!(each_prefix, routes),
+            Self::V6Paths(routes) => all!(each_prefix, routes),
+            Self::Labeled4(routes) => labeled!(routes),
+            Self::Labeled6(routes) => labeled!(routes),
+            Self::Short(routes) => all!(each_nlri, routes),
+            Self::Long(routes) => all!(each_nlri, routes),
         }
     }
 
@@ -214,6 +267,8 @@ impl Held {
         match self {
             Self::V4(_) | Self::V6(_) => plain(false),
             Self::V4Paths(_) | Self::V6Paths(_) => plain(true),
+            Self::Labeled4(routes) => alike(routes.form(), form),
+            Self::Labeled6(routes) => alike(routes.form(), form),
             Self::Short(routes) => alike(routes.layout(), form),
             Self::Long(routes) => alike(routes.layout(), form),
         }
@@ -252,15 +307,20 @@ fn is_discarded(form: Form, octets: &[u8]) -> bool {
 }
 
 fn each_nlri<'a>(field: &NlriField<'a>, mut step: impl FnMut(Sent<'a>)) {
+    each_item(field, |sent, _| step(sent));
+}
+
+/// Each NLRI, as it was sent and as it was read.
+fn each_item<'a>(field: &NlriField<'a>, mut step: impl FnMut(Sent<'a>, Nlri<'a>)) {
     let withdrawn = field.form().withdrawn;
     let mut items = field.iter();
     let mut before = items.unread();
-    while items.next().is_some() {
+    while let Some(nlri) = items.next() {
         let after = items.unread();
         // What was taken off the front.
         let octets = before.get(..before.len() - after.len()).unwrap_or_default();
         if !is_discarded(field.form(), octets) {
-            step(Sent { octets, withdrawn });
+            step(Sent { octets, withdrawn }, nlri);
         }
         before = after;
     }

@@ -18,14 +18,17 @@ mod budget;
 mod changes;
 mod entry;
 mod held;
+mod labeled;
+mod labeled_routes;
 mod octets;
 mod prefix;
+mod recurring;
 mod restart;
 mod ribs;
 mod routes;
 mod session;
 
-pub use adj::{AdjRib, Partial, Route, RouteKey, Why};
+pub use adj::{AdjRib, LabeledPrefix, Partial, Route, RouteKey, Why};
 pub use budget::Budget;
 pub use changes::{CHANGES, Changes, Codes};
 pub use ribs::{Ribs, Usage};

@@ -1,8 +1,10 @@
 //! The tables of all sessions.
 
-use super::adj::{At, Why};
+use super::adj::{At, LabeledPrefix, RouteKey, Why};
 use super::budget::Budget;
 use super::changes::Changes;
+use super::labeled_routes;
+use super::recurring::{Recurring, Room};
 use super::restart::Retained;
 use super::session::Tables;
 use crate::bgp::attribute::{Attribute, MpReach};
@@ -10,7 +12,7 @@ use crate::bgp::header::HEADER_LEN;
 use crate::bgp::{
     Disposition, Family, Form, Message, MessageType, NlriField, RouteRefresh, Update,
 };
-use crate::intern::{AttrSet, AttrStore};
+use crate::intern::{AttrSet, AttrStore, Stats};
 use crate::session::{Direction, End, Pair, Session};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -34,6 +36,7 @@ pub struct Ribs {
     /// The session whose OPENs were seen last between two addresses.
     current: HashMap<Pair, u64, RandomState>,
     store: AttrStore,
+    recurring: Recurring,
     budget: Budget,
 }
 
@@ -57,6 +60,7 @@ impl Ribs {
             retained: HashMap::default(),
             current: HashMap::default(),
             store: AttrStore::default(),
+            recurring: Recurring::default(),
             budget: Budget::new(bytes_max),
         }
     }
@@ -85,6 +89,33 @@ impl Ribs {
         set: &AttrSet,
     ) -> impl Iterator<Item = Attribute<'a>> + Clone + 'a {
         self.store.get(set)
+    }
+
+    /// The octets of the route distinguisher of a route that has one.
+    #[must_use]
+    pub fn distinguisher<'a>(&'a self, prefix: &LabeledPrefix<'_>) -> &'a [u8] {
+        let rd = prefix.rd.map(|rd| self.recurring.distinguisher(rd));
+        rd.unwrap_or_default()
+    }
+
+    /// Writes the NLRI of a route as it was sent, path identifier included; nothing for one that its
+    /// prefix says all of.
+    pub fn nlri(&self, key: &RouteKey<'_>, out: &mut Vec<u8>) {
+        out.clear();
+        match key {
+            RouteKey::Prefix(_) => {}
+            RouteKey::Octets(octets) => out.extend_from_slice(octets),
+            RouteKey::Labeled(route) => {
+                let labels = route.labels.map(|labels| self.recurring.labels(labels));
+                let rd = self.distinguisher(route);
+                labeled_routes::write(out, &route.prefix, rd, labels.unwrap_or_default());
+            }
+        }
+    }
+
+    /// How the caches of attributes, route distinguishers and labels fare.
+    pub fn caches(&self) -> impl Iterator<Item = Stats> + '_ {
+        self.store.stats().chain(self.recurring.stats())
     }
 
     /// The attributes that routes share.
@@ -234,7 +265,13 @@ impl Ribs {
         let tables = tables(&mut self.sessions, session, now_ns);
         let direction = &mut tables.directions[direction & 1];
         match direction.rib_mut(field.form(), update.context(), now_ns, &mut self.budget) {
-            Some(rib) => rib.withdraw(field, &mut self.budget, changes),
+            Some(rib) => {
+                let mut room = Room {
+                    budget: &mut self.budget,
+                    recurring: &mut self.recurring,
+                };
+                rib.withdraw(field, &mut room, changes);
+            }
             None => changes.absent += count(field),
         }
     }
@@ -262,7 +299,10 @@ impl Ribs {
         };
         let mut at = At {
             store: &self.store,
-            budget: &mut self.budget,
+            room: Room {
+                budget: &mut self.budget,
+                recurring: &mut self.recurring,
+            },
             now_ns,
         };
         match set {
@@ -362,6 +402,7 @@ impl Ribs {
         });
         let seconds = u32::try_from(now_ns / 1_000_000_000).unwrap_or(u32::MAX);
         self.store.advance(seconds);
+        self.recurring.advance(seconds, &mut self.budget);
         self.budget.attributes = self.store.bytes();
     }
 }

@@ -49,6 +49,10 @@ impl<E: Entry> Routes<E> {
         self.table.len()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     pub(super) fn stale(&self) -> usize {
         self.stale
     }
@@ -144,17 +148,19 @@ impl<E: Entry> Routes<E> {
 
     /// Whether the route was there.
     pub(super) fn withdraw(&mut self, key: E::Key<'_>, budget: &mut Budget) -> bool {
+        self.take(key, budget).is_some()
+    }
+
+    /// Takes a route out.
+    pub(super) fn take(&mut self, key: E::Key<'_>, budget: &mut Budget) -> Option<E> {
         let layout = self.layout;
         let hash = E::hash_of(&self.hasher, layout, key);
         let found = self.table.find_entry(hash, |entry| entry.is(layout, key));
-        let Ok(found) = found else {
-            return false;
-        };
-        let (gone, _) = found.remove();
+        let (gone, _) = found.ok()?.remove();
         self.stale -= usize::from(gone.state().stale());
         budget.resized(gone.heap(), 0);
         self.shrink(budget);
-        true
+        Some(gone)
     }
 
     fn shrink(&mut self, budget: &mut Budget) {

@@ -107,7 +107,7 @@ fn tell_rib(ribs: &Ribs, question: &RibQuestion) -> Answer {
             prefix => page.routes(*direction, rib, question.from, |route| {
                 prefix.is_none_or(|prefix| match route.key {
                     RouteKey::Prefix(is) => (is.addr, is.len) == (prefix.addr, prefix.len),
-                    RouteKey::Octets(_) => false,
+                    RouteKey::Labeled(_) | RouteKey::Octets(_) => false,
                 })
             }),
         });

@@ -369,7 +369,7 @@ impl<F: Frame> Worker<F> {
         snapshot.caches.clear();
         snapshot.rib = self.ribs.as_ref().map(Ribs::usage);
         if let Some(ribs) = &self.ribs {
-            snapshot.caches.extend(ribs.store().stats());
+            snapshot.caches.extend(ribs.caches());
         }
         snapshot.pools.clear();
         for (name, pool) in [("buffers", &self.buffers), ("spill", &self.budget.spill)] {

@@ -7,9 +7,11 @@ mod ours;
 #[path = "../support/mod.rs"]
 mod support;
 mod tellers;
+mod wire;
 
-use ours::{Ours, Recording, Rib};
+use ours::{Found, Ours, Recording, Rib};
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use support::Scratch;
 use support::lab::{self, Lab, canonical, told};
 use support::net::allowed;
@@ -23,10 +25,7 @@ fn has_set(path: &str) -> bool {
     path.contains('{')
 }
 
-fn sample<T: std::fmt::Debug>(items: &BTreeSet<T>, but: &BTreeSet<T>) -> String
-where
-    T: Ord,
-{
+fn sample<T: Ord + Debug>(items: &BTreeSet<T>, but: &BTreeSet<T>) -> String {
     let rest: Vec<_> = items.difference(but).collect();
     format!(
         "{} of {}: {:?}",
@@ -36,10 +35,18 @@ where
     )
 }
 
+/// Nothing if both are equal, else what each has alone.
+fn equal<T: Ord + Debug>(mine: &BTreeSet<T>, theirs: &BTreeSet<T>) -> Result<(), String> {
+    if mine == theirs {
+        return Ok(());
+    }
+    let (here, there) = (sample(mine, theirs), sample(theirs, mine));
+    Err(format!("only here {here}; only there {there}"))
+}
+
 /// The routes of a table as one router tells them.
-fn compare_attributes(lab: &Lab, ours: &Ours, teller: &Teller, when: &str) -> usize {
+fn compare_attributes(lab: &Lab, ours: &Ours, teller: &Teller) -> Result<usize, String> {
     let told = teller.routes(lab);
-    let with_sets = told.iter().filter(|route| has_set(&route.path)).count();
     let theirs: BTreeSet<Route> = told.into_iter().filter(|r| !has_set(&r.path)).collect();
     let empty = Rib::default();
     let rib = ours.get(&teller.table()).unwrap_or(&empty);
@@ -49,49 +56,33 @@ fn compare_attributes(lab: &Lab, ours: &Ours, teller: &Teller, when: &str) -> us
     let mine: BTreeSet<Route> = mine
         .filter(|route| own.is_none_or(|own| route.path.split(' ').all(|asn| asn != own)))
         .collect();
-    assert!(
-        mine == theirs,
-        "{when}, {teller}: only here {}; only there {}",
-        sample(&mine, &theirs),
-        sample(&theirs, &mine)
-    );
-    println!(
-        "{when}, {teller}: {} routes equal, {with_sets} with AS_SET",
-        mine.len()
-    );
-    mine.len()
+    equal(&mine, &theirs).map_err(|amiss| format!("{teller}: {amiss}"))?;
+    Ok(mine.len())
 }
 
-/// The prefixes of all tables of all routers.
-fn compare_prefixes(lab: &Lab, scratch: &Scratch, ours: &Ours, when: &str) -> usize {
-    let folder = scratch.path(&format!("tables-{}", when.replace(' ', "-")));
-    lab.script(&["tables", folder.to_str().unwrap()]);
+/// The prefixes of all tables of all routers: those in the Adj-RIBs, and those that events announced and did
+/// not withdraw.
+fn compare_prefixes(lab: &Lab, scratch: &Scratch, found: &Found) -> Result<usize, String> {
+    let folder = scratch.path("tables");
+    lab.script(&["tables", "--once", folder.to_str().unwrap()]);
     let told = told(&folder);
-    let (mut compared, sets) = (0, with_sets(lab));
+    let sets = with_sets(lab);
     for entry in &told {
-        let sent_told = told
-            .iter()
-            .any(|other| other.table == entry.table && other.said == "sent");
-        if entry.said == "received" && sent_told {
-            continue;
-        }
-        let empty = Rib::default();
-        let rib = ours.get(&entry.table).unwrap_or(&empty);
-        let mine: BTreeSet<String> = rib.routes.iter().map(|r| r.prefix.clone()).collect();
+        let amiss = |by: &str| {
+            let (table, said, by) = (entry.table, entry.said.clone(), by.to_owned());
+            move |amiss| format!("{table:?} ({said}) by {by}: {amiss}")
+        };
         let text = std::fs::read_to_string(&entry.file).unwrap();
-        let theirs = text.lines().map(canonical);
-        let theirs: BTreeSet<String> = theirs.filter(|p| !sets.contains(p)).collect();
-        assert!(
-            mine == theirs,
-            "{when}, {:?} ({}): only here {}; only there {}",
-            entry.table,
-            entry.said,
-            sample(&mine, &theirs),
-            sample(&theirs, &mine)
-        );
-        compared += 1;
+        let mut theirs: BTreeSet<String> = text.lines().map(canonical).collect();
+        let wire = found.wire.get(&entry.table).cloned().unwrap_or_default();
+        equal(&wire, &theirs).map_err(amiss("events"))?;
+        theirs.retain(|prefix| !sets.contains(prefix));
+        let rib = found.ours.get(&entry.table);
+        let routes = rib.map_or(&[][..], |rib| &rib.routes);
+        let mine = routes.iter().map(|route| route.prefix.clone()).collect();
+        equal(&mine, &theirs).map_err(amiss("tables"))?;
     }
-    compared
+    Ok(told.len())
 }
 
 /// Prefixes of routes with AS_SETs, by the router that gets them first.
@@ -101,20 +92,23 @@ fn with_sets(lab: &Lab) -> BTreeSet<String> {
     sets.map(|route| route.prefix).collect()
 }
 
-fn compare(lab: &Lab, scratch: &Scratch, recording: &Recording, when: &str) -> Ours {
-    let ours = recording.tables(scratch);
-    for (table, rib) in &ours {
-        assert_eq!(rib.status, "complete", "{when}, {table:?}");
-        assert_eq!(rib.stale, 0, "{when}, {table:?}");
+/// What the recording has by now, if that is what the routers have.
+fn compare(lab: &Lab, scratch: &Scratch, recording: &Recording) -> Result<Ours, String> {
+    let found = recording.found(scratch);
+    for (table, rib) in &found.ours {
+        if (rib.status.as_str(), rib.stale) != ("complete", 0) {
+            return Err(format!("{table:?}: {}, {} stale", rib.status, rib.stale));
+        }
     }
-    let tables = compare_prefixes(lab, scratch, &ours, when);
-    assert!(tables >= 10, "{tables} tables");
-    let routes: usize = Teller::ALL
-        .iter()
-        .map(|teller| compare_attributes(lab, &ours, teller, when))
-        .sum();
+    let tables = compare_prefixes(lab, scratch, &found)?;
+    let mut routes = 0;
+    for teller in &Teller::ALL {
+        routes += compare_attributes(lab, &found.ours, teller)?;
+    }
+    println!("{tables} tables and the attributes of {routes} routes equal");
+    assert!(tables >= 19, "{tables} tables");
     assert!(routes > 5 * PREFIXES as usize, "{routes} routes");
-    ours
+    Ok(found.ours)
 }
 
 #[test]
@@ -126,7 +120,11 @@ fn tables_are_those_of_the_routers() {
     let lab = Lab::up(Some(PREFIXES));
     let recording = Recording::start(&lab, &scratch);
     lab.script(&["go"]);
-    let initial = compare(&lab, &scratch, &recording, "initial table");
+    let compared = |when: &str| {
+        println!("{when}:");
+        lab::settled(|| compare(&lab, &scratch, &recording))
+    };
+    let initial = compared("initial table");
 
     // A tenth goes and comes back, half of it with other attributes; ExaBGP changes and withdraws.
     lab.shell(
@@ -147,7 +145,7 @@ fn tables_are_those_of_the_routers() {
            echo withdraw route 203.0.113.128/26 next-hop 192.0.2.5; } >$RUN/exabgp/commands",
     );
     lab.script(&["wait"]);
-    let churn = compare(&lab, &scratch, &recording, "churn");
+    let churn = compared("churn");
     let changed = |ours: &Ours| {
         let feeder = ours[&Teller::FEEDER.table()].routes.iter();
         let communities = feeder.filter_map(|route| route.communities.as_ref());
@@ -172,7 +170,7 @@ fn tables_are_those_of_the_routers() {
     lab.shell("gobgp", "timeout 10 gobgp neighbor 192.0.2.4 reset || true");
     std::thread::sleep(std::time::Duration::from_secs(3));
     lab.script(&["wait"]);
-    let reset = compare(&lab, &scratch, &recording, "reset");
+    let reset = compared("reset");
     for (table, again) in [("feeder", true), ("exabgp", false)] {
         let teller = if again {
             Teller::FEEDER

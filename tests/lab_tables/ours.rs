@@ -5,8 +5,8 @@ use crate::support::lab::{Lab, Table};
 use crate::support::net::run;
 use crate::tellers::Route;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use std::time::Duration;
 pub(crate) struct Recording {
     tcpdump: Child,
     file: PathBuf,
+    log: PathBuf,
 }
 
 /// A table of ours.
@@ -28,12 +29,23 @@ pub(crate) struct Rib {
 
 pub(crate) type Ours = BTreeMap<Table, Rib>;
 
+/// What `read` makes of a recording.
+pub(crate) struct Found {
+    pub(crate) ours: Ours,
+    /// By the events alone.
+    pub(crate) wire: BTreeMap<Table, BTreeSet<String>>,
+}
+
 impl Recording {
     pub(crate) fn start(lab: &Lab, scratch: &Scratch) -> Self {
         let file = scratch.path("mirror.pcap");
         let log = scratch.path("tcpdump.log");
-        let mut command = Command::new("ip");
+        // Before the routers, which would have it wait for the processor.
+        let mut command = Command::new("nice");
         command.args([
+            "-n",
+            "-15",
+            "ip",
             "netns",
             "exec",
             &lab.monitor(),
@@ -50,50 +62,30 @@ impl Recording {
         command.stderr(std::fs::File::create(&log).unwrap());
         let tcpdump = command.spawn().unwrap();
         let ready = || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("listening on"));
-        for _ in 0..200 {
+        for _ in 0..1200 {
             if ready() {
                 break;
             }
             sleep(Duration::from_millis(50));
         }
         assert!(ready(), "tcpdump does not start");
-        Self { tcpdump, file }
+        Self { tcpdump, file, log }
     }
 
     /// The tables by now.
-    pub(crate) fn tables(&self, scratch: &Scratch) -> Ours {
-        sleep(Duration::from_secs(2));
+    pub(crate) fn found(&self, scratch: &Scratch) -> Found {
         let (now, out) = (scratch.path("now.pcap"), scratch.path("rib.json"));
+        let events = scratch.path("events.json");
         std::fs::copy(&self.file, &now).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_bgptap"));
         command.arg("read").arg(&now).arg("--rib-out").arg(&out);
+        command.arg("--json").arg(&events);
         // The last frame may be half written: that is told, and no matter.
         let output = command.output().unwrap();
         assert!(output.status.code() < Some(2), "{output:?}");
-        let mut ours = Ours::new();
-        for line in std::fs::read_to_string(&out).unwrap().lines() {
-            let line: Value = serde_json::from_str(line).unwrap();
-            let address = |name: &str| line[name].as_str().unwrap().parse().unwrap();
-            let table = (
-                address("peer"),
-                address("local"),
-                line["afi"].as_u64().unwrap(),
-            );
-            assert_eq!(line["safi"], 1);
-            if line["type"] == "TABLE" {
-                let rib = Rib {
-                    session: line["session"].as_str().unwrap().into(),
-                    status: line["status"].as_str().unwrap().into(),
-                    stale: line["stale"].as_u64().unwrap(),
-                    routes: Vec::new(),
-                };
-                // Sessions that are over have no tables.
-                assert!(ours.insert(table, rib).is_none(), "{table:?} twice");
-            } else {
-                ours.get_mut(&table).unwrap().routes.push(route(&line));
-            }
-        }
-        ours
+        let wire = crate::wire::tables(&events);
+        let ours = tables(&out);
+        Found { ours, wire }
     }
 }
 
@@ -102,7 +94,39 @@ impl Drop for Recording {
         let pid = self.tcpdump.id().to_string();
         run(Command::new("kill").args(["-s", "INT", &pid]));
         let _ = self.tcpdump.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            println!("tcpdump said: {log}");
+        }
     }
+}
+
+/// The tables that `--rib-out` wrote.
+fn tables(out: &Path) -> Ours {
+    let mut ours = Ours::new();
+    for line in std::fs::read_to_string(out).unwrap().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let address = |name: &str| line[name].as_str().unwrap().parse().unwrap();
+        let table = (
+            address("peer"),
+            address("local"),
+            line["afi"].as_u64().unwrap(),
+        );
+        assert_eq!(line["safi"], 1);
+        if line["type"] == "TABLE" {
+            let rib = Rib {
+                session: line["session"].as_str().unwrap().into(),
+                status: line["status"].as_str().unwrap().into(),
+                stale: line["stale"].as_u64().unwrap(),
+                routes: Vec::new(),
+            };
+            // Sessions that are over have no tables.
+            assert!(ours.insert(table, rib).is_none(), "{table:?} twice");
+        } else {
+            ours.get_mut(&table).unwrap().routes.push(route(&line));
+        }
+    }
+    ours
 }
 
 fn route(line: &Value) -> Route {

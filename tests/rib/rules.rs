@@ -285,7 +285,7 @@ fn the_longest_match_is_found() {
         let found = rib.longest_match(&prefix).map(|route| route.key);
         found.map(|key| match key {
             RouteKey::Prefix(prefix) => prefix.to_string(),
-            RouteKey::Octets(_) => unreachable!("prefixes only"),
+            RouteKey::Labeled(_) | RouteKey::Octets(_) => unreachable!("prefixes only"),
         })
     };
     assert_eq!(find([10, 1, 2, 3], 32).as_deref(), Some("10.1.2.3/32"));

@@ -6,6 +6,11 @@ use super::net::run;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long routers may take to tell all that they have to, on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A lab of this test's own; taken down when dropped.
 pub struct Lab {
@@ -51,8 +56,39 @@ impl Lab {
     }
 }
 
+impl Lab {
+    /// How the routers' sessions and the mirror fare, for a person who wants to know what went wrong.
+    pub fn status(&self) -> String {
+        let output = self.command(&["status"]).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+/// What `compare` finds once it finds nothing amiss: routers that have told all are told from ones that
+/// have yet to by nothing else.
+///
+/// # Panics
+/// With what was amiss last, if that takes too long.
+pub fn settled<T>(mut compare: impl FnMut() -> Result<T, String>) -> T {
+    let started = Instant::now();
+    loop {
+        match compare() {
+            Ok(found) => return found,
+            Err(amiss) => {
+                assert!(started.elapsed() < PATIENCE, "{amiss}");
+                println!("not yet: {amiss}");
+            }
+        }
+        sleep(Duration::from_secs(1));
+    }
+}
+
 impl Drop for Lab {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.status());
+        }
         let _ = self.command(&["down"]).output();
     }
 }

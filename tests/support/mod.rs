@@ -7,6 +7,7 @@ pub mod encode;
 pub mod events;
 pub mod flows;
 pub mod frames;
+pub mod http;
 pub mod lab;
 pub mod load;
 pub mod net;

@@ -282,8 +282,27 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.tell();
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Live {
+    /// Prints what it said, and what it says at its end, if it ends soon.
+    fn tell(&mut self) {
+        let runs = |child: &mut Child| matches!(child.try_wait(), Ok(None));
+        if runs(&mut self.child) {
+            self.signal("INT");
+        }
+        let started = Instant::now();
+        while runs(&mut self.child) && started.elapsed() < Duration::from_secs(5) {
+            sleep(Duration::from_millis(20));
+        }
+        let summary = fs::read_to_string(&self.summary).unwrap_or_default();
+        println!("live said:\n{}\nsummary: {summary}", self.log());
     }
 }
 

@@ -151,7 +151,11 @@ impl Speakers {
                         Some(id) => format!("{prefix} {id}"),
                         None => prefix.to_string(),
                     },
-                    RouteKey::Octets(octets) => octets.iter().map(|o| format!("{o:02x}")).collect(),
+                    key => {
+                        let mut octets = Vec::new();
+                        self.ribs.nlri(&key, &mut octets);
+                        octets.iter().map(|o| format!("{o:02x}")).collect()
+                    }
                 };
                 let attributes = self.ribs.attributes(route.attributes);
                 let attributes = attributes.flat_map(|a| [&[a.code][..], a.value].concat());

@@ -15,6 +15,7 @@ use serde::ser::SerializeMap;
 #[derive(Default)]
 pub struct RouteWriter {
     body: Vec<u8>,
+    nlri: Vec<u8>,
 }
 
 impl RouteWriter {
@@ -47,12 +48,14 @@ impl RouteWriter {
         route: &Route<'_>,
     ) {
         self.body(ribs, rib.family(), route.attributes);
+        ribs.nlri(&route.key, &mut self.nlri);
+        let nlri = &self.nlri;
         end_line(out, |out| {
             let mut fields = Fields::open(out);
             fields.serialize_entry("type", "ROUTE")?;
             write_direction(&mut fields, tables, direction)?;
             write_family(&mut fields, rib.family())?;
-            write_key(&mut fields, rib, &route.key)?;
+            write_key(&mut fields, rib, &route.key, nlri)?;
             fields.serialize_key("attributes")?;
             let mut attributes = fields.object();
             update::write_set(&mut attributes, &Update::parse(&self.body, rib.context()))?;
@@ -182,10 +185,15 @@ fn write_status(fields: &mut Fields<'_>, rib: &AdjRib) -> serde_json::Result<()>
     Ok(())
 }
 
-fn write_key(fields: &mut Fields<'_>, rib: &AdjRib, key: &RouteKey<'_>) -> serde_json::Result<()> {
+fn write_key(
+    fields: &mut Fields<'_>,
+    rib: &AdjRib,
+    key: &RouteKey<'_>,
+    octets: &[u8],
+) -> serde_json::Result<()> {
     match key {
         RouteKey::Prefix(prefix) => write_prefix(fields, prefix),
-        RouteKey::Octets(octets) => {
+        RouteKey::Labeled(_) | RouteKey::Octets(_) => {
             let form = Form::announced(rib.family(), rib.context());
             match NlriField::new(form, octets).iter().next() {
                 Some(nlri) => fields.serialize_entry("nlri", &nlri),
