@@ -1,8 +1,12 @@
 //! The command line: parsed here, judged in `main`.
 
+mod evidence;
 mod files;
+mod filters;
 
+pub use evidence::Evidence;
 pub use files::{Files, JsonFormat};
+pub use filters::Filters;
 
 use crate::bgp::MessageType;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -29,6 +33,9 @@ pub enum Command {
     Replay(Replay),
     /// Tell whether this machine can capture, and what would have to be done; changes nothing.
     Doctor(Doctor),
+    /// Check a configuration file, or show what it comes to.
+    #[command(subcommand)]
+    Config(Config),
 }
 
 /// Options of everything that decodes.
@@ -78,6 +85,15 @@ pub struct Outputs {
     /// Files that are begun anew.
     #[command(flatten)]
     pub files: Files,
+    /// Take from FILE (TOML) what is not given as a flag: see `bgptap config show`.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Frames around what went wrong.
+    #[command(flatten)]
+    pub evidence: Evidence,
+    /// Which events they get.
+    #[command(flatten)]
+    pub filters: Filters,
 }
 
 /// What is done about TCP checksums.
@@ -320,6 +336,23 @@ pub struct Doctor {
     pub huge_pages: bool,
 }
 
+/// `bgptap config`
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Tell whether FILE can be used.
+    Check {
+        /// A configuration file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print everything that can be configured, with what FILE says of it, as a file that means the same.
+    Show {
+        /// A configuration file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
 /// `6.1`
 fn release(text: &str) -> Result<(u16, u16), String> {
     let (major, minor) = text.split_once('.').ok_or("a release is two numbers")?;
@@ -354,6 +387,9 @@ mod tests {
             "bgptap live -i a --mrt-rib rib.%Y%m%d.%H%M.gz --mrt-rib-interval 8h",
             "bgptap live -i a --json x.gz --json-format elem --json-rotate 1d --json-rotate-size 1G",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
+            "bgptap config check x.toml",
+            "bgptap config show x.toml",
+            "bgptap live -i a --config x.toml --only-changes",
             "bgptap doctor",
             "bgptap doctor -i a -i b --json --fix",
             "bgptap doctor -i a --tap --tap-mode clsact",

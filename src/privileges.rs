@@ -26,6 +26,8 @@ const LANDLOCK: ABI = ABI::V6;
 pub struct Keep {
     /// Folders in which files are made, renamed and removed.
     pub folders: Vec<PathBuf>,
+    /// A folder from which files are read.
+    pub readable: Option<PathBuf>,
     /// Capabilities, so far as the process has them.
     pub capabilities: Vec<Capability>,
 }
@@ -89,25 +91,26 @@ fn confine_thread(keep: &Keep) -> Result<Confined, SetupError> {
     ] {
         caps::set(None, set, left).map_err(|error| kernel(&error))?;
     }
-    let landlock = restrict(&keep.folders).map_err(|error| kernel(&error))?;
+    let landlock = restrict(keep).map_err(|error| kernel(&error))?;
     Ok(Confined {
         capabilities: kept.into_iter().collect(),
         landlock,
     })
 }
 
-fn restrict(folders: &[PathBuf]) -> Result<bool, RulesetError> {
+fn restrict(keep: &Keep) -> Result<bool, RulesetError> {
     // libbpf asks how many CPUs there are, and so counters of each, when it first reads those; what the
     // kernel counted of interfaces is among the devices too. The rest is for the names in a backtrace.
     let mut readable = vec![PathBuf::from("/sys/devices"), PathBuf::from("/proc/self")];
     readable.extend(std::env::current_exe());
+    readable.extend(keep.readable.clone());
     let status = ruleset()?
         .create()?
         .add_rules(path_beneath_rules(
             readable,
             AccessFs::ReadFile | AccessFs::ReadDir,
         ))?
-        .add_rules(path_beneath_rules(folders, writing()))?
+        .add_rules(path_beneath_rules(&keep.folders, writing()))?
         .restrict_self()?;
     Ok(status.ruleset != RulesetStatus::NotEnforced)
 }

@@ -179,8 +179,8 @@ fn what_is_wrong_has_its_status() {
     assert_eq!(status, [400, 404, 404, 200, 200, 403]);
 }
 
-#[test]
-fn events_come_as_lines_for_as_long_as_somebody_listens() {
+/// What clients that ask for these paths are told, while a thousand UPDATEs come after a thousand others.
+fn heard(paths: &[&str]) -> Vec<Vec<Value>> {
     let hub = Hub::default();
     let listener = Listener::bind_for(([127, 0, 0, 1], 0).into(), "--http").unwrap();
     let server = http::serve(listener, Desk::default(), hub.clone()).unwrap();
@@ -189,27 +189,38 @@ fn events_come_as_lines_for_as_long_as_somebody_listens() {
     let mut before = batch();
     let mut after = before.split_off(1000);
     worker.batch(&mut before);
-    let mut client = TcpStream::connect(server.address()).unwrap();
     let host = server.address();
-    write!(
-        client,
-        "GET /events HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let heard = |worker: &Worker<View>| worker.outputs.stream.as_ref().unwrap().is_heard();
-    while !heard(&worker) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let ask = |path: &&str| {
+        let mut client = TcpStream::connect(host).unwrap();
+        write!(
+            client,
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        // The head comes once it is known that somebody listens.
+        let mut head = [0; 12];
+        client.read_exact(&mut head).unwrap();
+        assert_eq!(head, *b"HTTP/1.1 200", "{path}");
+        client
+    };
+    let clients: Vec<TcpStream> = paths.iter().map(ask).collect();
     worker.batch(&mut after);
     worker.outputs.close();
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert!(answer.contains("application/x-ndjson"), "{answer}");
-    let lines = answer.lines().filter(|line| line.starts_with('{'));
-    let events: Vec<Value> = lines
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let told = |mut client: TcpStream| {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains("application/x-ndjson"), "{answer}");
+        let lines = answer.lines().filter(|line| line.starts_with('{'));
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    clients.into_iter().map(told).collect()
+}
+
+#[test]
+fn events_come_as_lines_for_as_long_as_somebody_listens() {
+    let events = heard(&["/events"]).remove(0);
     let told = events.iter().filter(|event| event["type"] == "UPDATE");
     assert_eq!(told.count(), 1000, "what came before nobody had asked for");
     assert!(
@@ -217,6 +228,19 @@ fn events_come_as_lines_for_as_long_as_somebody_listens() {
             .iter()
             .all(|event| event["type"] != "UPDATE" || event["raw"].is_string())
     );
+}
+
+#[test]
+fn each_listener_gets_what_its_filter_selects() {
+    let all = heard(&["/events", "/events?filter=type+keepalive"]);
+    let session = all[0][0]["session"].as_str().unwrap();
+    let filter = format!("/events?filter=session+{session}&filter=type+update");
+    let told = heard(&["/events", &filter]);
+    let fits = |event: &&Value| event["session"] == session && event["type"] == "UPDATE";
+    let expected: Vec<_> = told[0].iter().filter(fits).cloned().collect();
+    assert!(!expected.is_empty() && expected.len() < told[0].len());
+    assert_eq!(told[1], expected);
+    assert_eq!(all[1].len(), 0, "there is no such event");
 }
 
 #[test]

@@ -11,15 +11,47 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What the command line says of an output's files.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Options<'a> {
-    pub(super) path: &'a Path,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Options {
+    pub(super) path: PathBuf,
     /// Another file is begun each so often.
     pub(super) every: Option<Duration>,
     /// A file takes no more bytes.
     pub(super) size_max: Option<u64>,
     /// What the file is, beside that.
     pub(super) kind: Kind,
+}
+
+impl Options {
+    /// Files of these names never take the place of those that are there already.
+    #[cfg(feature = "capture")]
+    pub(super) fn adds(&self) -> bool {
+        let pattern = Pattern::new(&self.path);
+        let dated = pattern.is_ok_and(|pattern| pattern.is_dated());
+        self.rotates() || dated || is_stream(&self.path)
+    }
+
+    /// It is one file, which whoever reads it may move away.
+    #[cfg(feature = "capture")]
+    pub(super) fn was_moved(&self) -> bool {
+        let pattern = Pattern::new(&self.path);
+        let single = pattern.is_ok_and(|pattern| self.is_direct(&pattern));
+        single && self.path.as_os_str() != "-" && !self.path.exists()
+    }
+
+    fn rotates(&self) -> bool {
+        self.every.is_some() || self.size_max.is_some()
+    }
+
+    fn is_direct(&self, pattern: &Pattern) -> bool {
+        let lines = self.kind == Kind::Lines && !self.rotates();
+        lines && !pattern.is_dated() && !pattern.is_gzip()
+    }
+}
+
+/// Standard output, a pipe or a device.
+fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == "-" || path.exists() && !path.is_file()
 }
 
 /// What files are.
@@ -41,14 +73,13 @@ pub(super) enum Destination {
 }
 
 impl Destination {
-    pub(super) fn open(options: Options<'_>) -> Result<Self, SetupError> {
-        let path = options.path;
+    pub(super) fn open(options: &Options) -> Result<Self, SetupError> {
+        let path = options.path.as_path();
         let failed = |error: io::Error| cannot_write(path, &error);
         if path.as_os_str() == "-" {
             return Ok(Self::Stream(Box::new(io::stdout())));
         }
-        if path.exists() && !path.is_file() {
-            // A pipe or a device.
+        if is_stream(path) {
             let stream = File::options().write(true).open(path).map_err(failed)?;
             return Ok(Self::Stream(Box::new(stream)));
         }
@@ -57,14 +88,13 @@ impl Destination {
             why: error.to_string(),
             remedy: "write %Y, %m, %d, %H, %M, %S or %s for parts of the time".into(),
         })?;
-        let rotates = options.every.is_some() || options.size_max.is_some();
-        if options.kind == Kind::Lines && !rotates && !pattern.is_dated() && !pattern.is_gzip() {
+        if options.is_direct(&pattern) {
             return Direct::create(path).map(Self::Direct).map_err(failed);
         }
         let rotation = Rotation {
             by_time: options.every.is_some() || options.kind == Kind::Snapshots,
             size_max: options.size_max,
-            replace: !rotates && !pattern.is_dated(),
+            replace: !options.rotates() && !pattern.is_dated(),
             retry: false,
         };
         let files = Files::new(pattern, rotation).map_err(failed)?;
@@ -105,7 +135,7 @@ pub(super) fn nanoseconds(time: Option<Duration>) -> Option<NonZeroU64> {
 /// The folder in which files of that name are made, if it is no device or pipe.
 #[cfg(feature = "capture")]
 pub(super) fn folder(path: &Path) -> Option<PathBuf> {
-    if path.as_os_str() == "-" || path.exists() && !path.is_file() {
+    if is_stream(path) {
         return None;
     }
     Pattern::new(path).ok()?.folder().canonicalize().ok()

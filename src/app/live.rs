@@ -1,5 +1,6 @@
 //! `bgptap live`
 
+use super::reload::Reloader;
 use super::watch::{FRAMES, Watch};
 use super::{Ended, outputs};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
@@ -9,6 +10,7 @@ use crate::capture::xdp::{
 use crate::capture::{InterfaceCounts, Live, TapCounts};
 use crate::cli;
 use crate::config::Limits;
+use crate::config_file::CommandLine;
 use crate::doctor;
 use crate::error::SetupError;
 use crate::http;
@@ -32,20 +34,33 @@ pub(super) const BATCH_FRAMES: u32 = 1024;
 /// The first kernel on which maps are read without rights.
 const MAPS_WITHOUT_RIGHTS: Release = (5, 19);
 
-pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+pub(super) fn run(
+    options: &cli::Live,
+    stop: &Arc<AtomicBool>,
+    command_line: &CommandLine,
+) -> Result<Ended, SetupError> {
     refuse_twice(&options.interfaces)?;
     match options.backend {
-        cli::Backend::Xdp => by_xdp(options, stop),
-        cli::Backend::AfPacket => by_af_packet(options, stop),
+        cli::Backend::Xdp => by_xdp(options, stop, command_line),
+        cli::Backend::AfPacket => by_af_packet(options, stop, command_line),
     }
 }
 
-fn by_xdp(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+fn by_xdp(
+    options: &cli::Live,
+    stop: &Arc<AtomicBool>,
+    command_line: &CommandLine,
+) -> Result<Ended, SetupError> {
     let limits = limits(options);
     let held_frames_max = limits.held_frames_max;
     let mut capture = xdp_options(options)?;
     let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
-    let run = Run::open(options, stop, limits, &capture.wanted(&pool_options))?;
+    let run = Run::open(
+        (options, command_line),
+        stop,
+        limits,
+        &capture.wanted(&pool_options),
+    )?;
     let taps = capture.tap.map(|mode| Taps::prepare(&capture, mode));
     let taps = taps.transpose()?;
     let pool = match &taps {
@@ -82,7 +97,11 @@ fn frame_pool(options: &PoolOptions) -> Result<FramePool, SetupError> {
     })
 }
 
-fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+fn by_af_packet(
+    options: &cli::Live,
+    stop: &Arc<AtomicBool>,
+    command_line: &CommandLine,
+) -> Result<Ended, SetupError> {
     if options.tap {
         return Err(no_tap_by_packets());
     }
@@ -93,7 +112,12 @@ fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, Se
         ring: options.ring,
         timestamps: timestamps(options),
     };
-    let mut run = Run::open(options, stop, limits(options), &capture.wanted())?;
+    let mut run = Run::open(
+        (options, command_line),
+        stop,
+        limits(options),
+        &capture.wanted(),
+    )?;
     let without_effect = without_effect(options)
         .map(|flag| format!("{flag} has no effect with --backend af-packet"));
     run.warnings.extend(without_effect);
@@ -175,6 +199,8 @@ fn without_effect(options: &cli::Live) -> impl Iterator<Item = &'static str> {
 /// A capture that is set up but for its source.
 struct Run<'o> {
     options: &'o cli::Live,
+    command_line: &'o CommandLine,
+    reloader: Option<Reloader>,
     stop: &'o Arc<AtomicBool>,
     limits: Limits,
     warnings: Vec<String>,
@@ -186,15 +212,20 @@ struct Run<'o> {
 impl<'o> Run<'o> {
     /// Opens the outputs, if what is wanted can be.
     fn open(
-        options: &'o cli::Live,
+        (options, command_line): (&'o cli::Live, &'o CommandLine),
         stop: &'o Arc<AtomicBool>,
         limits: Limits,
         wanted: &doctor::Wanted,
     ) -> Result<Self, SetupError> {
+        // Without a file to read again the signal ends the capture.
+        let reloader = options.outputs.config.is_some();
+        let reloader = reloader.then(Reloader::register);
         let http = options.http;
         let http = http.map(|address| Listener::bind_for(address, "--http"));
         Ok(Self {
             options,
+            command_line,
+            reloader: reloader.transpose()?,
             stop,
             limits,
             warnings: doctor::admit(&doctor::preflight(wanted), options.force)?,
@@ -218,8 +249,10 @@ impl<'o> Run<'o> {
         let outputs = &self.options.outputs;
         let memory = outputs::memory(&self.limits)?;
         // Everything is open now, and no thread runs yet that would keep its rights.
+        let config = self.command_line.file();
         let confined = privileges::give_up(&Keep {
             folders: outputs::folders(outputs),
+            readable: config.and_then(|file| privileges::folder_of(&file)),
             capabilities: keep,
         })?;
         let metrics = Arc::new(Metrics::default());
@@ -230,8 +263,12 @@ impl<'o> Run<'o> {
             .map(|listener| http::serve(listener, desk.clone(), hub.clone()));
         let http = http.transpose()?;
         let mut closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
+        closing.set_interfaces(source.interfaces());
         if http.is_some() {
-            closing.stream = Some(outputs::event_stream(hub, outputs.raw)?);
+            closing.stream = Some(outputs::event_stream(hub, outputs)?);
+        }
+        if let Some(reloader) = self.reloader {
+            closing.reload_by(reloader.start(self.command_line.clone(), outputs)?);
         }
         self.warnings.extend_from_slice(source.warnings());
         announce(&source, room, &confined, &self.warnings);

@@ -7,18 +7,20 @@ use crate::cli;
 use crate::config::Limits;
 use crate::error::SetupError;
 use crate::rib::CHANGES;
+use crate::sink::evidence::{self, Evidence};
 use crate::sink::metrics::{ERROR_KINDS, Metrics, attribute_label};
 use crate::sink::mrt::TableDumps;
-use crate::sink::outputs::{JsonLines, Outputs};
+use crate::sink::outputs::{JsonLines, MrtRecords, Outputs};
 #[cfg(feature = "capture")]
 use crate::sink::stream::{EventStream, Hub};
 use crate::sink::totals::{Frames, Summary};
-use crate::sink::writer::{CHUNKS, WhenFull};
+use crate::sink::writer::{CHUNKS, WhenFull, Writer};
 use crate::worker::Memory;
 use crate::worker::Outcome;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,37 +41,20 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn open(options: &cli::Outputs) -> Result<Self, SetupError> {
-        let files = &options.files;
-        let open = |path: &Option<PathBuf>, every, size_max, kind| {
-            let path = path.as_deref();
-            let destination = path.map(|path| {
-                Destination::open(destination::Options {
-                    path,
-                    every,
-                    size_max,
-                    kind,
-                })
-            });
+        let open = |files: Option<destination::Options>| {
+            let destination = files.map(|files| Destination::open(&files));
             destination.transpose()
         };
-        let json = open(
-            &options.json,
-            files.json_rotate,
-            files.json_rotate_size,
-            Kind::Lines,
-        )?;
         let summary = options.summary.as_deref();
         let summary = summary.map(|path| target(path).map_err(|error| cannot_write(path, &error)));
+        if let Some(folder) = &options.evidence.evidence {
+            std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+        }
         Ok(Self {
-            json,
+            json: open(json_files(options))?,
             summary: summary.transpose()?,
-            mrt: open(
-                &files.mrt,
-                files.mrt_rotate,
-                files.mrt_rotate_size,
-                Kind::Records,
-            )?,
-            tables: open(&files.mrt_rib, None, None, Kind::Snapshots)?,
+            mrt: open(mrt_files(options))?,
+            tables: open(table_files(options))?,
         })
     }
 
@@ -87,30 +72,118 @@ impl Files {
                 .transpose()
                 .map_err(|error| cannot_write(path, &error))
         };
-        let json = start(self.json.take(), &options.json, CHUNKS)?.map(|writer| JsonLines {
-            writer,
-            raw: options.raw,
-            format: options.files.json_format.into(),
-        });
+        let files = &options.files;
+        let json = start(self.json.take(), &options.json, CHUNKS)?;
+        let json = json.map(|writer| json_lines(options, writer));
         let host = options.host.clone().unwrap_or_else(host_name);
         let mut outputs = Outputs::new(metrics, json, host);
-        let files = &options.files;
-        // A record takes a fraction of the room that a line takes.
-        outputs.mrt = start(self.mrt.take(), &files.mrt, CHUNKS / 4)?;
-        let tables = start(self.tables.take(), &files.mrt_rib, CHUNKS / 8)?;
-        let every = files.mrt_rib_interval.or(match when_full {
-            WhenFull::Drop => Some(TABLES_EVERY),
-            WhenFull::Wait => None,
-        });
-        outputs.tables = tables.map(|writer| TableDumps::new(writer, nanoseconds(every)));
+        let mrt = start(self.mrt.take(), &files.mrt, MRT_CHUNKS)?;
+        outputs.mrt = mrt.map(|writer| mrt_records(options, writer));
+        let tables = start(self.tables.take(), &files.mrt_rib, TABLE_CHUNKS)?;
+        let every = tables_every(options, when_full);
+        outputs.tables = tables.map(|writer| TableDumps::new(writer, every));
+        let evidence = evidence_options(options);
+        let evidence = evidence.map(|evidence| start_evidence(options, &evidence, when_full));
+        outputs.evidence = evidence.transpose()?;
         Ok(outputs)
     }
 }
 
+/// A record takes a fraction of the room that a line takes.
+pub(super) const MRT_CHUNKS: usize = CHUNKS / 4;
+/// Tables wait for their writer, not the other way round.
+pub(super) const TABLE_CHUNKS: usize = CHUNKS / 8;
+
+/// Where JSON lines go.
+pub(super) fn json_files(options: &cli::Outputs) -> Option<destination::Options> {
+    let path = options.json.clone();
+    path.map(|path| destination::Options {
+        path,
+        every: options.files.json_rotate,
+        size_max: options.files.json_rotate_size,
+        kind: Kind::Lines,
+    })
+}
+
+/// Where BGP4MP records go.
+pub(super) fn mrt_files(options: &cli::Outputs) -> Option<destination::Options> {
+    let path = options.files.mrt.clone();
+    path.map(|path| destination::Options {
+        path,
+        every: options.files.mrt_rotate,
+        size_max: options.files.mrt_rotate_size,
+        kind: Kind::Records,
+    })
+}
+
+/// Where snapshots of tables go.
+pub(super) fn table_files(options: &cli::Outputs) -> Option<destination::Options> {
+    let path = options.files.mrt_rib.clone();
+    path.map(|path| destination::Options {
+        path,
+        every: None,
+        size_max: None,
+        kind: Kind::Snapshots,
+    })
+}
+
+pub(super) fn json_lines(options: &cli::Outputs, writer: Writer) -> JsonLines {
+    let filters = &options.filters;
+    JsonLines {
+        writer,
+        raw: options.raw,
+        format: options.files.json_format.into(),
+        selection: filters.of_events(filters.json_filter.as_ref()),
+    }
+}
+
+pub(super) fn mrt_records(options: &cli::Outputs, writer: Writer) -> MrtRecords {
+    let filters = &options.filters;
+    MrtRecords {
+        writer,
+        selection: filters.of_events(filters.mrt_filter.as_ref()),
+    }
+}
+
+/// How often tables are written; `None`: only at the end.
+pub(super) fn tables_every(options: &cli::Outputs, when_full: WhenFull) -> Option<NonZeroU64> {
+    let every = options.files.mrt_rib_interval.or(match when_full {
+        WhenFull::Drop => Some(TABLES_EVERY),
+        WhenFull::Wait => None,
+    });
+    nanoseconds(every)
+}
+
 /// What listens to events are told through.
 #[cfg(feature = "capture")]
-pub(super) fn event_stream(hub: Hub, raw: bool) -> Result<EventStream, SetupError> {
-    EventStream::start(hub, raw).map_err(|error| cannot_write(Path::new("/events"), &error))
+pub(super) fn event_stream(hub: Hub, options: &cli::Outputs) -> Result<EventStream, SetupError> {
+    let stream = EventStream::start(hub, options.raw);
+    let mut stream = stream.map_err(|error| cannot_write(Path::new("/events"), &error))?;
+    stream.selection = options.filters.of_events(None);
+    Ok(stream)
+}
+
+pub(super) fn evidence_options(options: &cli::Outputs) -> Option<evidence::Options> {
+    let options = &options.evidence;
+    let folder = options.evidence.clone();
+    folder.map(|folder| evidence::Options {
+        folder,
+        before: Duration::from_secs(options.evidence_seconds.into()),
+        memory: u64::from(options.evidence_memory) << 20,
+        disk: u64::from(options.evidence_disk) << 20,
+    })
+}
+
+pub(super) fn start_evidence(
+    options: &cli::Outputs,
+    evidence: &evidence::Options,
+    when_full: WhenFull,
+) -> Result<Evidence, SetupError> {
+    let started = Evidence::start(evidence, when_full);
+    let mut started = started.map_err(|error| cannot_write(&evidence.folder, &error))?;
+    let filters = &options.filters;
+    started.selection = filters.of_states(filters.evidence_filter.as_ref());
+    Ok(started)
 }
 
 /// The folders that outputs are written to.
@@ -123,6 +196,7 @@ pub(super) fn folders(options: &cli::Outputs) -> Vec<PathBuf> {
     folders
         .filter_map(|path| destination::folder(path))
         .chain(summary)
+        .chain(options.evidence.evidence.clone())
         .collect()
 }
 
@@ -232,6 +306,30 @@ fn by_attribute(
     table
 }
 
+/// Says what has become of evidence; whether all of it was kept.
+pub(super) fn tell_evidence(counts: evidence::Counts) -> bool {
+    let evidence::Counts {
+        files,
+        bytes,
+        removed,
+        ..
+    } = counts;
+    eprintln!("bgptap: evidence: {files} files, {bytes} bytes; {removed} removed to make room");
+    let lost = counts.queue_full + counts.write_error + counts.too_large + counts.without_frames;
+    if lost + counts.unrecorded > 0 {
+        eprintln!(
+            "bgptap: evidence: {lost} incidents were not kept ({} queue full, {} not written, {} too large, {} \
+             without frames); there was no memory for {} frames",
+            counts.queue_full,
+            counts.write_error,
+            counts.too_large,
+            counts.without_frames,
+            counts.unrecorded
+        );
+    }
+    lost == 0
+}
+
 /// Closes the outputs, prints the ledger and tells how it ended.
 pub(super) fn close(
     options: &cli::Outputs,
@@ -244,6 +342,9 @@ pub(super) fn close(
     for interrupted in &outcome.interrupted {
         eprintln!("bgptap: {interrupted}; what came before it was kept");
         ended = Ended::InPart;
+    }
+    for (output, left_out) in outputs.filtered().filter(|(_, left_out)| *left_out > 0) {
+        eprintln!("bgptap: filters left out {left_out} events of {output}");
     }
     for closed in outputs.close() {
         let output = closed.output;
@@ -262,6 +363,12 @@ pub(super) fn close(
                 ended = Ended::InPart;
             }
         }
+    }
+    if let Some(evidence) = &mut outputs.evidence
+        && !tell_evidence(evidence.close())
+        && options.strict
+    {
+        ended = Ended::InPart;
     }
     eprintln!("{summary}");
     if options.strict && summary.has_losses() {

@@ -3,6 +3,7 @@
 use super::ask::{Desk, PAGE_MAX, Question, RibQuestion};
 use crate::bgp::Prefix;
 use crate::error::SetupError;
+use crate::filter::{Filter, Selection};
 use crate::sink::metrics::{Listener, Server};
 use crate::sink::stream::Hub;
 use axum::Router;
@@ -70,22 +71,32 @@ async fn rib(State(desk): State<Desk>, RawQuery(query): RawQuery) -> Response {
 
 /// Events from now on, until whoever listens leaves or does not keep up.
 async fn events(State(hub): State<Hub>, RawQuery(query): RawQuery) -> Response {
-    if let Err(wrong) = events_wanted(query.as_deref().unwrap_or_default()) {
-        return bad(&wrong);
-    }
-    let Some(listener) = hub.listen() else {
+    let selection = match events_wanted(query.as_deref().unwrap_or_default()) {
+        Ok(selection) => selection,
+        Err(wrong) => return bad(&wrong),
+    };
+    let Some(listener) = hub.listen(selection) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many listeners\n").into_response();
     };
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
     (kind, Body::from_stream(Lines(listener))).into_response()
 }
 
-/// Which events are wanted. All of them, so far: no parameter says otherwise.
-fn events_wanted(query: &str) -> Result<(), String> {
-    match form_urlencoded::parse(query.as_bytes()).next() {
-        Some((name, _)) => Err(format!("no such parameter: {name}")),
-        None => Ok(()),
+/// Which events are wanted: all, or what a filter selects.
+fn events_wanted(query: &str) -> Result<Selection, String> {
+    let mut filters = Vec::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "filter" => {
+                let filter = Filter::parse(&value).map_err(|error| error.to_string())?;
+                filters.push(filter);
+            }
+            "only-changes" if number(&name, &value)? => filters.push(Filter::only_changes()),
+            "only-changes" => (),
+            _ => return Err(format!("no such parameter: {name}")),
+        }
     }
+    Ok(filters.into_iter().collect())
 }
 
 /// What a listener is told.
@@ -204,6 +215,16 @@ mod tests {
         assert_eq!(all.expect("given").to_string(), "::1/128");
         let page = Question::Sessions { from: 5, limit: 2 };
         assert_eq!(sessions_question("from=5&limit=2"), Ok(page));
+    }
+
+    #[test]
+    fn events_are_filtered_by_parameters() {
+        assert!(events_wanted("").is_ok());
+        assert!(events_wanted("filter=type+update&only-changes=true&filter=as+64500").is_ok());
+        let error = events_wanted("filter=famly+ipv4").expect_err("no such test");
+        assert!(error.contains("perhaps `family`"), "{error}");
+        assert!(events_wanted("only-changes=perhaps").is_err());
+        assert!(events_wanted("colour=red").is_err());
     }
 
     #[test]

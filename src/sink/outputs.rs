@@ -1,16 +1,25 @@
 //! All outputs of a run behind one face: what happens is told once.
 
+mod lines;
+mod status;
+
+pub use status::Closed;
+
+use super::evidence::{Evidence, incidents};
 use super::json::{self, ContextSource, Meta};
-use super::metrics::{self, Direction, FamilyCounters, Metrics};
+use super::metrics::{Direction, FamilyCounters, Metrics};
 use super::mrt;
+use super::reload::Reload;
 use super::stream::EventStream;
 use super::totals::{Gaps, Messages, Prefixes};
 use super::writer::Writer;
 use crate::bgp::{self, Message, MessageType};
+use crate::filter::{Event, Selection, What};
 use crate::health::Alarm;
 use crate::rib::{CHANGES, Changes};
 use crate::session::{State, Transfer};
 use crate::stream::{Gap, GapReason, MalformedReason};
+use lines::Lines;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -41,6 +50,8 @@ pub struct JsonLines {
     pub raw: bool,
     /// What they look like.
     pub format: json::Format,
+    /// Which events are told.
+    pub selection: Selection,
 }
 
 impl JsonLines {
@@ -49,56 +60,12 @@ impl JsonLines {
     }
 }
 
-/// Who wants the lines of events.
-struct Lines<'a> {
-    file: Option<&'a mut JsonLines>,
-    stream: Option<&'a mut EventStream>,
-}
-
-impl<'a> Lines<'a> {
-    /// `None` if nobody does.
-    fn wanted(
-        json: &'a mut Option<JsonLines>,
-        stream: &'a mut Option<EventStream>,
-    ) -> Option<Self> {
-        let file = json.as_mut().filter(|json| !json.is_elem());
-        let stream = stream.as_mut().filter(|stream| stream.is_heard());
-        (file.is_some() || stream.is_some()).then_some(Self { file, stream })
-    }
-
-    fn raw(&self) -> bool {
-        self.file.as_ref().is_some_and(|json| json.raw)
-            || self.stream.as_ref().is_some_and(|stream| stream.raw)
-    }
-
-    /// Encodes a line once, however many want it.
-    fn write(self, meta: &Meta<'_>, encode: impl FnOnce(&mut Vec<u8>)) {
-        let ns = meta.ts_ns;
-        match (self.file, self.stream) {
-            (Some(json), None) => json.writer.event(ns, encode),
-            (None, Some(stream)) => stream.writer.event(ns, encode),
-            (Some(json), Some(stream)) => json.writer.event(ns, |out| {
-                let at = out.len();
-                encode(out);
-                let line = out.get(at..).unwrap_or_default();
-                stream.writer.event(ns, |out| out.extend_from_slice(line));
-            }),
-            (None, None) => (),
-        }
-    }
-}
-
-/// How an output has ended.
-#[derive(Debug)]
-pub struct Closed {
-    /// Its name in metrics.
-    pub output: &'static str,
-    /// Events lost because its writer did not keep up.
-    pub lost_full: u64,
-    /// Events lost because writing failed.
-    pub lost_broken: u64,
-    /// What failed first.
-    pub error: Option<std::io::Error>,
+/// BGP4MP records and what belongs to them.
+pub struct MrtRecords {
+    /// Where they go.
+    pub writer: Writer,
+    /// Which events are told.
+    pub selection: Selection,
 }
 
 /// Metrics, JSON lines and totals.
@@ -107,12 +74,20 @@ pub struct Outputs {
     pub metrics: Arc<Metrics>,
     /// If asked for.
     pub json: Option<JsonLines>,
+    /// The same to Kafka, if asked for.
+    pub kafka: Option<JsonLines>,
     /// BGP4MP records, if asked for.
-    pub mrt: Option<Writer>,
+    pub mrt: Option<MrtRecords>,
     /// Snapshots of all tables, if asked for.
     pub tables: Option<mrt::TableDumps>,
     /// Who listens to events over HTTP, if that is served.
     pub stream: Option<EventStream>,
+    /// Frames around what went wrong, if they are kept.
+    pub evidence: Option<Evidence>,
+    /// Where changes come from while it runs, if any may.
+    pub(super) reload: Option<Reload>,
+    /// The names of the source's interfaces.
+    pub(super) interfaces: Vec<String>,
     /// Over the whole run.
     pub totals: Totals,
     /// Name of this monitor.
@@ -129,9 +104,13 @@ impl Outputs {
         Self {
             metrics,
             json,
+            kafka: None,
             mrt: None,
             tables: None,
             stream: None,
+            evidence: None,
+            reload: None,
+            interfaces: Vec::new(),
             totals: Totals::default(),
             host,
             messages: None,
@@ -153,22 +132,34 @@ impl Outputs {
         if let Some(changes) = changes {
             self.count_changes(counters, changes);
         }
-        if let Some(writer) = &mut self.mrt {
-            writer.event(meta.ts_ns, |out| {
+        let event = Event {
+            meta,
+            what: What::Message(message, changes),
+        };
+        if let Some(evidence) = &mut self.evidence {
+            incidents::of_message(evidence, &event, message);
+        }
+        if let Some(mrt) = &mut self.mrt
+            && mrt.selection.wants(&event)
+        {
+            mrt.writer.event(meta.ts_ns, |out| {
                 mrt::write_message(out, meta, message, context.0, bytes);
             });
         }
-        if let Some(json) = self.json.as_mut().filter(|json| json.is_elem()) {
+        if let Some(json) = self.json.as_mut().filter(|json| json.is_elem())
+            && json.selection.wants(&event)
+        {
             let elements = &mut self.elements;
             json.writer
                 .event(meta.ts_ns, |out| elements.write(out, meta, message));
         }
-        let Some(lines) = Lines::wanted(&mut self.json, &mut self.stream) else {
+        let Some(lines) = Lines::wanted(&mut self.json, &mut self.kafka, &mut self.stream, &event)
+        else {
             return;
         };
-        let raw = lines.raw().then_some(bytes);
+        let raw = lines.raw.then_some(bytes);
         let messages = self.messages.get_or_insert_default();
-        lines.write(meta, |out| {
+        lines.write(meta.ts_ns, |out| {
             messages.write_with(out, meta, message, Some(context), raw, changes);
         });
         self.totals.rendered = messages.lookups();
@@ -251,25 +242,36 @@ impl Outputs {
 
     /// The session's state changed.
     pub fn state(&mut self, meta: &Meta<'_>, state: State, previous: State, reason: &str) {
-        if let Some(writer) = &mut self.mrt {
-            writer.event(meta.ts_ns, |out| {
+        let what = What::State;
+        let event = Event { meta, what };
+        if let Some(evidence) = &mut self.evidence {
+            incidents::of_state(evidence, &event, (state, previous), reason);
+        }
+        if let Some(mrt) = &mut self.mrt
+            && mrt.selection.wants(&event)
+        {
+            mrt.writer.event(meta.ts_ns, |out| {
                 mrt::write_state(out, meta, state, previous);
             });
         }
-        self.line(meta, |out| {
+        self.line(&event, |out| {
             json::write_state(out, meta, state.number(), previous.number(), reason);
         });
     }
 
     /// The transfer of one side's routes has come to another point.
     pub fn transfer(&mut self, meta: &Meta<'_>, transfer: &Transfer) {
-        self.line(meta, |out| json::write_transfer(out, meta, transfer));
+        let what = What::Transfer(transfer);
+        self.line(&Event { meta, what }, |out| {
+            json::write_transfer(out, meta, transfer);
+        });
     }
 
     /// The TCP under a session is in trouble, or out of it.
     pub fn alarm(&mut self, meta: &Meta<'_>, counters: &Direction, alarm: Alarm) {
         counters.alarms[alarm.index()].add(1);
-        self.line(meta, |out| {
+        let what = What::Tcp;
+        self.line(&Event { meta, what }, |out| {
             json::write_alarm(out, meta, alarm.name(), alarm.nanoseconds());
         });
     }
@@ -282,7 +284,12 @@ impl Outputs {
             counters.gaps.add(1);
         }
         let reason = gap_reason(gap.reason);
-        self.line(meta, |out| {
+        let what = What::Gap;
+        let event = Event { meta, what };
+        if let Some(evidence) = &mut self.evidence {
+            incidents::of_gap(evidence, &event, gap.bytes, reason);
+        }
+        self.line(&event, |out| {
             json::write_gap(out, meta, gap.bytes, gap.seq_from, gap.seq_to, reason);
         });
     }
@@ -297,85 +304,22 @@ impl Outputs {
     ) {
         let (kind, name) = malformed_reason(reason);
         self.error(counters, kind);
-        self.line(meta, |out| json::write_malformed(out, meta, bytes, name));
+        let what = What::Malformed;
+        let event = Event { meta, what };
+        if let Some(evidence) = &mut self.evidence {
+            incidents::of_malformed(evidence, &event, bytes, name);
+        }
+        self.line(&event, |out| {
+            json::write_malformed(out, meta, bytes, name);
+        });
     }
 
     /// Writes the line of an event for all who want it.
-    fn line(&mut self, meta: &Meta<'_>, encode: impl FnOnce(&mut Vec<u8>)) {
-        if let Some(lines) = Lines::wanted(&mut self.json, &mut self.stream) {
-            lines.write(meta, encode);
+    fn line(&mut self, event: &Event<'_>, encode: impl FnMut(&mut Vec<u8>)) {
+        let lines = Lines::wanted(&mut self.json, &mut self.kafka, &mut self.stream, event);
+        if let Some(lines) = lines {
+            lines.write(event.meta.ts_ns, encode);
         }
-    }
-
-    /// The time is `ns`: files whose period is over are finished.
-    pub fn advance(&mut self, ns: u64) {
-        self.writers_mut().for_each(|writer| writer.advance(ns));
-    }
-
-    /// Hands over what has been encoded so far.
-    pub fn flush(&mut self) {
-        self.writers_mut().for_each(Writer::flush);
-    }
-
-    /// An output has nobody left to write for.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.writers().any(|(_, writer)| writer.is_broken())
-    }
-
-    /// What each output that can lose events has come to.
-    pub fn status(&self) -> impl Iterator<Item = metrics::Output> {
-        let slow = self
-            .stream
-            .as_ref()
-            .map(|stream| ("slow_listener", stream.slow()));
-        self.writers().map(move |(name, writer)| {
-            let mut dropped = vec![
-                ("queue_full", writer.lost_full()),
-                ("write_error", writer.lost_broken()),
-            ];
-            dropped.extend(slow.filter(|_| name == "events"));
-            metrics::Output {
-                name,
-                dropped,
-                queue: writer.queue_ratio(),
-            }
-        })
-    }
-
-    /// Writers of outputs, with the names of these in metrics.
-    fn writers(&self) -> impl Iterator<Item = (&'static str, &Writer)> {
-        let json = self.json.iter().map(|json| ("json", &json.writer));
-        let tables = self.tables.iter().map(|tables| ("mrt_rib", &tables.writer));
-        let stream = self.stream.iter().map(|stream| ("events", &stream.writer));
-        json.chain(self.mrt.iter().map(|writer| ("mrt", writer)))
-            .chain(tables)
-            .chain(stream)
-    }
-
-    /// The same, to be written to or closed.
-    fn writers_mut(&mut self) -> impl Iterator<Item = &mut Writer> {
-        let json = self.json.iter_mut().map(|json| &mut json.writer);
-        let tables = self.tables.iter_mut().map(|tables| &mut tables.writer);
-        let stream = self.stream.iter_mut().map(|stream| &mut stream.writer);
-        json.chain(&mut self.mrt).chain(tables).chain(stream)
-    }
-
-    /// Writes out everything and ends the writers' threads: what each output lost, and what failed.
-    pub fn close(&mut self) -> Vec<Closed> {
-        let failed: Vec<_> = self
-            .writers_mut()
-            .map(|writer| writer.close().err())
-            .collect();
-        let closed = self.writers().zip(failed);
-        closed
-            .map(|((output, writer), error)| Closed {
-                output,
-                lost_full: writer.lost_full(),
-                lost_broken: writer.lost_broken(),
-                error,
-            })
-            .collect()
     }
 }
 

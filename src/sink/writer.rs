@@ -248,6 +248,13 @@ impl Writer {
         }
     }
 
+    /// Counts what the writer before this one lost as lost by this one.
+    pub fn inherit(&mut self, before: &Self) {
+        self.lost_full += before.lost_full;
+        let broken = before.lost_broken();
+        self.shared.lost_broken.fetch_add(broken, Ordering::Relaxed);
+    }
+
     /// Events lost because the writer did not keep up.
     #[must_use]
     pub fn lost_full(&self) -> u64 {

@@ -126,6 +126,8 @@ pub struct Worker<F> {
     partial: Partial,
     /// What has come so far of a fragment in several buffers.
     collected: Vec<u8>,
+    /// What evidence needs to know of the frame at hand.
+    seen: Option<parts::Origin>,
     /// Datagrams that are not complete.
     fragments: Fragments,
     /// Buffers for messages that straddle frames.
@@ -166,6 +168,7 @@ impl<F: Frame> Worker<F> {
             latency: Recorder::default(),
             partial: Partial::None,
             collected: Vec::new(),
+            seen: None,
             fragments: Fragments::new(limits.fragments, memory.buffers.clone()),
             limits,
             buffers: memory.buffers,
@@ -196,6 +199,7 @@ impl<F: Frame> Worker<F> {
             if source.wants_frames_back() {
                 self.spill();
             }
+            self.outputs.take_over();
             if published.elapsed() >= PUBLISH_INTERVAL {
                 published = Instant::now();
                 self.snapshot_now(|snapshot| gather(source, snapshot));
@@ -384,6 +388,9 @@ impl<F: Frame> Worker<F> {
         snapshot.outputs.extend(self.outputs.status());
         let rendered = self.outputs.totals.rendered;
         snapshot.rendered = self.outputs.json.is_some().then_some(rendered);
+        snapshot.filtered.clear();
+        snapshot.filtered.extend(self.outputs.filtered());
+        self.outputs.describe_evidence(&mut snapshot);
         gather(&mut snapshot);
         self.outputs.metrics.publish(&snapshot);
         self.snapshot = snapshot;

@@ -74,6 +74,20 @@ impl TableDumps {
         self.completed
     }
 
+    /// A snapshot is being taken.
+    #[must_use]
+    pub const fn is_busy(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// From now on snapshots are taken at each multiple of so many nanoseconds.
+    pub fn set_interval(&mut self, every: Option<NonZeroU64>) {
+        if self.every != every {
+            self.every = every;
+            self.next_ns = 0;
+        }
+    }
+
     /// The time is `now_ns`: begins a snapshot if it is due, and goes on with one; `at_once` to its end.
     pub fn advance(&mut self, ribs: &Ribs, now_ns: u64, at_once: bool) {
         if self.is_due(now_ns) && self.current.is_none() {
