@@ -2,7 +2,7 @@
 
 use crate::bgp::MessageType;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// A passive BGP monitor: what two routers really said to each other.
@@ -71,7 +71,20 @@ pub struct Outputs {
     /// Name of this monitor in events [default: the host name].
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
+    /// Tell the BMP station at HOST:PORT what the routers would (repeatable).
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_rib")]
+    pub bmp: Vec<String>,
+    /// Addresses of one monitored router (repeatable) [default: every address that speaks BGP is a router].
+    #[arg(long = "router", value_name = "ADDR,…", value_parser = addresses)]
+    pub routers: Vec<Addresses>,
+    /// Seconds between statistics reports by BMP; 0: only at the end.
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub bmp_statistics: u64,
 }
+
+/// Addresses of one router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses(pub Vec<IpAddr>);
 
 /// What is done about TCP checksums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -292,6 +305,15 @@ pub struct Doctor {
     pub huge_pages: bool,
 }
 
+/// `192.0.2.1,2001:db8::1`
+fn addresses(text: &str) -> Result<Addresses, String> {
+    let address = |text: &str| text.parse().map_err(|_| format!("{text} is no address"));
+    text.split(',')
+        .map(address)
+        .collect::<Result<_, _>>()
+        .map(Addresses)
+}
+
 /// `6.1`
 fn release(text: &str) -> Result<(u16, u16), String> {
     let (major, minor) = text.split_once('.').ok_or("a release is two numbers")?;
@@ -322,6 +344,7 @@ mod tests {
             "bgptap read x.pcap --messages update,route-refresh --zero-buffers",
             "bgptap read x.pcap --rib-out - --rib-memory 64",
             "bgptap read x.pcap --no-rib",
+            "bgptap live -i a --bmp localhost:11019 --router 192.0.2.1,2001:db8::1 --router 192.0.2.3",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
             "bgptap doctor",
             "bgptap doctor -i a -i b --json --fix",

@@ -12,8 +12,8 @@
 use crate::error::SetupError;
 use caps::{CapSet, Capability, CapsHashSet};
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ const LANDLOCK: ABI = ABI::V6;
 pub struct Keep {
     /// Folders in which files are made, renamed and removed.
     pub folders: Vec<PathBuf>,
+    /// TCP ports that outputs connect to.
+    pub ports: Vec<u16>,
     /// Capabilities, so far as the process has them.
     pub capabilities: Vec<Capability>,
 }
@@ -89,25 +91,32 @@ fn confine_thread(keep: &Keep) -> Result<Confined, SetupError> {
     ] {
         caps::set(None, set, left).map_err(|error| kernel(&error))?;
     }
-    let landlock = restrict(&keep.folders).map_err(|error| kernel(&error))?;
+    let landlock = restrict(keep).map_err(|error| kernel(&error))?;
     Ok(Confined {
         capabilities: kept.into_iter().collect(),
         landlock,
     })
 }
 
-fn restrict(folders: &[PathBuf]) -> Result<bool, RulesetError> {
+fn restrict(keep: &Keep) -> Result<bool, RulesetError> {
     // libbpf asks how many CPUs there are, and so counters of each, when it first reads those; what the
     // kernel counted of interfaces is among the devices too. The rest is for the names in a backtrace.
     let mut readable = vec![PathBuf::from("/sys/devices"), PathBuf::from("/proc/self")];
     readable.extend(std::env::current_exe());
+    let port = |port: &u16| Ok(NetPort::new(*port, AccessNet::ConnectTcp));
+    let ports = keep
+        .ports
+        .iter()
+        .map(port)
+        .collect::<Vec<Result<_, RulesetError>>>();
     let status = ruleset()?
         .create()?
         .add_rules(path_beneath_rules(
             readable,
             AccessFs::ReadFile | AccessFs::ReadDir,
         ))?
-        .add_rules(path_beneath_rules(folders, writing()))?
+        .add_rules(path_beneath_rules(&keep.folders, writing()))?
+        .add_rules(ports)?
         .restrict_self()?;
     Ok(status.ruleset != RulesetStatus::NotEnforced)
 }
@@ -232,7 +241,7 @@ mod tests {
     fn what_is_kept_is_no_more_than_there_was() {
         let keep = Keep {
             capabilities: vec![Capability::CAP_NET_ADMIN],
-            ..Keep::default()
+            ..Keep::default()..Keep::default()
         };
         let thread = std::thread::spawn(move || {
             let had = caps::has_cap(None, CapSet::Permitted, Capability::CAP_NET_ADMIN);

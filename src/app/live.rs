@@ -186,6 +186,7 @@ impl<'o> Run<'o> {
         // Everything is open now, and no thread runs yet that would keep its rights.
         let confined = privileges::give_up(&Keep {
             folders: outputs::folders(outputs),
+            ports: self.files.ports(),
             capabilities: keep,
         })?;
         let metrics = Arc::new(Metrics::default());

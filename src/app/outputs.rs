@@ -6,6 +6,7 @@ use crate::cli;
 use crate::config::Limits;
 use crate::error::SetupError;
 use crate::rib::CHANGES;
+use crate::sink::bmp::{Bmp, Carrier, Routers, Station};
 use crate::sink::metrics::{ERROR_KINDS, Metrics, attribute_label};
 use crate::sink::outputs::{JsonLines, Outputs};
 use crate::sink::totals::{Frames, Summary};
@@ -15,6 +16,7 @@ use crate::worker::Outcome;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,7 @@ pub(super) type Target = Box<dyn Write + Send>;
 pub(super) struct Files {
     json: Option<Target>,
     summary: Option<Target>,
+    stations: Vec<Vec<SocketAddr>>,
 }
 
 impl Files {
@@ -39,6 +42,11 @@ impl Files {
         Ok(Self {
             json: open(&options.json)?,
             summary: open(&options.summary)?,
+            stations: options
+                .bmp
+                .iter()
+                .map(|name| station(name))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -60,7 +68,61 @@ impl Files {
             _ => None,
         };
         let host = options.host.clone().unwrap_or_else(host_name);
-        Ok(Outputs::new(metrics, json, host))
+        let mut outputs = Outputs::new(metrics, json, host);
+        outputs.bmp = self.start_bmp(options, &outputs.host, when_full)?;
+        Ok(outputs)
+    }
+
+    /// The TCP ports that outputs connect to.
+    #[cfg(feature = "capture")]
+    pub(super) fn ports(&self) -> Vec<u16> {
+        let addresses = self.stations.iter().flatten();
+        addresses.map(SocketAddr::port).collect()
+    }
+
+    fn start_bmp(
+        &mut self,
+        options: &cli::Outputs,
+        host: &str,
+        when_full: WhenFull,
+    ) -> Result<Option<Box<Bmp>>, SetupError> {
+        let mut carriers: Vec<Box<dyn Carrier>> = Vec::new();
+        for station in &self.stations {
+            let started = Station::start(station, when_full);
+            carriers.push(Box::new(
+                started.map_err(|error| no_thread("--bmp", &error))?,
+            ));
+        }
+        let routers = options.routers.iter().map(|router| router.0.clone());
+        let routers = Routers::new(routers.collect());
+        let statistics = Duration::from_secs(options.bmp_statistics);
+        Ok((!carriers.is_empty()).then(|| Box::new(Bmp::new(carriers, routers, host, statistics))))
+    }
+}
+
+/// The addresses of a BMP station. Names are looked up once, before rights are given up.
+fn station(name: &str) -> Result<Vec<SocketAddr>, SetupError> {
+    let fail = |why: String| SetupError::Other {
+        what: format!("--bmp {name}"),
+        why,
+        remedy: "give the station as HOST:PORT, with a name that can be looked up or an address"
+            .into(),
+    };
+    let found: Vec<_> = name
+        .to_socket_addrs()
+        .map_err(|error| fail(error.to_string()))?
+        .collect();
+    if found.is_empty() {
+        return Err(fail("the name has no address".into()));
+    }
+    Ok(found)
+}
+
+fn no_thread(what: &str, error: &io::Error) -> SetupError {
+    SetupError::Other {
+        what: what.into(),
+        why: error.to_string(),
+        remedy: "allow the process more threads and open files".into(),
     }
 }
 
@@ -168,6 +230,32 @@ pub(super) fn summarise(outcome: &Outcome, frames: Frames) -> Summary {
     summary
 }
 
+/// Hangs up, and says what was not told.
+fn close_bmp(bmp: &mut Bmp, strict: bool) -> Ended {
+    let mut ended = Ended::Done;
+    let unheard = bmp.is_broken();
+    bmp.close();
+    if unheard {
+        eprintln!(
+            "bgptap: a BMP station cannot be reached, and a file has nothing to wait for otherwise"
+        );
+        ended = Ended::InPart;
+    }
+    for (output, fate) in bmp.fates() {
+        let lost = fate.queue_full + fate.undelivered;
+        if lost > 0 {
+            eprintln!(
+                "bgptap: {output}: {} messages told, {} dropped as the queue was full, {} not delivered",
+                fate.sent, fate.queue_full, fate.undelivered
+            );
+            if strict {
+                ended = Ended::InPart;
+            }
+        }
+    }
+    ended
+}
+
 fn by_attribute(
     errors: &BTreeMap<(u8, Disposition), u64>,
 ) -> BTreeMap<String, BTreeMap<&'static str, u64>> {
@@ -210,6 +298,9 @@ pub(super) fn close(
                 ended = Ended::InPart;
             }
         }
+    }
+    if let Some(bmp) = &mut outputs.bmp {
+        ended = ended.max(close_bmp(bmp, options.strict));
     }
     eprintln!("{summary}");
     if options.strict && summary.has_losses() {

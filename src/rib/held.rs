@@ -108,6 +108,10 @@ impl Held {
         any!(self, routes => routes.places())
     }
 
+    pub(super) fn moves(&self) -> u64 {
+        any!(self, routes => routes.moves())
+    }
+
     pub(super) fn at(&self, place: usize) -> Option<HeldRoute<'_>> {
         any!(self, routes => routes.at(place).map(AsRoute::route))
     }

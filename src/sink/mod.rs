@@ -1,5 +1,6 @@
 //! Outputs.
 
+pub mod bmp;
 pub mod json;
 pub mod metrics;
 pub mod outputs;

@@ -1,5 +1,6 @@
 //! All outputs of a run behind one face: what happens is told once.
 
+use super::bmp::Bmp;
 use super::json::{self, ContextSource, Meta};
 use super::metrics::{Direction, FamilyCounters, Metrics};
 use super::totals::{Gaps, Messages, Prefixes};
@@ -49,6 +50,8 @@ pub struct Outputs {
     pub totals: Totals,
     /// Name of this monitor.
     pub host: String,
+    /// BMP feeds, if any are asked for.
+    pub bmp: Option<Box<Bmp>>,
     /// Made with the first message that is written.
     messages: Option<json::MessageWriter>,
 }
@@ -62,6 +65,7 @@ impl Outputs {
             json,
             totals: Totals::default(),
             host,
+            bmp: None,
             messages: None,
         }
     }
@@ -226,6 +230,9 @@ impl Outputs {
         if let Some(json) = &mut self.json {
             json.writer.flush();
         }
+        if let Some(bmp) = &mut self.bmp {
+            bmp.flush();
+        }
     }
 
     /// An output has nobody left to write for.
@@ -234,6 +241,7 @@ impl Outputs {
         self.json
             .as_ref()
             .is_some_and(|json| json.writer.is_broken())
+            || self.bmp.as_ref().is_some_and(|bmp| bmp.is_broken())
     }
 }
 

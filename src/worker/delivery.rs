@@ -7,6 +7,7 @@ use crate::capture::Stamp;
 use crate::health::{Alarm, Health};
 use crate::rib::{Ribs, Why};
 use crate::session::{Direction, End, Session, Sight, State, Transfer};
+use crate::sink::bmp::{Bmp, Seen};
 use crate::sink::json::Meta;
 use crate::sink::metrics;
 use crate::sink::outputs::Outputs;
@@ -65,6 +66,7 @@ impl Delivery<'_> {
         let meta = meta(self.session, self.direction, stamp, seq, event, &host);
         self.outputs.state(&meta, state, previous, reason);
         self.outputs.host = host;
+        self.tell_bmp(stamp, |bmp, seen| bmp.state(seen, state, reason));
         if state == State::Established {
             for direction in [0, 1] {
                 let began = self.session.begin_transfer(direction, stamp.ns);
@@ -95,6 +97,18 @@ impl Delivery<'_> {
             for counters in self.counters.iter().flatten() {
                 counters.clear_ribs();
             }
+        }
+    }
+
+    fn tell_bmp(&mut self, stamp: Stamp, tell: impl FnOnce(&mut Bmp, &Seen<'_>)) {
+        if let Some(bmp) = &mut self.outputs.bmp {
+            let seen = Seen {
+                session: self.session,
+                direction: self.direction,
+                ns: stamp.ns,
+                ribs: self.ribs.as_deref(),
+            };
+            tell(bmp, &seen);
         }
     }
 
@@ -262,6 +276,9 @@ impl Delivery<'_> {
         self.outputs
             .message(&meta, &counters, message, context, bytes, changes);
         self.outputs.host = host;
+        self.tell_bmp(stamp, |bmp, seen| {
+            bmp.message(seen, message, bytes, changes)
+        });
         self.see_message(message, stamp);
     }
 }
@@ -317,6 +334,7 @@ impl Handler for Delivery<'_> {
         let counters = self.counters[self.direction & 1].as_deref();
         self.outputs.gap(&meta, counters, &gap);
         self.outputs.host = host;
+        self.tell_bmp(stamp, Bmp::lost);
     }
 
     fn malformed(&mut self, bytes: u64, reason: MalformedReason, stamp: Stamp) {
@@ -329,6 +347,7 @@ impl Handler for Delivery<'_> {
         let meta = meta(self.session, self.direction, stamp, seq, event, &host);
         self.outputs.malformed(&meta, &counters, bytes, reason);
         self.outputs.host = host;
+        self.tell_bmp(stamp, Bmp::lost);
     }
 
     fn stop_waiting(&mut self) {

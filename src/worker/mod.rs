@@ -276,6 +276,9 @@ impl<F: Frame> Worker<F> {
         });
         self.ticking = ticking;
         self.answer_questions();
+        if let Some(bmp) = &mut self.outputs.bmp {
+            bmp.advance(self.ribs.as_ref(), self.now_ns);
+        }
         if self.now_ns >= self.next_alarm_ns {
             self.next_alarm_ns = self.now_ns.saturating_add(ALARM_NS);
             self.look_for_alarms(stamp);
@@ -386,6 +389,9 @@ impl<F: Frame> Worker<F> {
             });
             snapshot.rendered = Some(self.outputs.totals.rendered);
         }
+        if let Some(bmp) = &self.outputs.bmp {
+            snapshot.outputs.extend(bmp.figures());
+        }
         gather(&mut snapshot);
         self.outputs.metrics.publish(&snapshot);
         self.snapshot = snapshot;
@@ -400,6 +406,9 @@ impl<F: Frame> Worker<F> {
             self.close(index, END_OF_CAPTURE, stamp);
         }
         self.fragments.finish(&mut self.frames.skipped);
+        if let Some(bmp) = &mut self.outputs.bmp {
+            bmp.finish(self.ribs.as_ref(), self.now_ns);
+        }
         self.outputs.flush();
         self.latency.publish(&self.outputs.metrics.latency);
         let outcome = Outcome {
