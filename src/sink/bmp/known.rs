@@ -70,7 +70,8 @@ impl Known {
                     // Another session on the same connection.
                     self.opens = [None, None];
                 }
-                self.opens[direction] = Some(Seen {
+                // One that cannot be read well tells its readers nothing.
+                self.opens[direction] = message.errors().is_empty().then(|| Seen {
                     bytes: bytes.into(),
                     asn: open.asn(),
                     bgp_id: open.bgp_id,
@@ -130,15 +131,15 @@ impl Known {
     pub(super) fn remark(&self, side: Direction) -> Option<&'static str> {
         match (&self.opens[side & 1], &self.opens[side & 1 ^ 1]) {
             (Some(_), Some(_)) => None,
-            (None, Some(_)) => {
-                Some("bgptap: sent OPEN not captured; synthesised from how UPDATEs are encoded")
-            }
-            (Some(_), None) => {
-                Some("bgptap: received OPEN not captured; synthesised from how UPDATEs are encoded")
-            }
-            (None, None) => {
-                Some("bgptap: OPENs not captured; both synthesised from how UPDATEs are encoded")
-            }
+            (None, Some(_)) => Some(
+                "bgptap: no valid sent OPEN captured; synthesised from how UPDATEs are encoded",
+            ),
+            (Some(_), None) => Some(
+                "bgptap: no valid received OPEN captured; synthesised from how UPDATEs are encoded",
+            ),
+            (None, None) => Some(
+                "bgptap: no valid OPENs captured; both synthesised from how UPDATEs are encoded",
+            ),
         }
     }
 

@@ -151,7 +151,7 @@ impl Bmp {
         match message {
             Message::Update(update) => {
                 known.count(seen.direction, update, changes);
-                known.up_ns.get_or_insert(seen.ns);
+                self.bring_up(seen);
                 let heard = Heard {
                     direction: seen.direction,
                     update,
@@ -187,11 +187,10 @@ impl Bmp {
         match state {
             State::Established => {
                 let session = seen.session;
-                let known = self
-                    .sessions
+                self.sessions
                     .entry(session.id)
                     .or_insert_with(|| Known::new(session));
-                known.up_ns.get_or_insert(seen.ns);
+                self.bring_up(seen);
                 self.each(seen, |router, voice, sessions, known, side| {
                     router.established(voice, sessions, known, side, seen.ribs);
                 });
@@ -204,6 +203,18 @@ impl Bmp {
                 self.sessions.remove(&seen.session.id);
             }
             State::Connect | State::Active | State::OpenSent | State::OpenConfirm => (),
+        }
+    }
+
+    /// The session is up from now on. Whoever listens gets to know of what was before first.
+    fn bring_up(&mut self, seen: &Seen<'_>) {
+        let is_up = |known: &Known| known.up_ns.is_some();
+        if self.sessions.get(&seen.session.id).is_none_or(is_up) {
+            return;
+        }
+        self.each(seen, |_, _, _, _, _| ());
+        if let Some(known) = self.sessions.get_mut(&seen.session.id) {
+            known.up_ns = Some(seen.ns);
         }
     }
 
