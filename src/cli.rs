@@ -77,6 +77,10 @@ pub struct Outputs {
     /// Addresses of one monitored router (repeatable) [default: every address that speaks BGP is a router].
     #[arg(long = "router", value_name = "ADDR,…", value_parser = addresses)]
     pub routers: Vec<Addresses>,
+    /// MiB of messages that may wait for a station, for each router; live, what is more is dropped, and the
+    /// station gets the tables instead.
+    #[arg(long, value_name = "MIB", default_value = "16")]
+    pub bmp_queue: u16,
     /// Seconds between statistics reports by BMP; 0: only at the end.
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub bmp_statistics: u64,

@@ -88,7 +88,7 @@ impl Files {
     ) -> Result<Option<Box<Bmp>>, SetupError> {
         let mut carriers: Vec<Box<dyn Carrier>> = Vec::new();
         for station in &self.stations {
-            let started = Station::start(station, when_full);
+            let started = Station::start(station, when_full, usize::from(options.bmp_queue) << 20);
             carriers.push(Box::new(
                 started.map_err(|error| no_thread("--bmp", &error))?,
             ));

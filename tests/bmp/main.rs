@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, reason = "modules of this test alone")]
 
+mod conversation;
+#[cfg(feature = "capture")]
+mod live;
 mod ours;
 mod station;
 #[path = "../support/mod.rs"]

@@ -54,6 +54,12 @@ impl Routers {
         Self { told }
     }
 
+    /// The routers that were told.
+    fn named(&self) -> impl Iterator<Item = RouterName> {
+        let firsts = self.told.iter().filter_map(|router| router.first());
+        firsts.map(|first| RouterName { address: *first })
+    }
+
     /// The router that has an address.
     #[must_use]
     pub fn of(&self, address: IpAddr) -> Option<RouterName> {
@@ -113,8 +119,15 @@ impl Bmp {
             by_name: HashMap::default(),
             first: 0,
         };
+        let mut feeds: Vec<Feed> = carriers.into_iter().map(feed).collect();
+        // Those that are known beforehand have their connections before their first session.
+        for feed in &mut feeds {
+            which.named().for_each(|name| {
+                feed.router(name);
+            });
+        }
         Self {
-            feeds: carriers.into_iter().map(feed).collect(),
+            feeds,
             sessions: Sessions::default(),
             which,
             description: format!(

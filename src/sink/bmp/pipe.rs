@@ -6,8 +6,6 @@ use tokio::sync::Notify;
 
 /// Bytes after which a chunk is handed over.
 pub(super) const CHUNK_BYTES: usize = 32 * 1024;
-/// Chunks that one line may have in flight: 16 MiB, some 150,000 UPDATEs.
-const CHUNKS: usize = 512;
 /// Buffers that are kept for reuse; more are needed only while a listener is slow.
 const SPARE: usize = 16;
 
@@ -32,9 +30,10 @@ pub(super) struct Pipe {
 }
 
 impl Pipe {
-    pub(super) fn new() -> Self {
+    /// A queue that holds at least so many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
         Self {
-            full: ArrayQueue::new(CHUNKS),
+            full: ArrayQueue::new(bytes.div_ceil(CHUNK_BYTES).max(4)),
             spare: ArrayQueue::new(SPARE),
             epoch: AtomicU64::new(0),
             closing: AtomicBool::new(false),
@@ -60,13 +59,13 @@ impl Pipe {
         self.full.len()
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "at most some hundreds")]
+    #[allow(clippy::cast_precision_loss, reason = "they are few")]
     pub(super) fn ratio(&self) -> f64 {
-        self.full.len() as f64 / CHUNKS as f64
+        self.full.len() as f64 / self.full.capacity() as f64
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.full.len() < CHUNKS / 2
+        self.full.len() < self.full.capacity() / 2
     }
 
     /// Room for the next messages.

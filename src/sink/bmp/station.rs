@@ -45,6 +45,7 @@ struct Line {
 pub struct Station {
     addresses: Arc<[SocketAddr]>,
     when_full: WhenFull,
+    queue_bytes: usize,
     lines: Vec<Line>,
     waiting: Arc<AtomicU64>,
     runtime: Handle,
@@ -54,11 +55,16 @@ pub struct Station {
 }
 
 impl Station {
-    /// Starts the thread. The first of `addresses` that accepts is connected to.
+    /// Starts the thread. The first of `addresses` that accepts is connected to; for each router `queue_bytes` of
+    /// messages may wait.
     ///
     /// # Errors
     /// The thread, or what it needs to wait for connections, cannot be made.
-    pub fn start(addresses: &[SocketAddr], when_full: WhenFull) -> io::Result<Self> {
+    pub fn start(
+        addresses: &[SocketAddr],
+        when_full: WhenFull,
+        queue_bytes: usize,
+    ) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let stop = Arc::new(Notify::new());
@@ -69,6 +75,7 @@ impl Station {
         Ok(Self {
             addresses: addresses.into(),
             when_full,
+            queue_bytes,
             lines: Vec::new(),
             waiting: Arc::default(),
             runtime: handle,
@@ -126,7 +133,7 @@ impl Carrier for Station {
     }
 
     fn open(&mut self, _: &RouterName) -> usize {
-        let pipe = Arc::new(Pipe::new());
+        let pipe = Arc::new(Pipe::new(self.queue_bytes));
         let chunk = Chunk {
             bytes: pipe.buffer(),
             messages: 0,
