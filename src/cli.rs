@@ -77,6 +77,19 @@ pub struct Outputs {
     /// Addresses of one monitored router (repeatable) [default: every address that speaks BGP is a router].
     #[arg(long = "router", value_name = "ADDR,…", value_parser = addresses)]
     pub routers: Vec<Addresses>,
+    /// Tell Kafka by these brokers (`HOST:PORT,…`).
+    #[cfg(feature = "kafka")]
+    #[arg(long, value_name = "BROKERS")]
+    pub kafka: Option<String>,
+    /// The topic; `{router}` stands for the router's address [default: openbmp.bmp_raw, or bgptap.events
+    /// for JSON].
+    #[cfg(feature = "kafka")]
+    #[arg(long, value_name = "TEMPLATE", requires = "kafka")]
+    pub kafka_topic: Option<String>,
+    /// What Kafka is told.
+    #[cfg(feature = "kafka")]
+    #[arg(long, value_enum, default_value = "openbmp", requires = "kafka")]
+    pub kafka_format: KafkaFormat,
     /// MiB of messages that may wait for a station, for each router; live, what is more is dropped, and the
     /// station gets the tables instead.
     #[arg(long, value_name = "MIB", default_value = "16")]
@@ -84,6 +97,16 @@ pub struct Outputs {
     /// Seconds between statistics reports by BMP; 0: only at the end.
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub bmp_statistics: u64,
+}
+
+/// What records in Kafka hold.
+#[cfg(feature = "kafka")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KafkaFormat {
+    /// BMP messages of each router, framed as OpenBMP collectors do.
+    Openbmp,
+    /// The lines of `--json`.
+    Json,
 }
 
 /// Addresses of one router.

@@ -21,6 +21,14 @@ use std::path::{Path, PathBuf};
 /// The newest restrictions that are asked for; older kernels apply what they have.
 const LANDLOCK: ABI = ABI::V6;
 
+/// What names are looked up by.
+const RESOLVER: [&str; 4] = [
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/resolv.conf",
+    "/etc/gai.conf",
+];
+
 /// What is needed for longer than the set-up.
 #[derive(Clone, Debug, Default)]
 pub struct Keep {
@@ -28,6 +36,8 @@ pub struct Keep {
     pub folders: Vec<PathBuf>,
     /// TCP ports that outputs connect to.
     pub ports: Vec<u16>,
+    /// Outputs connect to whatever they are told of later, by names that they look up then: Kafka's brokers.
+    pub anywhere: bool,
     /// Capabilities, so far as the process has them.
     pub capabilities: Vec<Capability>,
 }
@@ -103,13 +113,21 @@ fn restrict(keep: &Keep) -> Result<bool, RulesetError> {
     // kernel counted of interfaces is among the devices too. The rest is for the names in a backtrace.
     let mut readable = vec![PathBuf::from("/sys/devices"), PathBuf::from("/proc/self")];
     readable.extend(std::env::current_exe());
+    if keep.anywhere {
+        readable.extend(
+            RESOLVER
+                .map(PathBuf::from)
+                .into_iter()
+                .filter(|path| path.exists()),
+        );
+    }
     let port = |port: &u16| Ok(NetPort::new(*port, AccessNet::ConnectTcp));
     let ports = keep
         .ports
         .iter()
         .map(port)
         .collect::<Vec<Result<_, RulesetError>>>();
-    let status = ruleset()?
+    let status = ruleset(keep.anywhere)?
         .create()?
         .add_rules(path_beneath_rules(
             readable,
@@ -122,11 +140,15 @@ fn restrict(keep: &Keep) -> Result<bool, RulesetError> {
 }
 
 /// Everything that Landlock knows, so that what no rule allows is forbidden.
-fn ruleset() -> Result<Ruleset, RulesetError> {
+fn ruleset(anywhere: bool) -> Result<Ruleset, RulesetError> {
+    let mut network = AccessNet::from_all(LANDLOCK);
+    if anywhere {
+        network.remove(AccessNet::ConnectTcp);
+    }
     Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(LANDLOCK))?
-        .handle_access(AccessNet::from_all(LANDLOCK))?
+        .handle_access(network)?
         .scope(Scope::from_all(LANDLOCK))
 }
 
@@ -194,11 +216,14 @@ mod tests {
         let mut opened = File::create(outside.join("opened")).expect("a file");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
+        let wanted = TcpListener::bind("127.0.0.1:0").expect("another port");
+        let wanted_address = wanted.local_addr().expect("its address");
 
         let (within, without) = (inside.clone(), outside.clone());
         let thread = std::thread::spawn(move || {
             let keep = Keep {
                 folders: vec![within.clone()],
+                ports: vec![wanted_address.port()],
                 ..Keep::default()
             };
             let confined = confine_thread(&keep).expect("confined");
@@ -222,6 +247,7 @@ mod tests {
             assert!(denied(Command::new("/bin/true").status()), "executed");
             // Since Linux 6.7.
             assert!(denied(TcpStream::connect(address)));
+            TcpStream::connect(wanted_address).expect("a station's port");
             assert!(denied(TcpListener::bind("127.0.0.1:0")));
         });
         let ended = thread.join();

@@ -187,6 +187,7 @@ impl<'o> Run<'o> {
         let confined = privileges::give_up(&Keep {
             folders: outputs::folders(outputs),
             ports: self.files.ports(),
+            anywhere: outputs::connects_anywhere(outputs),
             capabilities: keep,
         })?;
         let metrics = Arc::new(Metrics::default());

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "capture")]
 mod doctor;
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "capture")]
 mod live;
 mod outputs;

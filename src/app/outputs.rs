@@ -39,6 +39,8 @@ impl Files {
                 .map_err(|error| cannot_write(path, &error)),
             None => Ok(None),
         };
+        #[cfg(feature = "kafka")]
+        super::kafka::check(options)?;
         Ok(Self {
             json: open(&options.json)?,
             summary: open(&options.summary)?,
@@ -65,6 +67,9 @@ impl Files {
                     raw: options.raw,
                 })
             }
+            #[cfg(feature = "kafka")]
+            _ => super::kafka::json(options, when_full)?,
+            #[cfg(not(feature = "kafka"))]
             _ => None,
         };
         let host = options.host.clone().unwrap_or_else(host_name);
@@ -93,6 +98,8 @@ impl Files {
                 started.map_err(|error| no_thread("--bmp", &error))?,
             ));
         }
+        #[cfg(feature = "kafka")]
+        carriers.extend(super::kafka::openbmp(options, host, when_full)?);
         let routers = options.routers.iter().map(|router| router.0.clone());
         let routers = Routers::new(routers.collect());
         let statistics = Duration::from_secs(options.bmp_statistics);
@@ -133,6 +140,18 @@ pub(super) fn folders(options: &cli::Outputs) -> Vec<PathBuf> {
     files
         .filter_map(|file| crate::privileges::folder_of(file))
         .collect()
+}
+
+/// Outputs connect to what only others will name.
+#[cfg(feature = "capture")]
+pub(super) fn connects_anywhere(options: &cli::Outputs) -> bool {
+    #[cfg(feature = "kafka")]
+    return options.kafka.is_some();
+    #[cfg(not(feature = "kafka"))]
+    {
+        let _ = options;
+        false
+    }
 }
 
 /// What the worker keeps to.

@@ -6,6 +6,7 @@ mod conversation;
 #[cfg(feature = "capture")]
 mod live;
 mod ours;
+mod pmacct;
 mod station;
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,7 +3,7 @@
 use super::support::Scratch;
 use super::view::{Key, Table, Value as Route};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
@@ -79,6 +79,21 @@ impl Ours {
                 self.tables.entry(side).or_default().insert(key, value);
             }
         }
+    }
+
+    /// Addresses, in both orders, of which one has sent an OPEN that offers path identifiers.
+    pub fn pairs_with_add_path(&self) -> BTreeSet<(IpAddr, IpAddr)> {
+        let opens = self.events.iter().filter(|event| event["type"] == "OPEN");
+        let offering = opens.filter(|event| {
+            let capabilities = event["capabilities"].as_array().into_iter().flatten();
+            capabilities
+                .into_iter()
+                .any(|capability| capability["name"] == "add-path")
+        });
+        offering
+            .map(ends)
+            .flat_map(|(a, b)| [(a, b), (b, a)])
+            .collect()
     }
 
     /// The UPDATEs of each side, in order: as hex, and whether their receiver cannot use them.

@@ -152,9 +152,13 @@ impl Known {
     pub(super) fn header(&self, side: Direction, direction: Direction, ns: u64) -> PeerHeader {
         let address = self.neighbour(side);
         let other = side & 1 ^ 1;
-        let (asn, bgp_id) = self.opens[other]
-            .as_ref()
-            .map_or_else(|| open::stand_in(address), |open| (open.asn, open.bgp_id));
+        let (asn, bgp_id) = self.opens[other].as_ref().map_or_else(
+            || {
+                let (asn, bgp_id) = open::stand_in(other, address);
+                (asn.into(), bgp_id)
+            },
+            |open| (open.asn, open.bgp_id),
+        );
         PeerHeader {
             address,
             asn,

@@ -5,7 +5,7 @@
 //! read here: a capability too many, or too few, would have prefixes misread.
 
 use crate::bgp::header::{HEADER_LEN, MARKER};
-use crate::bgp::{AS_TRANS, Afi, Context, Family, FamilySet};
+use crate::bgp::{Afi, Context, Family, FamilySet};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Families that are claimed where neither OPEN was seen, beside those that something is known of: any of
@@ -31,14 +31,18 @@ const HOLD_TIME: u16 = 180;
 /// Stands for a BGP identifier that is not known: the dummy address (RFC 7600 §4.8), which no router has.
 const NO_BGP_ID: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 
-/// What is told of a speaker whose OPEN was not seen.
+/// Stands for an AS number that is not known: two that are reserved for documentation (RFC 5398). The ends of a
+/// session have different ones: whoever took it for an internal one would miss LOCAL_PREF (RFC 7606 §7.5).
+const NO_ASN: [u16; 2] = [64510, 64511];
+
+/// What is told of the sender of `direction` if its OPEN was not seen.
 #[must_use]
-pub fn stand_in(address: IpAddr) -> (u32, Ipv4Addr) {
+pub fn stand_in(direction: usize, address: IpAddr) -> (u16, Ipv4Addr) {
     let bgp_id = match address {
         IpAddr::V4(address) => address,
         IpAddr::V6(_) => NO_BGP_ID,
     };
-    (u32::from(AS_TRANS), bgp_id)
+    (NO_ASN[direction & 1], bgp_id)
 }
 
 /// How both directions of a session are read, as far as OPENs can say that.
@@ -70,8 +74,8 @@ impl Claims {
 
     /// Appends the OPEN that the sender of `direction` would have sent.
     pub fn write_open(&self, out: &mut Vec<u8>, direction: usize, address: IpAddr) {
-        let (asn, bgp_id) = stand_in(address);
-        let capabilities = self.capabilities(direction, asn);
+        let (asn, bgp_id) = stand_in(direction, address);
+        let capabilities = self.capabilities(direction, asn.into());
         // The length of the parameters and of the only one; at most 255.
         let parameter = u8::try_from(capabilities.len()).unwrap_or(0);
         out.extend(MARKER);
@@ -79,7 +83,7 @@ impl Claims {
         out.extend((length as u16).to_be_bytes());
         out.push(1);
         out.push(4);
-        out.extend(AS_TRANS.to_be_bytes());
+        out.extend(asn.to_be_bytes());
         out.extend(HOLD_TIME.to_be_bytes());
         out.extend(bgp_id.octets());
         out.extend([parameter + 2, 2, parameter]);
