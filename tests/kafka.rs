@@ -15,6 +15,13 @@ use std::process::{Child, Command, Stdio};
 use support::read::read;
 use support::{have, recording};
 
+/// Debian's kcat with Debian's librdkafka: cargo would have it take the one that was built for us.
+fn kcat() -> Command {
+    let mut kcat = Command::new("kcat");
+    kcat.env_remove("LD_LIBRARY_PATH");
+    kcat
+}
+
 /// A mock cluster of one broker, hosted by kcat.
 struct Broker {
     child: Child,
@@ -23,7 +30,7 @@ struct Broker {
 
 impl Broker {
     fn start() -> Self {
-        let mut kcat = Command::new("kcat");
+        let mut kcat = kcat();
         // The consumer itself only keeps the cluster alive.
         kcat.args([
             "-b",
@@ -45,18 +52,23 @@ impl Broker {
             .spawn()
             .unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let (found, address) = std::sync::mpsc::channel();
+        let (found, ready) = std::sync::mpsc::channel();
         // Read to the end, or the broker would stop at a full pipe.
         std::thread::spawn(move || {
+            let mut address = String::new();
             for line in log.split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line);
                 if let Some((_, rest)) = line.split_once("bootstrap.servers=") {
                     let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
-                    let _ = found.send(rest[..end.unwrap_or(rest.len())].to_owned());
+                    address = rest[..end.unwrap_or(rest.len())].to_owned();
+                }
+                // By then it listens.
+                if line.contains("FetchRequest") {
+                    let _ = found.send(address.clone());
                 }
             }
         });
-        let address = address
+        let address = ready
             .recv_timeout(std::time::Duration::from_secs(20))
             .unwrap();
         Self { child, address }
@@ -64,7 +76,7 @@ impl Broker {
 
     /// All records of a topic: key and payload, in the order of their partition.
     fn records(&self, topic: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut kcat = Command::new("kcat");
+        let mut kcat = kcat();
         // Partition, and both lengths before their bytes.
         kcat.args([
             "-q",
