@@ -267,7 +267,7 @@ mod tests {
     fn what_is_kept_is_no_more_than_there_was() {
         let keep = Keep {
             capabilities: vec![Capability::CAP_NET_ADMIN],
-            ..Keep::default()..Keep::default()
+            ..Keep::default()
         };
         let thread = std::thread::spawn(move || {
             let had = caps::has_cap(None, CapSet::Permitted, Capability::CAP_NET_ADMIN);

@@ -8,6 +8,7 @@ use crate::sink::outputs::JsonLines;
 use crate::sink::writer::{WhenFull, Writer};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 fn settings(options: &cli::Outputs, format: KafkaFormat) -> Option<Settings> {
     let brokers = options
@@ -29,11 +30,12 @@ fn settings(options: &cli::Outputs, format: KafkaFormat) -> Option<Settings> {
 pub(super) fn json(
     options: &cli::Outputs,
     when_full: WhenFull,
+    delivered: Arc<Delivered>,
 ) -> Result<Option<JsonLines>, SetupError> {
     let Some(settings) = settings(options, KafkaFormat::Json) else {
         return Ok(None);
     };
-    let lines = Lines::json(&settings, Arc::new(Delivered::default()));
+    let lines = Lines::json(&settings, delivered);
     let writer = lines.and_then(|lines| Writer::start(lines, when_full));
     Ok(Some(JsonLines {
         writer: writer.map_err(|error| refused(&error))?,
@@ -59,6 +61,16 @@ pub(super) fn openbmp(
     }
     let carrier = KafkaCarrier::start(&settings, host, when_full);
     Ok(Some(Box::new(carrier.map_err(|error| refused(&error))?)))
+}
+
+/// Says how many lines no broker took, if any.
+pub(super) fn tell(lines: &Delivered) -> bool {
+    let failed = lines.failed.load(Relaxed);
+    if failed > 0 {
+        let delivered = lines.delivered.load(Relaxed);
+        eprintln!("bgptap: kafka: {delivered} lines delivered, {failed} not");
+    }
+    failed > 0
 }
 
 /// What cannot be asked for together.

@@ -29,6 +29,9 @@ pub(super) struct Files {
     json: Option<Target>,
     summary: Option<Target>,
     stations: Vec<Vec<SocketAddr>>,
+    /// What has become of the JSON lines that went to Kafka.
+    #[cfg(feature = "kafka")]
+    kafka: Arc<crate::sink::kafka::Delivered>,
 }
 
 impl Files {
@@ -44,6 +47,8 @@ impl Files {
         Ok(Self {
             json: open(&options.json)?,
             summary: open(&options.summary)?,
+            #[cfg(feature = "kafka")]
+            kafka: Arc::default(),
             stations: options
                 .bmp
                 .iter()
@@ -68,7 +73,7 @@ impl Files {
                 })
             }
             #[cfg(feature = "kafka")]
-            _ => super::kafka::json(options, when_full)?,
+            _ => super::kafka::json(options, when_full, Arc::clone(&self.kafka))?,
             #[cfg(not(feature = "kafka"))]
             _ => None,
         };
@@ -317,6 +322,10 @@ pub(super) fn close(
                 ended = Ended::InPart;
             }
         }
+    }
+    #[cfg(feature = "kafka")]
+    if super::kafka::tell(&files.kafka) && options.strict {
+        ended = Ended::InPart;
     }
     if let Some(bmp) = &mut outputs.bmp {
         ended = ended.max(close_bmp(bmp, options.strict));

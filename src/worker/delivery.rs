@@ -277,7 +277,7 @@ impl Delivery<'_> {
             .message(&meta, &counters, message, context, bytes, changes);
         self.outputs.host = host;
         self.tell_bmp(stamp, |bmp, seen| {
-            bmp.message(seen, message, bytes, changes)
+            bmp.message(seen, message, bytes, changes);
         });
         self.see_message(message, stamp);
     }

@@ -134,7 +134,7 @@ impl Teller<'_> {
                 let start = out.len();
                 message::route_monitoring(out, &header, |out| {
                     let (family, context) = (self.rib.family(), self.rib.context());
-                    told = rebuild::announce(out, family, context, attributes.clone(), left);
+                    told = rebuild::announce(out, family, context, &attributes, left);
                 });
                 if told == 0 {
                     out.truncate(start);

@@ -182,7 +182,7 @@ impl Bmp {
             Message::RouteRefresh(_) if expired => {
                 self.each(seen, |router, voice, sessions, known, side| {
                     router.tell_anew(voice, sessions, known, side, seen.ns);
-                })
+                });
             }
             _ if message
                 .errors()

@@ -19,7 +19,7 @@ pub(super) fn announce<'a>(
     out: &mut Vec<u8>,
     family: Family,
     context: &Context,
-    attributes: impl Iterator<Item = Attribute<'a>> + Clone,
+    attributes: &(impl Iterator<Item = Attribute<'a>> + Clone),
     keys: &[RouteKey<'_>],
 ) -> usize {
     let start = out.len();

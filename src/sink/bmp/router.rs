@@ -122,7 +122,7 @@ impl Router {
             let name = self.name.address.to_string();
             let description = voice.description;
             voice.carrier.send(self.line, &mut |out| {
-                message::initiation(out, description, &name)
+                message::initiation(out, description, &name);
             });
         }
         // What the listener still believes is taken back, so that nothing stays that was withdrawn meanwhile.
@@ -163,7 +163,7 @@ impl Router {
             ns: now_ns,
         });
         voice.carrier.send(self.line, &mut |out| {
-            message::peer_down(out, &header, Down::NotTold)
+            message::peer_down(out, &header, Down::NotTold);
         });
     }
 
@@ -182,7 +182,7 @@ impl Router {
                 let told = sessions.get(&dump.session).zip(ribs);
                 let progress = told.map_or(Progress::Done, |(known, ribs)| {
                     dump.go_on(known, ribs, places, &mut |encode| {
-                        voice.carrier.send(line, encode)
+                        voice.carrier.send(line, encode);
                     })
                 });
                 if progress == Progress::Done {
@@ -383,7 +383,7 @@ impl Router {
                 for field in rebuild::withdrawn_by(heard.update) {
                     send(&mut |out| {
                         message::route_monitoring(out, &header, |out| {
-                            rebuild::withdraw(out, &field)
+                            rebuild::withdraw(out, &field);
                         });
                     });
                 }
@@ -418,7 +418,7 @@ impl Router {
             let header = known.header(side, direction, ns);
             let (what, bytes) = what;
             voice.carrier.send(self.line, &mut |out| {
-                message::route_mirroring(out, &header, what, bytes)
+                message::route_mirroring(out, &header, what, bytes);
             });
         }
     }
@@ -443,7 +443,7 @@ impl Router {
             let header = known.header(side, side ^ 1, ns);
             voice.carrier.send(self.line, &mut |out| {
                 message::statistics(out, &header, |figures| {
-                    figures_of(figures, known, side, ribs)
+                    figures_of(figures, known, side, ribs);
                 });
             });
         }

@@ -15,7 +15,7 @@ const ROUTER: u8 = 0x80;
 const IPV6: u8 = 0x40;
 /// Object type: a raw BMP message.
 const BMP_RAW: u8 = 12;
-/// The longest name.
+/// The longest name, characters.
 const NAME_MAX: usize = 255;
 
 /// What is said of whoever collects, and of a router.
@@ -30,13 +30,12 @@ impl Origin {
     /// A router that the monitor `collector` hears.
     #[must_use]
     pub fn new(collector: &str, router: IpAddr) -> Self {
-        let end = collector.floor_char_boundary(NAME_MAX);
         let hash = match router {
             IpAddr::V4(address) => hash(&address.octets()),
             IpAddr::V6(address) => hash(&address.octets()),
         };
         Self {
-            collector: collector.get(..end).unwrap_or_default().to_owned(),
+            collector: collector.chars().take(NAME_MAX).collect(),
             router,
             hash,
         }
