@@ -1,10 +1,14 @@
 //! The command line: parsed here, judged in `main`.
 
 mod evidence;
+mod feeds;
 mod files;
 mod filters;
 
 pub use evidence::Evidence;
+pub use feeds::{Addresses, Bmp};
+#[cfg(feature = "kafka")]
+pub use feeds::{Kafka, KafkaFormat};
 pub use files::{Files, JsonFormat};
 pub use filters::Filters;
 
@@ -88,6 +92,13 @@ pub struct Outputs {
     /// Take from FILE (TOML) what is not given as a flag: see `bgptap config show`.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// BMP stations.
+    #[command(flatten)]
+    pub bmp: Bmp,
+    /// Kafka.
+    #[cfg(feature = "kafka")]
+    #[command(flatten)]
+    pub kafka: Kafka,
     /// Frames around what went wrong.
     #[command(flatten)]
     pub evidence: Evidence,
@@ -383,6 +394,7 @@ mod tests {
             "bgptap read x.pcap --messages update,route-refresh --zero-buffers",
             "bgptap read x.pcap --rib-out - --rib-memory 64",
             "bgptap read x.pcap --no-rib",
+            "bgptap live -i a --bmp localhost:11019 --router 192.0.2.1,2001:db8::1 --router 192.0.2.3",
             "bgptap read x.pcap --mrt %Y%m%d.%H%M.gz --mrt-rotate 15m --mrt-rotate-size 100M",
             "bgptap live -i a --mrt-rib rib.%Y%m%d.%H%M.gz --mrt-rib-interval 8h",
             "bgptap live -i a --json x.gz --json-format elem --json-rotate 1d --json-rotate-size 1G",

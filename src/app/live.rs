@@ -1,8 +1,8 @@
 //! `bgptap live`
 
-use super::reload::Reloader;
+use super::reload::{self, Reloader};
 use super::watch::{FRAMES, Watch};
-use super::{Ended, outputs};
+use super::{Ended, feeds, outputs};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
 use crate::capture::xdp::{
     Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, ZeroCopy, best_mode, plan,
@@ -249,10 +249,19 @@ impl<'o> Run<'o> {
         let outputs = &self.options.outputs;
         let memory = outputs::memory(&self.limits)?;
         // Everything is open now, and no thread runs yet that would keep its rights.
+        let anywhere = outputs::connects_anywhere(outputs);
         let config = self.command_line.file();
+        let config = config.and_then(|file| privileges::folder_of(&file));
+        let mut readable: Vec<_> = config.into_iter().collect();
+        if anywhere || !readable.is_empty() {
+            readable.extend(privileges::resolver());
+        }
+        let ports = self.files.ports();
         let confined = privileges::give_up(&Keep {
             folders: outputs::folders(outputs),
-            readable: config.and_then(|file| privileges::folder_of(&file)),
+            readable,
+            ports: ports.clone(),
+            anywhere,
             capabilities: keep,
         })?;
         let metrics = Arc::new(Metrics::default());
@@ -268,7 +277,17 @@ impl<'o> Run<'o> {
             closing.stream = Some(outputs::event_stream(hub, outputs)?);
         }
         if let Some(reloader) = self.reloader {
-            closing.reload_by(reloader.start(self.command_line.clone(), outputs)?);
+            // Of sessions that come up before there is a station their OPENs are known.
+            closing
+                .bmp
+                .get_or_insert_with(|| Box::new(feeds::feeds(outputs, Vec::new(), &closing.host)));
+            let bounds = reload::Bounds {
+                ports,
+                anywhere,
+                host: closing.host.clone(),
+                delivered: Arc::clone(&closing.kafka_delivered),
+            };
+            closing.reload_by(reloader.start(self.command_line.clone(), outputs, bounds)?);
         }
         self.warnings.extend_from_slice(source.warnings());
         announce(&source, room, &confined, &self.warnings);

@@ -3,6 +3,9 @@
 mod destination;
 #[cfg(feature = "capture")]
 mod doctor;
+mod feeds;
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "capture")]
 mod live;
 mod outputs;
@@ -23,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// How a run ended; the exit status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ended {
     /// Everything was done: 0.
     Done,

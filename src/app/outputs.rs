@@ -2,11 +2,17 @@
 
 use super::Ended;
 use super::destination::{self, Destination, Kind, nanoseconds};
+use super::feeds::{self, Found};
+#[cfg(feature = "kafka")]
+use super::kafka;
 use crate::bgp::{Disposition, MessageType};
 use crate::cli;
+#[cfg(feature = "kafka")]
+use crate::cli::KafkaFormat;
 use crate::config::Limits;
 use crate::error::SetupError;
 use crate::rib::CHANGES;
+use crate::sink::bmp::Wanted;
 use crate::sink::evidence::{self, Evidence};
 use crate::sink::metrics::{ERROR_KINDS, Metrics, attribute_label};
 use crate::sink::mrt::TableDumps;
@@ -37,6 +43,7 @@ pub(super) struct Files {
     summary: Option<Target>,
     mrt: Option<Destination>,
     tables: Option<Destination>,
+    stations: Vec<Found>,
 }
 
 impl Files {
@@ -55,6 +62,12 @@ impl Files {
             summary: summary.transpose()?,
             mrt: open(mrt_files(options))?,
             tables: open(table_files(options))?,
+            stations: options
+                .bmp
+                .bmp
+                .iter()
+                .map(|name| feeds::find(name))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -81,11 +94,57 @@ impl Files {
         outputs.mrt = mrt.map(|writer| mrt_records(options, writer));
         let tables = start(self.tables.take(), &files.mrt_rib, TABLE_CHUNKS)?;
         let every = tables_every(options, when_full);
-        outputs.tables = tables.map(|writer| TableDumps::new(writer, every));
+        outputs.tables = tables.map(|writer| table_dumps(options, writer, every));
         let evidence = evidence_options(options);
         let evidence = evidence.map(|evidence| start_evidence(options, &evidence, when_full));
         outputs.evidence = evidence.transpose()?;
+        #[cfg(feature = "kafka")]
+        if let Some(settings) = kafka::settings(options, KafkaFormat::Json) {
+            let delivered = Arc::clone(&outputs.kafka_delivered);
+            outputs.kafka = Some(kafka::json(options, &settings, when_full, delivered)?);
+        }
+        let wanted = self.speak(options, &outputs.host, when_full)?;
+        if !wanted.is_empty() {
+            outputs.bmp = Some(Box::new(feeds::feeds(options, wanted, &outputs.host)));
+        }
         Ok(outputs)
+    }
+
+    /// The TCP ports that outputs connect to.
+    #[cfg(feature = "capture")]
+    pub(super) fn ports(&self) -> Vec<u16> {
+        let addresses = self.stations.iter().flat_map(|found| &found.addresses);
+        addresses.map(std::net::SocketAddr::port).collect()
+    }
+
+    /// Starts what speaks to listeners of BMP.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        allow(unused_variables, reason = "a station is told the name by BMP itself")
+    )]
+    fn speak(
+        &self,
+        options: &cli::Outputs,
+        host: &str,
+        when_full: WhenFull,
+    ) -> Result<Vec<Wanted>, SetupError> {
+        let mut wanted = Vec::new();
+        for station in &self.stations {
+            wanted.push(Wanted {
+                key: station.name.clone(),
+                carrier: Some(feeds::speak_to(options, station, when_full)?),
+                selection: feeds::selection(options),
+            });
+        }
+        #[cfg(feature = "kafka")]
+        if let Some(settings) = kafka::settings(options, KafkaFormat::Openbmp) {
+            wanted.push(Wanted {
+                key: kafka::key(&settings),
+                carrier: Some(kafka::openbmp(options, &settings, host, when_full)?),
+                selection: kafka::selection_of_routes(options),
+            });
+        }
+        Ok(wanted)
     }
 }
 
@@ -145,6 +204,17 @@ pub(super) fn mrt_records(options: &cli::Outputs, writer: Writer) -> MrtRecords 
     }
 }
 
+pub(super) fn table_dumps(
+    options: &cli::Outputs,
+    writer: Writer,
+    every: Option<NonZeroU64>,
+) -> TableDumps {
+    let filters = &options.filters;
+    let mut dumps = TableDumps::new(writer, every);
+    dumps.selection = filters.of_states(filters.mrt_rib_filter.as_ref());
+    dumps
+}
+
 /// How often tables are written; `None`: only at the end.
 pub(super) fn tables_every(options: &cli::Outputs, when_full: WhenFull) -> Option<NonZeroU64> {
     let every = options.files.mrt_rib_interval.or(match when_full {
@@ -198,6 +268,18 @@ pub(super) fn folders(options: &cli::Outputs) -> Vec<PathBuf> {
         .chain(summary)
         .chain(options.evidence.evidence.clone())
         .collect()
+}
+
+/// Outputs connect to what only others will name.
+#[cfg(feature = "capture")]
+pub(super) fn connects_anywhere(options: &cli::Outputs) -> bool {
+    #[cfg(feature = "kafka")]
+    return options.kafka.kafka.is_some();
+    #[cfg(not(feature = "kafka"))]
+    {
+        let _ = options;
+        false
+    }
 }
 
 /// What the worker keeps to.
@@ -363,6 +445,13 @@ pub(super) fn close(
                 ended = Ended::InPart;
             }
         }
+    }
+    #[cfg(feature = "kafka")]
+    if kafka::tell(&outputs.kafka_delivered) && options.strict {
+        ended = Ended::InPart;
+    }
+    if let Some(bmp) = &mut outputs.bmp {
+        ended = ended.max(feeds::close(bmp, options.strict));
     }
     if let Some(evidence) = &mut outputs.evidence
         && !tell_evidence(evidence.close())

@@ -4,12 +4,22 @@
 //! used is refused as a whole, and everything stays as it was.
 
 use super::destination::{self, Destination};
+use super::feeds::{self, Found};
+#[cfg(feature = "kafka")]
+use super::kafka;
 use super::outputs;
+#[cfg(feature = "kafka")]
+use crate::cli::KafkaFormat;
 use crate::cli::{self, Command, JsonFormat};
 use crate::config_file::{CommandLine, Refused};
 use crate::error::SetupError;
+use crate::sink::bmp::Wanted;
+use crate::sink::delivered::Delivered;
 use crate::sink::evidence;
-use crate::sink::mrt::TableDumps;
+#[cfg(feature = "kafka")]
+use crate::sink::kafka::Settings;
+#[cfg(feature = "kafka")]
+use crate::sink::outputs::JsonLines;
 use crate::sink::reload::{Change, Exchange, News, Selections};
 use crate::sink::writer::{CHUNKS, WhenFull, Writer};
 use signal_hook::consts::SIGHUP;
@@ -21,7 +31,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Keys of the file that take effect without a restart.
-const AT_ONCE: [&str; 19] = [
+const AT_ONCE: [&str; 26] = [
+    "bmp",
+    "bmp-filter",
     "evidence",
     "evidence-disk",
     "evidence-filter",
@@ -33,9 +45,14 @@ const AT_ONCE: [&str; 19] = [
     "json-format",
     "json-rotate",
     "json-rotate-size",
+    "kafka",
+    "kafka-filter",
+    "kafka-format",
+    "kafka-topic",
     "mrt",
     "mrt-filter",
     "mrt-rib",
+    "mrt-rib-filter",
     "mrt-rib-interval",
     "mrt-rotate",
     "mrt-rotate-size",
@@ -61,12 +78,15 @@ impl Reloader {
         mut self,
         command_line: CommandLine,
         outputs: &cli::Outputs,
+        bounds: Bounds,
     ) -> Result<Arc<Exchange>, SetupError> {
         let exchange = Arc::new(Exchange::new());
         let mut running = Running {
             said: command_line.said().unwrap_or_default(),
             command_line,
             at: Places::of(outputs),
+            tables: !outputs.no_rib,
+            bounds,
             exchange: Arc::clone(&exchange),
         };
         let thread = std::thread::Builder::new().name("reload".into());
@@ -91,6 +111,9 @@ struct Places {
     mrt: Option<destination::Options>,
     tables: Option<destination::Options>,
     evidence: Option<evidence::Options>,
+    stations: Vec<String>,
+    #[cfg(feature = "kafka")]
+    kafka: [Option<Settings>; 2],
 }
 
 impl Places {
@@ -101,7 +124,59 @@ impl Places {
             mrt: outputs::mrt_files(options),
             tables: outputs::table_files(options),
             evidence: outputs::evidence_options(options),
+            stations: options.bmp.bmp.clone(),
+            #[cfg(feature = "kafka")]
+            kafka: [KafkaFormat::Json, KafkaFormat::Openbmp]
+                .map(|format| kafka::settings(options, format)),
         }
+    }
+}
+
+/// What was settled at the start.
+pub(super) struct Bounds {
+    /// TCP ports that may be connected to.
+    pub(super) ports: Vec<u16>,
+    /// Any may.
+    pub(super) anywhere: bool,
+    /// Name of this monitor.
+    pub(super) host: String,
+    /// Counts lines to Kafka.
+    pub(super) delivered: Arc<Delivered>,
+}
+
+impl Bounds {
+    fn admit(&self, at: &Places, tables: bool) -> Result<(), SetupError> {
+        let needs_restart = |what: &str, why: &str| SetupError::Other {
+            what: what.into(),
+            why: why.into(),
+            remedy: "start it anew".into(),
+        };
+        #[cfg(feature = "kafka")]
+        let (any, routes) = (at.kafka.iter().any(Option::is_some), at.kafka[1].is_some());
+        #[cfg(not(feature = "kafka"))]
+        let (any, routes) = (false, false);
+        if any && !self.anywhere {
+            let why = "without Kafka at the start the right to connect to brokers was given up";
+            return Err(needs_restart("--kafka", why));
+        }
+        if !tables && (routes || at.tables.is_some() || !at.stations.is_empty()) {
+            let why = "it was started with --no-rib, so there are no tables";
+            return Err(needs_restart("telling tables", why));
+        }
+        Ok(())
+    }
+
+    fn admit_station(&self, found: &Found) -> Result<(), SetupError> {
+        let allowed = |address: &std::net::SocketAddr| self.ports.contains(&address.port());
+        if self.anywhere || found.addresses.iter().all(allowed) {
+            return Ok(());
+        }
+        Err(SetupError::Other {
+            what: format!("--bmp {}", found.name),
+            why: "the right to connect to ports other than those of the start was given up".into(),
+            remedy: "use the port of a station that was there at the start, or start it anew"
+                .into(),
+        })
     }
 }
 
@@ -120,6 +195,9 @@ struct Running {
     /// What the file said when it was last read.
     said: BTreeMap<String, Vec<String>>,
     at: Places,
+    /// There are tables.
+    tables: bool,
+    bounds: Bounds,
     exchange: Arc<Exchange>,
 }
 
@@ -164,6 +242,7 @@ impl Running {
 
     /// Opens what is new, so that nothing is left to fail.
     fn news(&self, options: &cli::Outputs, at: &Places) -> Result<News, SetupError> {
+        self.bounds.admit(at, self.tables)?;
         let filters = &options.filters;
         let json = renewed(&self.at.json, &at.json, |(files, _)| files, CHUNKS)?;
         let mrt = renewed(&self.at.mrt, &at.mrt, |files| files, outputs::MRT_CHUNKS)?;
@@ -177,10 +256,15 @@ impl Running {
                 mrt: filters.of_events(filters.mrt_filter.as_ref()),
                 stream: filters.of_events(None),
                 evidence: filters.of_states(filters.evidence_filter.as_ref()),
+                tables: filters.of_states(filters.mrt_rib_filter.as_ref()),
+                #[cfg(feature = "kafka")]
+                kafka: kafka::selection_of_lines(options),
+                #[cfg(not(feature = "kafka"))]
+                kafka: crate::filter::Selection::default(),
             },
             json: json.map(|writer| outputs::json_lines(options, writer)),
             mrt: mrt.map(|writer| outputs::mrt_records(options, writer)),
-            tables: tables.map(|writer| TableDumps::new(writer, tables_every)),
+            tables: tables.map(|writer| outputs::table_dumps(options, writer, tables_every)),
             tables_every,
             evidence: if self.at.evidence == at.evidence {
                 Change::Same
@@ -190,7 +274,56 @@ impl Running {
                     .map(|evidence| outputs::start_evidence(options, evidence, WhenFull::Drop));
                 Change::Other(started.transpose()?)
             },
+            #[cfg(feature = "kafka")]
+            kafka: self.kafka(options, at)?,
+            #[cfg(not(feature = "kafka"))]
+            kafka: Change::Same,
+            feeds: self.feeds(options, at)?,
         })
+    }
+
+    #[cfg(feature = "kafka")]
+    fn kafka(&self, options: &cli::Outputs, at: &Places) -> Result<Change<JsonLines>, SetupError> {
+        let ([before, _], [wanted, _]) = (&self.at.kafka, &at.kafka);
+        if before == wanted {
+            return Ok(Change::Same);
+        }
+        let lines = wanted.as_ref().map(|settings| {
+            let delivered = Arc::clone(&self.bounds.delivered);
+            kafka::json(options, settings, WhenFull::Drop, delivered)
+        });
+        Ok(Change::Other(lines.transpose()?))
+    }
+
+    /// Who listens to BMP: who does already goes on.
+    fn feeds(&self, options: &cli::Outputs, at: &Places) -> Result<Vec<Wanted>, SetupError> {
+        let mut wanted = Vec::new();
+        for name in &at.stations {
+            let carrier = if self.at.stations.contains(name) {
+                None
+            } else {
+                let found = feeds::find(name)?;
+                self.bounds.admit_station(&found)?;
+                Some(feeds::speak_to(options, &found, WhenFull::Drop)?)
+            };
+            wanted.push(Wanted {
+                key: name.clone(),
+                carrier,
+                selection: feeds::selection(options),
+            });
+        }
+        #[cfg(feature = "kafka")]
+        if let [_, Some(settings)] = &at.kafka {
+            let same = self.at.kafka[1].as_ref() == Some(settings);
+            let host = &self.bounds.host;
+            let start = || kafka::openbmp(options, settings, host, WhenFull::Drop);
+            wanted.push(Wanted {
+                key: kafka::key(settings),
+                carrier: (!same).then(start).transpose()?,
+                selection: kafka::selection_of_routes(options),
+            });
+        }
+        Ok(wanted)
     }
 
     /// Waits until the worker has taken over, and closes what it does not need any more.
@@ -205,6 +338,9 @@ impl Running {
             if let Err(error) = writer.close() {
                 eprintln!("bgptap: closing the former output {output}: {error}");
             }
+        }
+        for mut carrier in retired.carriers {
+            carrier.close();
         }
         if let Some(mut evidence) = retired.evidence {
             outputs::tell_evidence(evidence.close());

@@ -19,6 +19,9 @@ pub struct Filters {
     /// As --filter, for --mrt only.
     #[arg(long, value_name = "EXPR")]
     pub mrt_filter: Option<Filter>,
+    /// As --filter, for --mrt-rib only: which routes are told.
+    #[arg(long, value_name = "EXPR")]
+    pub mrt_rib_filter: Option<Filter>,
     /// As --filter, for --evidence only.
     #[arg(long, value_name = "EXPR")]
     pub evidence_filter: Option<Filter>,

@@ -131,6 +131,18 @@ impl Selection {
         wanted
     }
 
+    /// Everything is selected.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.filters.is_empty()
+    }
+
+    /// The same events are selected.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.filters == other.filters
+    }
+
     /// Events that were not selected.
     #[must_use]
     pub const fn left_out(&self) -> u64 {

@@ -5,6 +5,8 @@ mod status;
 
 pub use status::Closed;
 
+use super::bmp::Bmp;
+use super::delivered::Delivered;
 use super::evidence::{Evidence, incidents};
 use super::json::{self, ContextSource, Meta};
 use super::metrics::{Direction, FamilyCounters, Metrics};
@@ -76,6 +78,8 @@ pub struct Outputs {
     pub json: Option<JsonLines>,
     /// The same to Kafka, if asked for.
     pub kafka: Option<JsonLines>,
+    /// What has become of these.
+    pub kafka_delivered: Arc<Delivered>,
     /// BGP4MP records, if asked for.
     pub mrt: Option<MrtRecords>,
     /// Snapshots of all tables, if asked for.
@@ -92,6 +96,8 @@ pub struct Outputs {
     pub totals: Totals,
     /// Name of this monitor.
     pub host: String,
+    /// BMP feeds, if any are asked for.
+    pub bmp: Option<Box<Bmp>>,
     /// Made with the first message that is written.
     messages: Option<json::MessageWriter>,
     elements: json::ElemWriter,
@@ -105,6 +111,7 @@ impl Outputs {
             metrics,
             json,
             kafka: None,
+            kafka_delivered: Arc::default(),
             mrt: None,
             tables: None,
             stream: None,
@@ -113,6 +120,7 @@ impl Outputs {
             interfaces: Vec::new(),
             totals: Totals::default(),
             host,
+            bmp: None,
             messages: None,
             elements: json::ElemWriter::default(),
         }

@@ -1,6 +1,7 @@
 //! How outputs change while frames are captured: what is new comes through a queue, and what it
 //! replaces goes back through another, to be closed by a thread that may wait for it.
 
+use super::bmp::{Carrier, Wanted};
 use super::evidence::Evidence;
 use super::mrt::TableDumps;
 use super::outputs::{JsonLines, MrtRecords, Outputs};
@@ -26,6 +27,10 @@ pub struct News {
     pub tables_every: Option<NonZeroU64>,
     /// Frames around what went wrong.
     pub evidence: Change<Evidence>,
+    /// JSON lines to Kafka.
+    pub kafka: Change<JsonLines>,
+    /// Listeners of BMP: who is not among them hears no more.
+    pub feeds: Vec<Wanted>,
 }
 
 /// Which events each output gets.
@@ -35,6 +40,10 @@ pub struct Selections {
     pub json: Selection,
     /// BGP4MP records.
     pub mrt: Selection,
+    /// Snapshots of tables.
+    pub tables: Selection,
+    /// JSON lines to Kafka.
+    pub kafka: Selection,
     /// Whoever listens over HTTP.
     pub stream: Selection,
     /// What calls for evidence.
@@ -76,6 +85,8 @@ pub struct Retired {
     pub writers: Vec<(&'static str, Writer)>,
     /// What collected evidence.
     pub evidence: Option<Evidence>,
+    /// What carried BMP.
+    pub carriers: Vec<Box<dyn Carrier>>,
 }
 
 /// Between the worker and whoever configures it.
@@ -143,6 +154,12 @@ impl Selecting for MrtRecords {
     }
 }
 
+impl Selecting for TableDumps {
+    fn parts(&mut self) -> (&mut Writer, &mut Selection) {
+        (&mut self.writer, &mut self.selection)
+    }
+}
+
 /// Puts a new output in the place of one, or goes on with that; what is to be closed.
 fn change<T: Selecting>(
     slot: &mut Option<T>,
@@ -191,18 +208,17 @@ impl Outputs {
         let mut retired = Retired::default();
         let json = change(&mut self.json, news.json, selections.json);
         let mrt = change(&mut self.mrt, news.mrt, selections.mrt);
-        let tables = news.tables.apply(&mut self.tables);
+        let kafka = change(&mut self.kafka, news.kafka, selections.kafka);
+        let tables = change(&mut self.tables, news.tables, selections.tables);
         if let Some(now) = &mut self.tables {
             now.set_interval(news.tables_every);
-            if let Some(before) = &tables {
-                now.writer.inherit(&before.writer);
-            }
         }
         let writers = &mut retired.writers;
         writers.extend(json.map(|json| ("json", json.writer)));
         writers.extend(mrt.map(|mrt| ("mrt", mrt.writer)));
         writers.extend(tables.map(|tables| ("mrt_rib", tables.writer)));
-        if let Some(json) = &mut self.json {
+        writers.extend(kafka.map(|kafka| ("kafka", kafka.writer)));
+        for json in self.json.iter_mut().chain(&mut self.kafka) {
             json.raw = news.raw;
         }
         if let Some(stream) = &mut self.stream {
@@ -216,6 +232,9 @@ impl Outputs {
                 now.inherit(before);
             }
             now.selection.replace(selections.evidence);
+        }
+        if let Some(bmp) = &mut self.bmp {
+            retired.carriers = bmp.change(news.feeds);
         }
         retired
     }

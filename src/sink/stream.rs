@@ -131,7 +131,7 @@ impl Target for Hub {
         let mut listeners = self.lock();
         let before = listeners.len();
         let mut rest = events;
-        while let Some((ids, line, behind)) = split(rest) {
+        while let Some((Addressed { ids, line }, behind)) = split(rest) {
             for id in ids {
                 let id = u32::from_be_bytes(*id);
                 let listener = listeners.iter_mut().find(|listener| listener.id == id);
@@ -184,14 +184,22 @@ fn join(out: &mut Vec<u8>, ids: &[u32], encode: &mut dyn FnMut(&mut Vec<u8>)) {
     }
 }
 
-/// The first line with those whom it is for, and what is behind it.
-fn split(events: &[u8]) -> Option<(&[[u8; 4]], &[u8], &[u8])> {
+/// A line on its way.
+struct Addressed<'a> {
+    /// The numbers of those whom it is for.
+    ids: &'a [[u8; 4]],
+    line: &'a [u8],
+}
+
+/// The first line, and what is behind it.
+fn split(events: &[u8]) -> Option<(Addressed<'_>, &[u8])> {
     let (length, rest) = events.split_first_chunk()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     let (whole, behind) = rest.split_at_checked(length)?;
     let (count, whole) = whole.split_first()?;
     let (ids, line) = whole.split_at_checked(usize::from(*count) * 4)?;
-    Some((ids.as_chunks().0, line, behind))
+    let ids = ids.as_chunks().0;
+    Some((Addressed { ids, line }, behind))
 }
 
 /// Lines of events on their way to listeners.
@@ -331,7 +339,7 @@ mod tests {
         let mut out = Vec::new();
         for (ids, line) in [(&[0][..], "a\n"), (&[0, 1], "b\n"), (&[7, 1], "c\n")] {
             join(&mut out, ids, &mut |out| {
-                out.extend_from_slice(line.as_bytes())
+                out.extend_from_slice(line.as_bytes());
             });
         }
         hub.write(&out, 0).expect("nothing fails");

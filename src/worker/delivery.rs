@@ -8,6 +8,7 @@ use crate::capture::Stamp;
 use crate::health::{Alarm, Health};
 use crate::rib::{Ribs, Why};
 use crate::session::{Direction, End, Session, Sight, State, Transfer};
+use crate::sink::bmp::{Bmp, Seen};
 use crate::sink::json::Meta;
 use crate::sink::metrics;
 use crate::sink::outputs::Outputs;
@@ -83,6 +84,8 @@ impl Delivery<'_> {
             self.outputs.state(&meta, state, previous, reason);
             self.outputs.host = host;
         }
+        let reason = reason.unwrap_or_default();
+        self.tell_bmp(stamp, |bmp, seen| bmp.state(seen, state, reason));
         if state == State::Established {
             for direction in [0, 1] {
                 let began = self.session.begin_transfer(direction, stamp.ns);
@@ -113,6 +116,18 @@ impl Delivery<'_> {
             for counters in self.counters.iter().flatten() {
                 counters.clear_ribs();
             }
+        }
+    }
+
+    fn tell_bmp(&mut self, stamp: Stamp, tell: impl FnOnce(&mut Bmp, &Seen<'_>)) {
+        if let Some(bmp) = &mut self.outputs.bmp {
+            let seen = Seen {
+                session: self.session,
+                direction: self.direction,
+                ns: stamp.ns,
+                ribs: self.ribs.as_deref(),
+            };
+            tell(bmp, &seen);
         }
     }
 
@@ -280,6 +295,9 @@ impl Delivery<'_> {
         self.outputs
             .message(&meta, &counters, message, context, bytes, changes);
         self.outputs.host = host;
+        self.tell_bmp(stamp, |bmp, seen| {
+            bmp.message(seen, message, bytes, changes);
+        });
         self.see_message(message, stamp);
     }
 }
@@ -335,6 +353,7 @@ impl Handler for Delivery<'_> {
         let counters = self.counters[self.direction & 1].as_deref();
         self.outputs.gap(&meta, counters, &gap);
         self.outputs.host = host;
+        self.tell_bmp(stamp, Bmp::lost);
     }
 
     fn malformed(&mut self, bytes: u64, reason: MalformedReason, stamp: Stamp) {
@@ -347,6 +366,7 @@ impl Handler for Delivery<'_> {
         let meta = meta(self.session, self.direction, stamp, seq, event, &host);
         self.outputs.malformed(&meta, &counters, bytes, reason);
         self.outputs.host = host;
+        self.tell_bmp(stamp, Bmp::lost);
     }
 
     fn stop_waiting(&mut self) {

@@ -285,6 +285,9 @@ impl<F: Frame> Worker<F> {
             // A file has time.
             dumps.advance(ribs, self.now_ns, !self.live);
         }
+        if let Some(bmp) = &mut self.outputs.bmp {
+            bmp.advance(self.ribs.as_ref(), self.now_ns);
+        }
         if self.now_ns >= self.next_alarm_ns {
             self.next_alarm_ns = self.now_ns.saturating_add(ALARM_NS);
             self.look_for_alarms(stamp);
@@ -387,7 +390,8 @@ impl<F: Frame> Worker<F> {
         }
         snapshot.outputs.extend(self.outputs.status());
         let rendered = self.outputs.totals.rendered;
-        snapshot.rendered = self.outputs.json.is_some().then_some(rendered);
+        let lines = self.outputs.json.is_some() || self.outputs.kafka.is_some();
+        snapshot.rendered = lines.then_some(rendered);
         snapshot.filtered.clear();
         snapshot.filtered.extend(self.outputs.filtered());
         self.outputs.describe_evidence(&mut snapshot);
@@ -407,6 +411,9 @@ impl<F: Frame> Worker<F> {
         self.fragments.finish(&mut self.frames.skipped);
         if let (Some(dumps), Some(ribs)) = (&mut self.outputs.tables, &self.ribs) {
             dumps.finish(ribs, self.now_ns, !self.live);
+        }
+        if let Some(bmp) = &mut self.outputs.bmp {
+            bmp.finish(self.ribs.as_ref(), self.now_ns);
         }
         self.outputs.flush();
         self.latency.publish(&self.outputs.metrics.latency);

@@ -8,7 +8,9 @@
 use super::NS_PER_S;
 use super::table::{Peer, Place, RouteRecords, write_peers};
 use crate::bgp::Family;
+use crate::filter::Selection;
 use crate::rib::{Ribs, Tables};
+use crate::sink::routes::{RouteFilter, meta_of_table};
 use crate::sink::writer::Writer;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -23,6 +25,9 @@ const QUEUE_MAX: f64 = 0.5;
 pub struct TableDumps {
     /// Where they go: a file for each snapshot.
     pub writer: Writer,
+    /// Which routes are told.
+    pub selection: Selection,
+    filter: RouteFilter,
     every: Option<NonZeroU64>,
     next_ns: u64,
     current: Option<Snapshot>,
@@ -36,9 +41,9 @@ struct Snapshot {
     at_ns: u64,
     /// What is left, the next last.
     parts: Vec<Part>,
-    /// Place in the table that is being written, and places it had.
+    /// Place in the table that is being written, and how often its routes had moved when it was begun.
     place: usize,
-    places: Option<usize>,
+    moves: Option<u64>,
     sequence: u32,
 }
 
@@ -60,6 +65,8 @@ impl TableDumps {
     pub fn new(writer: Writer, every: Option<NonZeroU64>) -> Self {
         Self {
             writer,
+            selection: Selection::default(),
+            filter: RouteFilter::default(),
             every,
             next_ns: 0,
             current: None,
@@ -134,7 +141,7 @@ impl TableDumps {
             at_ns: now_ns,
             parts: plan(ribs),
             place: 0,
-            places: None,
+            moves: None,
             sequence: 0,
         });
     }
@@ -188,17 +195,24 @@ impl Snapshot {
         };
         // It may have ended meanwhile.
         let tables = ribs.session(session);
-        let rib = tables.and_then(|tables| tables.direction(direction).rib(family));
-        let Some(rib) = rib else {
-            self.places = None;
+        let rib = tables.and_then(|tables| {
+            let meta = meta_of_table(tables, direction, self.at_ns);
+            Some((tables.direction(direction).rib(family)?, meta))
+        });
+        let Some((rib, meta)) = rib else {
+            self.moves = None;
             return None;
         };
-        if self.places != Some(rib.places()) {
+        if self.moves != Some(rib.moves()) {
             self.place = 0;
-            self.places = Some(rib.places());
+            self.moves = Some(rib.moves());
         }
         let until = rib.places().min(self.place.saturating_add(*left));
         for route in (self.place..until).filter_map(|place| rib.at(place)) {
+            let selection = &mut dumps.selection;
+            if !(dumps.filter).selects(selection, &meta, (ribs, rib), &route) {
+                continue;
+            }
             let place = Place {
                 seconds,
                 sequence: self.sequence,
@@ -214,7 +228,7 @@ impl Snapshot {
         if until < rib.places() {
             return Some(part);
         }
-        self.places = None;
+        self.moves = None;
         None
     }
 }

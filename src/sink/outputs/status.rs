@@ -4,6 +4,7 @@ use super::Outputs;
 use crate::sink::evidence::Evidence;
 use crate::sink::metrics::{self, Snapshot};
 use crate::sink::writer::Writer;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// How an output has ended.
 #[derive(Debug)]
@@ -33,6 +34,9 @@ impl Outputs {
     /// Hands over what has been encoded so far.
     pub fn flush(&mut self) {
         self.writers_mut().for_each(Writer::flush);
+        if let Some(bmp) = &mut self.bmp {
+            bmp.flush();
+        }
     }
 
     /// The names of the source's interfaces, for files that tell them.
@@ -71,34 +75,44 @@ impl Outputs {
         let stream = stream.map(|stream| ("events", &stream.selection));
         let evidence = self.evidence.iter();
         let evidence = evidence.map(|evidence| ("evidence", &evidence.selection));
-        let all = json.chain(kafka).chain(mrt).chain(stream).chain(evidence);
+        let tables = self.tables.iter();
+        let tables = tables.map(|tables| ("mrt_rib", &tables.selection));
+        let all = json.chain(kafka).chain(mrt).chain(tables).chain(stream);
+        let all = all.chain(evidence);
+        let bmp = self.bmp.iter().flat_map(|bmp| bmp.filtered());
         all.map(|(name, selection)| (name, selection.left_out()))
+            .chain(bmp)
     }
 
     /// An output has nobody left to write for.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.writers().any(|(_, writer)| writer.is_broken())
+            || self.bmp.as_ref().is_some_and(|bmp| bmp.is_broken())
     }
 
     /// What each output that can lose events has come to.
     pub fn status(&self) -> impl Iterator<Item = metrics::Output> {
-        let slow = self
-            .stream
-            .as_ref()
-            .map(|stream| ("slow_listener", stream.slow()));
-        self.writers().map(move |(name, writer)| {
+        let slow = self.stream.as_ref();
+        let slow = slow.map(|stream| ("slow_listener", stream.slow()));
+        let undelivered = self.kafka_delivered.failed.load(Relaxed);
+        let bmp = self.bmp.iter().flat_map(|bmp| bmp.figures());
+        let writers = self.writers().map(move |(name, writer)| {
             let mut dropped = vec![
                 ("queue_full", writer.lost_full()),
                 ("write_error", writer.lost_broken()),
             ];
             dropped.extend(slow.filter(|_| name == "events"));
+            if name == "kafka" {
+                dropped.push(("undelivered", undelivered));
+            }
             metrics::Output {
                 name,
                 dropped,
                 queue: writer.queue_ratio(),
             }
-        })
+        });
+        writers.chain(bmp)
     }
 
     /// Writers of outputs, with the names of these in metrics.
