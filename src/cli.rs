@@ -1,5 +1,17 @@
 //! The command line: parsed here, judged in `main`.
 
+mod evidence;
+mod feeds;
+mod files;
+mod filters;
+
+pub use evidence::Evidence;
+pub use feeds::{Addresses, Bmp};
+#[cfg(feature = "kafka")]
+pub use feeds::{Kafka, KafkaFormat};
+pub use files::{Files, JsonFormat};
+pub use filters::Filters;
+
 use crate::bgp::MessageType;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -19,12 +31,15 @@ pub struct Cli {
 pub enum Command {
     /// Capture from mirror ports, by AF_XDP or a packet socket, until interrupted.
     Live(Live),
-    /// Decode capture files (pcap, pcapng; plain, .gz or .zst); needs no privileges.
+    /// Decode captures (pcap, pcapng) and MRT archives, plain, .gz or .zst; needs no privileges.
     Read(Read),
     /// Send the frames of a capture file out of an interface, by AF_XDP.
     Replay(Replay),
     /// Tell whether this machine can capture, and what would have to be done; changes nothing.
     Doctor(Doctor),
+    /// Check a configuration file, or show what it comes to.
+    #[command(subcommand)]
+    Config(Config),
 }
 
 /// Options of everything that decodes.
@@ -71,6 +86,25 @@ pub struct Outputs {
     /// Name of this monitor in events [default: the host name].
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
+    /// Files that are begun anew.
+    #[command(flatten)]
+    pub files: Files,
+    /// Take from FILE (TOML) what is not given as a flag: see `bgptap config show`.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// BMP stations.
+    #[command(flatten)]
+    pub bmp: Bmp,
+    /// Kafka.
+    #[cfg(feature = "kafka")]
+    #[command(flatten)]
+    pub kafka: Kafka,
+    /// Frames around what went wrong.
+    #[command(flatten)]
+    pub evidence: Evidence,
+    /// Which events they get.
+    #[command(flatten)]
+    pub filters: Filters,
 }
 
 /// What is done about TCP checksums.
@@ -239,7 +273,7 @@ pub struct Live {
 /// `bgptap read`
 #[derive(Args, Debug)]
 pub struct Read {
-    /// Capture files, merged by time ("-": standard input).
+    /// Capture files and MRT archives, merged by time ("-": standard input).
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// Write the routes that all sides have told each other by the end, one JSON object each, to
@@ -313,6 +347,23 @@ pub struct Doctor {
     pub huge_pages: bool,
 }
 
+/// `bgptap config`
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Tell whether FILE can be used.
+    Check {
+        /// A configuration file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print everything that can be configured, with what FILE says of it, as a file that means the same.
+    Show {
+        /// A configuration file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
 /// `6.1`
 fn release(text: &str) -> Result<(u16, u16), String> {
     let (major, minor) = text.split_once('.').ok_or("a release is two numbers")?;
@@ -343,7 +394,14 @@ mod tests {
             "bgptap read x.pcap --messages update,route-refresh --zero-buffers",
             "bgptap read x.pcap --rib-out - --rib-memory 64",
             "bgptap read x.pcap --no-rib",
+            "bgptap live -i a --bmp localhost:11019 --router 192.0.2.1,2001:db8::1 --router 192.0.2.3",
+            "bgptap read x.pcap --mrt %Y%m%d.%H%M.gz --mrt-rotate 15m --mrt-rotate-size 100M",
+            "bgptap live -i a --mrt-rib rib.%Y%m%d.%H%M.gz --mrt-rib-interval 8h",
+            "bgptap live -i a --json x.gz --json-format elem --json-rotate 1d --json-rotate-size 1G",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
+            "bgptap config check x.toml",
+            "bgptap config show x.toml",
+            "bgptap live -i a --config x.toml --only-changes",
             "bgptap doctor",
             "bgptap doctor -i a -i b --json --fix",
             "bgptap doctor -i a --tap --tap-mode clsact",

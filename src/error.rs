@@ -38,6 +38,9 @@ pub enum SetupError {
         /// The command or change that mends it.
         remedy: String,
     },
+    /// The configuration file.
+    #[error(transparent)]
+    Config(#[from] crate::config_file::ConfigError),
     /// Anything else: the step, why it failed and the remedy.
     #[error("{what}: {why}\n  try: {remedy}")]
     Other {

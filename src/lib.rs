@@ -10,6 +10,7 @@
 //! session  both directions: OPENs, negotiation, state      → decoding context
 //! bgp      borrowed views of messages, decoded lazily      → Update<'a> …
 //! rib      what each side has told the other           → tables
+//! filter   which events an output gets                  → selected or not
 //! sink     metrics, JSON lines, summary
 //! worker   the loop that carries a frame through all of it
 //! ```
@@ -23,10 +24,13 @@ pub mod bgp;
 pub mod capture;
 pub mod cli;
 pub mod config;
+pub mod config_file;
 #[cfg(feature = "capture")]
 pub mod doctor;
 pub mod error;
+pub mod filter;
 pub mod health;
+mod hint;
 pub mod http;
 pub mod intern;
 #[cfg(feature = "capture")]

@@ -2,12 +2,20 @@
 #![forbid(unsafe_code)]
 
 use bgptap::app::{self, Ended};
-use bgptap::cli::Cli;
-use clap::Parser;
+use bgptap::config_file::{CommandLine, Refused};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match app::run(Cli::parse()) {
+    let command_line = CommandLine::new(std::env::args_os());
+    let cli = match command_line.parse() {
+        Ok(cli) => cli,
+        Err(Refused::CommandLine(error)) => error.exit(),
+        Err(Refused::Config(error)) => {
+            eprintln!("bgptap: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match app::run(cli, &command_line) {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::InPart) => ExitCode::from(1),
         Err(error) => {

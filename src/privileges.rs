@@ -12,8 +12,8 @@
 use crate::error::SetupError;
 use caps::{CapSet, Capability, CapsHashSet};
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,11 +21,32 @@ use std::path::{Path, PathBuf};
 /// The newest restrictions that are asked for; older kernels apply what they have.
 const LANDLOCK: ABI = ABI::V6;
 
+/// What names are looked up by.
+const RESOLVER: [&str; 4] = [
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/resolv.conf",
+    "/etc/gai.conf",
+];
+
+/// The files that names are looked up by, as far as they are there.
+#[must_use]
+pub fn resolver() -> Vec<PathBuf> {
+    let files = RESOLVER.map(PathBuf::from).into_iter();
+    files.filter(|path| path.exists()).collect()
+}
+
 /// What is needed for longer than the set-up.
 #[derive(Clone, Debug, Default)]
 pub struct Keep {
     /// Folders in which files are made, renamed and removed.
     pub folders: Vec<PathBuf>,
+    /// Files and folders that are read.
+    pub readable: Vec<PathBuf>,
+    /// TCP ports that outputs connect to.
+    pub ports: Vec<u16>,
+    /// Outputs connect to whatever they are told of later: Kafka's brokers.
+    pub anywhere: bool,
     /// Capabilities, so far as the process has them.
     pub capabilities: Vec<Capability>,
 }
@@ -89,35 +110,43 @@ fn confine_thread(keep: &Keep) -> Result<Confined, SetupError> {
     ] {
         caps::set(None, set, left).map_err(|error| kernel(&error))?;
     }
-    let landlock = restrict(&keep.folders).map_err(|error| kernel(&error))?;
+    let landlock = restrict(keep).map_err(|error| kernel(&error))?;
     Ok(Confined {
         capabilities: kept.into_iter().collect(),
         landlock,
     })
 }
 
-fn restrict(folders: &[PathBuf]) -> Result<bool, RulesetError> {
+fn restrict(keep: &Keep) -> Result<bool, RulesetError> {
     // libbpf asks how many CPUs there are, and so counters of each, when it first reads those; what the
     // kernel counted of interfaces is among the devices too. The rest is for the names in a backtrace.
     let mut readable = vec![PathBuf::from("/sys/devices"), PathBuf::from("/proc/self")];
     readable.extend(std::env::current_exe());
-    let status = ruleset()?
+    readable.extend(keep.readable.clone());
+    let port = |port: &u16| Ok(NetPort::new(*port, AccessNet::ConnectTcp));
+    let ports: Vec<Result<_, RulesetError>> = keep.ports.iter().map(port).collect();
+    let status = ruleset(keep.anywhere)?
         .create()?
         .add_rules(path_beneath_rules(
             readable,
             AccessFs::ReadFile | AccessFs::ReadDir,
         ))?
-        .add_rules(path_beneath_rules(folders, writing()))?
+        .add_rules(path_beneath_rules(&keep.folders, writing()))?
+        .add_rules(ports)?
         .restrict_self()?;
     Ok(status.ruleset != RulesetStatus::NotEnforced)
 }
 
 /// Everything that Landlock knows, so that what no rule allows is forbidden.
-fn ruleset() -> Result<Ruleset, RulesetError> {
+fn ruleset(anywhere: bool) -> Result<Ruleset, RulesetError> {
+    let mut network = AccessNet::from_all(LANDLOCK);
+    if anywhere {
+        network.remove(AccessNet::ConnectTcp);
+    }
     Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(LANDLOCK))?
-        .handle_access(AccessNet::from_all(LANDLOCK))?
+        .handle_access(network)?
         .scope(Scope::from_all(LANDLOCK))
 }
 
@@ -128,6 +157,7 @@ fn writing() -> BitFlags<AccessFs> {
         | AccessFs::WriteFile
         | AccessFs::Truncate
         | AccessFs::MakeReg
+        | AccessFs::MakeDir
         | AccessFs::RemoveFile
 }
 
@@ -185,11 +215,14 @@ mod tests {
         let mut opened = File::create(outside.join("opened")).expect("a file");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
+        let wanted = TcpListener::bind("127.0.0.1:0").expect("another port");
+        let wanted_address = wanted.local_addr().expect("its address");
 
         let (within, without) = (inside.clone(), outside.clone());
         let thread = std::thread::spawn(move || {
             let keep = Keep {
                 folders: vec![within.clone()],
+                ports: vec![wanted_address.port()],
                 ..Keep::default()
             };
             let confined = confine_thread(&keep).expect("confined");
@@ -213,6 +246,7 @@ mod tests {
             assert!(denied(Command::new("/bin/true").status()), "executed");
             // Since Linux 6.7.
             assert!(denied(TcpStream::connect(address)));
+            TcpStream::connect(wanted_address).expect("a station's port");
             assert!(denied(TcpListener::bind("127.0.0.1:0")));
         });
         let ended = thread.join();

@@ -8,10 +8,12 @@ use bgptap::config::Limits;
 use bgptap::http::{self, Desk};
 use bgptap::sink::metrics::{Listener, Metrics};
 use bgptap::sink::outputs::Outputs;
+use bgptap::sink::stream::{EventStream, Hub};
 use bgptap::wire::Ports;
 use bgptap::worker::{Memory, Worker};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use support::http::{get, one};
@@ -29,7 +31,7 @@ impl AsRef<[u8]> for View {
 impl Frame for View {}
 
 /// Four sessions of five hundred prefixes each.
-fn worker() -> Worker<View> {
+fn batch() -> Vec<Captured<View>> {
     let mut file = Vec::new();
     let shape = Synth {
         frames: 2000,
@@ -38,7 +40,7 @@ fn worker() -> Worker<View> {
     };
     shape.write(&mut file).unwrap();
     let frames = file[24..].chunks_exact(16 + FRAME_LEN).zip(0u64..);
-    let mut batch: Vec<_> = frames
+    frames
         .map(|(record, number)| Captured {
             frame: View(record[16..].to_vec()),
             stamp: Stamp {
@@ -51,12 +53,19 @@ fn worker() -> Worker<View> {
             vlan: None,
             continues: false,
         })
-        .collect();
+        .collect()
+}
+
+fn idle_worker() -> Worker<View> {
     let limits = Limits::default();
     let memory = Memory::new(&limits).unwrap();
     let outputs = Outputs::new(Arc::new(Metrics::default()), None, "monitor".into());
-    let mut worker = Worker::new(limits, Ports::new(&[179]), outputs, memory);
-    worker.batch(&mut batch);
+    Worker::new(limits, Ports::new(&[179]), outputs, memory)
+}
+
+fn worker() -> Worker<View> {
+    let mut worker = idle_worker();
+    worker.batch(&mut batch());
     assert_eq!(worker.outputs.totals.messages.update, 2000);
     worker
 }
@@ -66,7 +75,7 @@ fn asking<F: Frame, T: Send>(mut worker: Worker<F>, ask: impl FnOnce(SocketAddr)
     let desk = Desk::default();
     worker.answer_at(desk.clone());
     let listener = Listener::bind_for(([127, 0, 0, 1], 0).into(), "--http").unwrap();
-    let server = http::serve(listener, desk).unwrap();
+    let server = http::serve(listener, desk, Hub::default()).unwrap();
     let address = server.address();
     std::thread::scope(|scope| {
         let asking = scope.spawn(move || ask(address));
@@ -294,4 +303,72 @@ fn prefixes(address: SocketAddr) {
     vpns.dedup_by_key(|route| &route["nlri"]["rd"]);
     assert_eq!(vpns.len(), usize::from(VPNS));
     assert!(found("prefix=192.0.2.1").is_empty());
+/// What clients that ask for these paths are told, while a thousand UPDATEs come after a thousand others.
+fn heard(paths: &[&str]) -> Vec<Vec<Value>> {
+    let hub = Hub::default();
+    let listener = Listener::bind_for(([127, 0, 0, 1], 0).into(), "--http").unwrap();
+    let server = http::serve(listener, Desk::default(), hub.clone()).unwrap();
+    let mut worker = idle_worker();
+    worker.outputs.stream = Some(EventStream::start(hub, true).unwrap());
+    let mut before = batch();
+    let mut after = before.split_off(1000);
+    worker.batch(&mut before);
+    let host = server.address();
+    let ask = |path: &&str| {
+        let mut client = TcpStream::connect(host).unwrap();
+        write!(
+            client,
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        // The head comes once it is known that somebody listens.
+        let mut head = [0; 12];
+        client.read_exact(&mut head).unwrap();
+        assert_eq!(head, *b"HTTP/1.1 200", "{path}");
+        client
+    };
+    let clients: Vec<TcpStream> = paths.iter().map(ask).collect();
+    worker.batch(&mut after);
+    worker.outputs.close();
+    let told = |mut client: TcpStream| {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains("application/x-ndjson"), "{answer}");
+        let lines = answer.lines().filter(|line| line.starts_with('{'));
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    clients.into_iter().map(told).collect()
+}
+
+#[test]
+fn events_come_as_lines_for_as_long_as_somebody_listens() {
+    let events = heard(&["/events"]).remove(0);
+    let told = events.iter().filter(|event| event["type"] == "UPDATE");
+    assert_eq!(told.count(), 1000, "what came before nobody had asked for");
+    assert!(
+        events
+            .iter()
+            .all(|event| event["type"] != "UPDATE" || event["raw"].is_string())
+    );
+}
+
+#[test]
+fn each_listener_gets_what_its_filter_selects() {
+    let all = heard(&["/events", "/events?filter=type+keepalive"]);
+    let session = all[0][0]["session"].as_str().unwrap();
+    let filter = format!("/events?filter=session+{session}&filter=type+update");
+    let told = heard(&["/events", &filter]);
+    let fits = |event: &&Value| event["session"] == session && event["type"] == "UPDATE";
+    let expected: Vec<_> = told[0].iter().filter(fits).cloned().collect();
+    assert!(!expected.is_empty() && expected.len() < told[0].len());
+    assert_eq!(told[1], expected);
+    assert_eq!(all[1].len(), 0, "there is no such event");
+}
+
+#[test]
+fn what_events_cannot_be_asked_for_is_told() {
+    let (status, _) = asking(|address| get(address, "localhost", "/events?colour=red"));
+    assert_eq!(status, 400);
 }

@@ -27,6 +27,7 @@ fn number(link: LinkType) -> u16 {
         LinkType::Loop => 108,
         LinkType::LinuxSll => 113,
         LinkType::LinuxSll2 => 276,
+        LinkType::Mrt => panic!("archives have no link types"),
     }
 }
 

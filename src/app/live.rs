@@ -1,7 +1,8 @@
 //! `bgptap live`
 
+use super::reload::{self, Reloader};
 use super::watch::{FRAMES, Watch};
-use super::{Ended, outputs};
+use super::{Ended, feeds, outputs};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
 use crate::capture::xdp::{
     Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, ZeroCopy, best_mode, plan,
@@ -9,11 +10,13 @@ use crate::capture::xdp::{
 use crate::capture::{InterfaceCounts, Live, TapCounts};
 use crate::cli;
 use crate::config::Limits;
+use crate::config_file::CommandLine;
 use crate::doctor;
 use crate::error::SetupError;
 use crate::http;
 use crate::privileges::{self, Confined, Keep};
 use crate::sink::metrics::{Listener, Metrics, Pool, Snapshot};
+use crate::sink::stream::Hub;
 use crate::sink::totals::Frames;
 use crate::sink::writer::WhenFull;
 use crate::wire::{Ports, Skip};
@@ -31,20 +34,33 @@ pub(super) const BATCH_FRAMES: u32 = 1024;
 /// The first kernel on which maps are read without rights.
 const MAPS_WITHOUT_RIGHTS: Release = (5, 19);
 
-pub(super) fn run(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+pub(super) fn run(
+    options: &cli::Live,
+    stop: &Arc<AtomicBool>,
+    command_line: &CommandLine,
+) -> Result<Ended, SetupError> {
     refuse_twice(&options.interfaces)?;
     match options.backend {
-        cli::Backend::Xdp => by_xdp(options, stop),
-        cli::Backend::AfPacket => by_af_packet(options, stop),
+        cli::Backend::Xdp => by_xdp(options, stop, command_line),
+        cli::Backend::AfPacket => by_af_packet(options, stop, command_line),
     }
 }
 
-fn by_xdp(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+fn by_xdp(
+    options: &cli::Live,
+    stop: &Arc<AtomicBool>,
+    command_line: &CommandLine,
+) -> Result<Ended, SetupError> {
     let limits = limits(options);
     let held_frames_max = limits.held_frames_max;
     let mut capture = xdp_options(options)?;
     let pool_options = plan(&mut capture, limits.held_frames_max, BATCH_FRAMES);
-    let run = Run::open(options, stop, limits, &capture.wanted(&pool_options))?;
+    let run = Run::open(
+        (options, command_line),
+        stop,
+        limits,
+        &capture.wanted(&pool_options),
+    )?;
     let taps = capture.tap.map(|mode| Taps::prepare(&capture, mode));
     let taps = taps.transpose()?;
     let pool = match &taps {
@@ -81,7 +97,11 @@ fn frame_pool(options: &PoolOptions) -> Result<FramePool, SetupError> {
     })
 }
 
-fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, SetupError> {
+fn by_af_packet(
+    options: &cli::Live,
+    stop: &Arc<AtomicBool>,
+    command_line: &CommandLine,
+) -> Result<Ended, SetupError> {
     if options.tap {
         return Err(no_tap_by_packets());
     }
@@ -92,7 +112,12 @@ fn by_af_packet(options: &cli::Live, stop: &Arc<AtomicBool>) -> Result<Ended, Se
         ring: options.ring,
         timestamps: timestamps(options),
     };
-    let mut run = Run::open(options, stop, limits(options), &capture.wanted())?;
+    let mut run = Run::open(
+        (options, command_line),
+        stop,
+        limits(options),
+        &capture.wanted(),
+    )?;
     let without_effect = without_effect(options)
         .map(|flag| format!("{flag} has no effect with --backend af-packet"));
     run.warnings.extend(without_effect);
@@ -174,6 +199,8 @@ fn without_effect(options: &cli::Live) -> impl Iterator<Item = &'static str> {
 /// A capture that is set up but for its source.
 struct Run<'o> {
     options: &'o cli::Live,
+    command_line: &'o CommandLine,
+    reloader: Option<Reloader>,
     stop: &'o Arc<AtomicBool>,
     limits: Limits,
     warnings: Vec<String>,
@@ -185,15 +212,20 @@ struct Run<'o> {
 impl<'o> Run<'o> {
     /// Opens the outputs, if what is wanted can be.
     fn open(
-        options: &'o cli::Live,
+        (options, command_line): (&'o cli::Live, &'o CommandLine),
         stop: &'o Arc<AtomicBool>,
         limits: Limits,
         wanted: &doctor::Wanted,
     ) -> Result<Self, SetupError> {
+        // Without a file to read again the signal ends the capture.
+        let reloader = options.outputs.config.is_some();
+        let reloader = reloader.then(Reloader::register);
         let http = options.http;
         let http = http.map(|address| Listener::bind_for(address, "--http"));
         Ok(Self {
             options,
+            command_line,
+            reloader: reloader.transpose()?,
             stop,
             limits,
             warnings: doctor::admit(&doctor::preflight(wanted), options.force)?,
@@ -217,18 +249,46 @@ impl<'o> Run<'o> {
         let outputs = &self.options.outputs;
         let memory = outputs::memory(&self.limits)?;
         // Everything is open now, and no thread runs yet that would keep its rights.
+        let anywhere = outputs::connects_anywhere(outputs);
+        let config = self.command_line.file();
+        let config = config.and_then(|file| privileges::folder_of(&file));
+        let mut readable: Vec<_> = config.into_iter().collect();
+        if anywhere || !readable.is_empty() {
+            readable.extend(privileges::resolver());
+        }
+        let ports = self.files.ports();
         let confined = privileges::give_up(&Keep {
             folders: outputs::folders(outputs),
+            readable,
+            ports: ports.clone(),
+            anywhere,
             capabilities: keep,
         })?;
         let metrics = Arc::new(Metrics::default());
         let server = self.listener.serve(Arc::clone(&metrics))?;
-        let desk = http::Desk::default();
+        let (desk, hub) = (http::Desk::default(), Hub::default());
         let http = self
             .http
-            .map(|listener| http::serve(listener, desk.clone()));
+            .map(|listener| http::serve(listener, desk.clone(), hub.clone()));
         let http = http.transpose()?;
-        let closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
+        let mut closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
+        closing.set_interfaces(source.interfaces());
+        if http.is_some() {
+            closing.stream = Some(outputs::event_stream(hub, outputs)?);
+        }
+        if let Some(reloader) = self.reloader {
+            // Of sessions that come up before there is a station their OPENs are known.
+            closing
+                .bmp
+                .get_or_insert_with(|| Box::new(feeds::feeds(outputs, Vec::new(), &closing.host)));
+            let bounds = reload::Bounds {
+                ports,
+                anywhere,
+                host: closing.host.clone(),
+                delivered: Arc::clone(&closing.kafka_delivered),
+            };
+            closing.reload_by(reloader.start(self.command_line.clone(), outputs, bounds)?);
+        }
         self.warnings.extend_from_slice(source.warnings());
         announce(&source, room, &confined, &self.warnings);
         if let Some(seconds) = self.options.duration {
@@ -250,6 +310,9 @@ impl<'o> Run<'o> {
         let mut interrupted = worker.run(&mut source, self.stop, |source, snapshot| {
             for pool in &snapshot.pools {
                 warn(watch.buffers(pool, heap_max));
+            }
+            for output in &snapshot.outputs {
+                warn(watch.output(output));
             }
             warn(snapshot.rib.as_ref().and_then(|usage| watch.tables(usage)));
             count_frames(source, snapshot);

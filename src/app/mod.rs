@@ -1,25 +1,32 @@
 //! The subcommands: set up, run, report.
 
+mod destination;
 #[cfg(feature = "capture")]
 mod doctor;
+mod feeds;
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "capture")]
 mod live;
 mod outputs;
 mod read;
+#[cfg(feature = "capture")]
+mod reload;
 #[cfg(feature = "capture")]
 mod replay;
 mod rib;
 #[cfg(feature = "capture")]
 mod watch;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Config};
+use crate::config_file::{self, CommandLine, Refused};
 use crate::error::SetupError;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// How a run ended; the exit status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ended {
     /// Everything was done: 0.
     Done,
@@ -27,16 +34,26 @@ pub enum Ended {
     InPart,
 }
 
-/// Runs a command.
+/// Runs a command. Of the command line a configuration file can be read again.
 ///
 /// # Errors
 /// The command could not be set up; nothing was done.
-pub fn run(cli: Cli) -> Result<Ended, SetupError> {
-    let stop = stop_on_signals()?;
+#[cfg_attr(
+    not(feature = "capture"),
+    allow(
+        unused_variables,
+        reason = "only what captures can take up a changed configuration"
+    )
+)]
+pub fn run(cli: Cli, command_line: &CommandLine) -> Result<Ended, SetupError> {
+    let reloads =
+        matches!(&cli.command, Command::Live(options) if options.outputs.config.is_some());
+    let stop = stop_on_signals(reloads)?;
     match cli.command {
+        Command::Config(command) => config(&command),
         Command::Read(options) => read::run(&options, &stop),
         #[cfg(feature = "capture")]
-        Command::Live(options) => live::run(&options, &stop),
+        Command::Live(options) => live::run(&options, &stop, command_line),
         #[cfg(feature = "capture")]
         Command::Replay(options) => replay::run(&options, &stop),
         #[cfg(feature = "capture")]
@@ -50,13 +67,35 @@ pub fn run(cli: Cli) -> Result<Ended, SetupError> {
     }
 }
 
-/// A flag that SIGINT, SIGTERM and SIGHUP raise. A second SIGINT or SIGTERM ends the process at once.
-fn stop_on_signals() -> Result<Arc<AtomicBool>, SetupError> {
+fn config(command: &Config) -> Result<Ended, SetupError> {
+    match command {
+        Config::Check { file } => {
+            config_file::check(file).map_err(|refused| match refused {
+                Refused::Config(error) => SetupError::Config(error),
+                Refused::CommandLine(error) => SetupError::Other {
+                    what: format!("using {}", file.display()),
+                    why: error.kind().to_string(),
+                    remedy: error.to_string(),
+                },
+            })?;
+            eprintln!("bgptap: {} can be used", file.display());
+        }
+        Config::Show { file } => print!("{}", config_file::show(file)?),
+    }
+    Ok(Ended::Done)
+}
+
+/// A flag that SIGINT, SIGTERM and SIGHUP raise; SIGHUP does not where it has the configuration read again. A second
+/// SIGINT or SIGTERM ends the process at once.
+fn stop_on_signals(reloads: bool) -> Result<Arc<AtomicBool>, SetupError> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
             .map_err(|error| not_registered(&error))?;
+    }
+    if reloads {
+        return Ok(stop);
     }
     // Whoever started it by nohup(1) wants it to outlive the terminal. Where a terminal goes, the kernel and the
     // shell both tell: the second time means no more than the first.

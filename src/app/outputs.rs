@@ -1,44 +1,73 @@
 //! Outputs as the command line asks for them, and what is said at the end.
 
 use super::Ended;
+use super::destination::{self, Destination, Kind, nanoseconds};
+use super::feeds::{self, Found};
+#[cfg(feature = "kafka")]
+use super::kafka;
 use crate::bgp::{Disposition, MessageType};
 use crate::cli;
+#[cfg(feature = "kafka")]
+use crate::cli::KafkaFormat;
 use crate::config::Limits;
 use crate::error::SetupError;
 use crate::rib::CHANGES;
+use crate::sink::bmp::Wanted;
+use crate::sink::evidence::{self, Evidence};
 use crate::sink::metrics::{ERROR_KINDS, Metrics, attribute_label};
-use crate::sink::outputs::{JsonLines, Outputs};
+use crate::sink::mrt::TableDumps;
+use crate::sink::outputs::{JsonLines, MrtRecords, Outputs};
+#[cfg(feature = "capture")]
+use crate::sink::stream::{EventStream, Hub};
 use crate::sink::totals::{Frames, Summary};
-use crate::sink::writer::{WhenFull, Writer};
+use crate::sink::writer::{CHUNKS, WhenFull, Writer};
 use crate::worker::Memory;
 use crate::worker::Outcome;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How often tables are written live, if nothing else is said: as archives of collectors have it.
+const TABLES_EVERY: Duration = Duration::from_secs(2 * 3600);
 
 pub(super) type Target = Box<dyn Write + Send>;
 
 /// The files that the command line names. They are opened before anything else is done: a name that cannot
 /// be written to is told at once, not after a day of capture, and no rights are needed later.
 pub(super) struct Files {
-    json: Option<Target>,
+    json: Option<Destination>,
     summary: Option<Target>,
+    mrt: Option<Destination>,
+    tables: Option<Destination>,
+    stations: Vec<Found>,
 }
 
 impl Files {
     pub(super) fn open(options: &cli::Outputs) -> Result<Self, SetupError> {
-        let open = |path: &Option<PathBuf>| match path {
-            Some(path) => target(path)
-                .map(Some)
-                .map_err(|error| cannot_write(path, &error)),
-            None => Ok(None),
+        let open = |files: Option<destination::Options>| {
+            let destination = files.map(|files| Destination::open(&files));
+            destination.transpose()
         };
+        let summary = options.summary.as_deref();
+        let summary = summary.map(|path| target(path).map_err(|error| cannot_write(path, &error)));
+        if let Some(folder) = &options.evidence.evidence {
+            std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+        }
         Ok(Self {
-            json: open(&options.json)?,
-            summary: open(&options.summary)?,
+            json: open(json_files(options))?,
+            summary: summary.transpose()?,
+            mrt: open(mrt_files(options))?,
+            tables: open(table_files(options))?,
+            stations: options
+                .bmp
+                .bmp
+                .iter()
+                .map(|name| feeds::find(name))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -49,28 +78,208 @@ impl Files {
         metrics: Arc<Metrics>,
         when_full: WhenFull,
     ) -> Result<Outputs, SetupError> {
-        let json = match (self.json.take(), &options.json) {
-            (Some(target), Some(path)) => {
-                let writer = Writer::start(target, when_full);
-                Some(JsonLines {
-                    writer: writer.map_err(|error| cannot_write(path, &error))?,
-                    raw: options.raw,
-                })
-            }
-            _ => None,
+        let start = |destination: Option<Destination>, path: &Option<PathBuf>, chunks| {
+            let writer = destination.map(|destination| destination.start(when_full, chunks));
+            let path = path.as_deref().unwrap_or(Path::new("-"));
+            writer
+                .transpose()
+                .map_err(|error| cannot_write(path, &error))
         };
+        let files = &options.files;
+        let json = start(self.json.take(), &options.json, CHUNKS)?;
+        let json = json.map(|writer| json_lines(options, writer));
         let host = options.host.clone().unwrap_or_else(host_name);
-        Ok(Outputs::new(metrics, json, host))
+        let mut outputs = Outputs::new(metrics, json, host);
+        let mrt = start(self.mrt.take(), &files.mrt, MRT_CHUNKS)?;
+        outputs.mrt = mrt.map(|writer| mrt_records(options, writer));
+        let tables = start(self.tables.take(), &files.mrt_rib, TABLE_CHUNKS)?;
+        let every = tables_every(options, when_full);
+        outputs.tables = tables.map(|writer| table_dumps(options, writer, every));
+        let evidence = evidence_options(options);
+        let evidence = evidence.map(|evidence| start_evidence(options, &evidence, when_full));
+        outputs.evidence = evidence.transpose()?;
+        #[cfg(feature = "kafka")]
+        if let Some(settings) = kafka::settings(options, KafkaFormat::Json) {
+            let delivered = Arc::clone(&outputs.kafka_delivered);
+            outputs.kafka = Some(kafka::json(options, &settings, when_full, delivered)?);
+        }
+        let wanted = self.speak(options, &outputs.host, when_full)?;
+        if !wanted.is_empty() {
+            outputs.bmp = Some(Box::new(feeds::feeds(options, wanted, &outputs.host)));
+        }
+        Ok(outputs)
     }
+
+    /// The TCP ports that outputs connect to.
+    #[cfg(feature = "capture")]
+    pub(super) fn ports(&self) -> Vec<u16> {
+        let addresses = self.stations.iter().flat_map(|found| &found.addresses);
+        addresses.map(std::net::SocketAddr::port).collect()
+    }
+
+    /// Starts what speaks to listeners of BMP.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        allow(unused_variables, reason = "a station is told the name by BMP itself")
+    )]
+    fn speak(
+        &self,
+        options: &cli::Outputs,
+        host: &str,
+        when_full: WhenFull,
+    ) -> Result<Vec<Wanted>, SetupError> {
+        let mut wanted = Vec::new();
+        for station in &self.stations {
+            wanted.push(Wanted {
+                key: station.name.clone(),
+                carrier: Some(feeds::speak_to(options, station, when_full)?),
+                selection: feeds::selection(options),
+            });
+        }
+        #[cfg(feature = "kafka")]
+        if let Some(settings) = kafka::settings(options, KafkaFormat::Openbmp) {
+            wanted.push(Wanted {
+                key: kafka::key(&settings),
+                carrier: Some(kafka::openbmp(options, &settings, host, when_full)?),
+                selection: kafka::selection_of_routes(options),
+            });
+        }
+        Ok(wanted)
+    }
+}
+
+/// A record takes a fraction of the room that a line takes.
+pub(super) const MRT_CHUNKS: usize = CHUNKS / 4;
+/// Tables wait for their writer, not the other way round.
+pub(super) const TABLE_CHUNKS: usize = CHUNKS / 8;
+
+/// Where JSON lines go.
+pub(super) fn json_files(options: &cli::Outputs) -> Option<destination::Options> {
+    let path = options.json.clone();
+    path.map(|path| destination::Options {
+        path,
+        every: options.files.json_rotate,
+        size_max: options.files.json_rotate_size,
+        kind: Kind::Lines,
+    })
+}
+
+/// Where BGP4MP records go.
+pub(super) fn mrt_files(options: &cli::Outputs) -> Option<destination::Options> {
+    let path = options.files.mrt.clone();
+    path.map(|path| destination::Options {
+        path,
+        every: options.files.mrt_rotate,
+        size_max: options.files.mrt_rotate_size,
+        kind: Kind::Records,
+    })
+}
+
+/// Where snapshots of tables go.
+pub(super) fn table_files(options: &cli::Outputs) -> Option<destination::Options> {
+    let path = options.files.mrt_rib.clone();
+    path.map(|path| destination::Options {
+        path,
+        every: None,
+        size_max: None,
+        kind: Kind::Snapshots,
+    })
+}
+
+pub(super) fn json_lines(options: &cli::Outputs, writer: Writer) -> JsonLines {
+    let filters = &options.filters;
+    JsonLines {
+        writer,
+        raw: options.raw,
+        format: options.files.json_format.into(),
+        selection: filters.of_events(filters.json_filter.as_ref()),
+    }
+}
+
+pub(super) fn mrt_records(options: &cli::Outputs, writer: Writer) -> MrtRecords {
+    let filters = &options.filters;
+    MrtRecords {
+        writer,
+        selection: filters.of_events(filters.mrt_filter.as_ref()),
+    }
+}
+
+pub(super) fn table_dumps(
+    options: &cli::Outputs,
+    writer: Writer,
+    every: Option<NonZeroU64>,
+) -> TableDumps {
+    let filters = &options.filters;
+    let mut dumps = TableDumps::new(writer, every);
+    dumps.selection = filters.of_states(filters.mrt_rib_filter.as_ref());
+    dumps
+}
+
+/// How often tables are written; `None`: only at the end.
+pub(super) fn tables_every(options: &cli::Outputs, when_full: WhenFull) -> Option<NonZeroU64> {
+    let every = options.files.mrt_rib_interval.or(match when_full {
+        WhenFull::Drop => Some(TABLES_EVERY),
+        WhenFull::Wait => None,
+    });
+    nanoseconds(every)
+}
+
+/// What listens to events are told through.
+#[cfg(feature = "capture")]
+pub(super) fn event_stream(hub: Hub, options: &cli::Outputs) -> Result<EventStream, SetupError> {
+    let stream = EventStream::start(hub, options.raw);
+    let mut stream = stream.map_err(|error| cannot_write(Path::new("/events"), &error))?;
+    stream.selection = options.filters.of_events(None);
+    Ok(stream)
+}
+
+pub(super) fn evidence_options(options: &cli::Outputs) -> Option<evidence::Options> {
+    let options = &options.evidence;
+    let folder = options.evidence.clone();
+    folder.map(|folder| evidence::Options {
+        folder,
+        before: Duration::from_secs(options.evidence_seconds.into()),
+        memory: u64::from(options.evidence_memory) << 20,
+        disk: u64::from(options.evidence_disk) << 20,
+    })
+}
+
+pub(super) fn start_evidence(
+    options: &cli::Outputs,
+    evidence: &evidence::Options,
+    when_full: WhenFull,
+) -> Result<Evidence, SetupError> {
+    let started = Evidence::start(evidence, when_full);
+    let mut started = started.map_err(|error| cannot_write(&evidence.folder, &error))?;
+    let filters = &options.filters;
+    started.selection = filters.of_states(filters.evidence_filter.as_ref());
+    Ok(started)
 }
 
 /// The folders that outputs are written to.
 #[cfg(feature = "capture")]
 pub(super) fn folders(options: &cli::Outputs) -> Vec<PathBuf> {
-    let files = [&options.json, &options.summary].into_iter().flatten();
-    files
-        .filter_map(|file| crate::privileges::folder_of(file))
+    let summary = options.summary.as_deref();
+    let summary = summary.and_then(crate::privileges::folder_of);
+    let files = [&options.json, &options.files.mrt, &options.files.mrt_rib];
+    let folders = files.into_iter().flatten();
+    folders
+        .filter_map(|path| destination::folder(path))
+        .chain(summary)
+        .chain(options.evidence.evidence.clone())
         .collect()
+}
+
+/// Outputs connect to what only others will name.
+#[cfg(feature = "capture")]
+pub(super) fn connects_anywhere(options: &cli::Outputs) -> bool {
+    #[cfg(feature = "kafka")]
+    return options.kafka.kafka.is_some();
+    #[cfg(not(feature = "kafka"))]
+    {
+        let _ = options;
+        false
+    }
 }
 
 /// What the worker keeps to.
@@ -179,6 +388,30 @@ fn by_attribute(
     table
 }
 
+/// Says what has become of evidence; whether all of it was kept.
+pub(super) fn tell_evidence(counts: evidence::Counts) -> bool {
+    let evidence::Counts {
+        files,
+        bytes,
+        removed,
+        ..
+    } = counts;
+    eprintln!("bgptap: evidence: {files} files, {bytes} bytes; {removed} removed to make room");
+    let lost = counts.queue_full + counts.write_error + counts.too_large + counts.without_frames;
+    if lost + counts.unrecorded > 0 {
+        eprintln!(
+            "bgptap: evidence: {lost} incidents were not kept ({} queue full, {} not written, {} too large, {} \
+             without frames); there was no memory for {} frames",
+            counts.queue_full,
+            counts.write_error,
+            counts.too_large,
+            counts.without_frames,
+            counts.unrecorded
+        );
+    }
+    lost == 0
+}
+
 /// Closes the outputs, prints the ledger and tells how it ended.
 pub(super) fn close(
     options: &cli::Outputs,
@@ -192,24 +425,39 @@ pub(super) fn close(
         eprintln!("bgptap: {interrupted}; what came before it was kept");
         ended = Ended::InPart;
     }
-    if let Some(json) = &mut outputs.json {
-        let lost = (json.writer.lost_full(), json.writer.lost_broken());
-        if let Err(error) = json.writer.close()
+    for (output, left_out) in outputs.filtered().filter(|(_, left_out)| *left_out > 0) {
+        eprintln!("bgptap: filters left out {left_out} events of {output}");
+    }
+    for closed in outputs.close() {
+        let output = closed.output;
+        if let Some(error) = closed.error
             // Whoever reads our output may stop reading: `| head` is no failure.
             && error.kind() != io::ErrorKind::BrokenPipe
         {
-            eprintln!("bgptap: writing JSON: {error}; events lost: {}", lost.1);
+            let lost = closed.lost_broken;
+            eprintln!("bgptap: writing {output}: {error}; events lost: {lost}");
             ended = Ended::InPart;
         }
-        if lost.0 > 0 {
-            eprintln!(
-                "bgptap: the JSON output could not keep up: {} events dropped",
-                lost.0
-            );
+        if closed.lost_full > 0 {
+            let lost = closed.lost_full;
+            eprintln!("bgptap: the output {output} could not keep up: {lost} events dropped");
             if options.strict {
                 ended = Ended::InPart;
             }
         }
+    }
+    #[cfg(feature = "kafka")]
+    if kafka::tell(&outputs.kafka_delivered) && options.strict {
+        ended = Ended::InPart;
+    }
+    if let Some(bmp) = &mut outputs.bmp {
+        ended = ended.max(feeds::close(bmp, options.strict));
+    }
+    if let Some(evidence) = &mut outputs.evidence
+        && !tell_evidence(evidence.close())
+        && options.strict
+    {
+        ended = Ended::InPart;
     }
     eprintln!("{summary}");
     if options.strict && summary.has_losses() {

@@ -1,6 +1,7 @@
 //! `bgptap read`
 
 use super::{Ended, outputs};
+use crate::capture::Source;
 use crate::capture::pcap::PcapSource;
 use crate::cli;
 use crate::error::SetupError;
@@ -25,7 +26,8 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     let mut files = outputs::Files::open(&options.outputs)?;
     let rib_out = options.rib_out.as_deref();
     let rib_out = rib_out.map(super::rib::Out::open).transpose()?;
-    let outputs = files.start(&options.outputs, metrics, WhenFull::Wait)?;
+    let mut outputs = files.start(&options.outputs, metrics, WhenFull::Wait)?;
+    outputs.set_interfaces(source.interfaces());
     let ports = Ports::new(&options.outputs.ports);
     let limits = outputs::limits(&options.outputs);
     let memory = outputs::memory(&limits)?;

@@ -2,7 +2,7 @@
 
 use crate::capture::xdp::Usage;
 use crate::rib;
-use crate::sink::metrics::Pool;
+use crate::sink::metrics::{Output, Pool};
 use std::collections::BTreeSet;
 
 /// What the frames are used for, each with the option that sizes it.
@@ -57,6 +57,20 @@ impl Watch {
                 heap_max >> 20
             )
         })
+    }
+
+    /// A warning about an output that loses events.
+    pub(super) fn output(&mut self, output: &Output) -> Option<String> {
+        let lost = output.dropped.iter().find(|(_, count)| *count > 0);
+        let (reason, _) = lost.filter(|(reason, _)| {
+            let which = format!("{} {reason}", output.name);
+            self.warned.insert(which)
+        })?;
+        Some(format!(
+            "the output {} has begun to lose events ({reason}); capture and other outputs go on, \
+             bgptap_output_dropped_total counts them",
+            output.name
+        ))
     }
 
     /// A warning that the tables run out of memory, or have. A table that grows is there twice for a moment,

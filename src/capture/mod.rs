@@ -95,6 +95,8 @@ pub enum LinkType {
     CiscoHdlc,
     /// FRELAY (107).
     FrameRelay,
+    /// No frame at all: a record of an MRT archive (RFC 6396).
+    Mrt,
 }
 
 /// One captured frame with what the capture knows about it.

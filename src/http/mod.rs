@@ -1,8 +1,9 @@
-//! What a running instance tells over HTTP: `/sessions` and `/rib`.
+//! What a running instance tells over HTTP: `/sessions`, `/rib` and `/events`.
 //!
 //! The worker owns all state, and nothing it holds is ever locked. A request becomes a [`Question`] in a
 //! queue of fixed length ([`Desk`]); the worker looks into it on its tick, and its [`Answer`] goes back to the
 //! one who waits. How much work one answer is has a bound: what goes beyond is told in pages.
+//! Events are not asked for one by one: they come through [`crate::sink::stream`].
 
 mod ask;
 mod server;

@@ -3,29 +3,39 @@
 use super::ask::{Desk, PAGE_MAX, Question, RibQuestion};
 use crate::bgp::Prefix;
 use crate::error::SetupError;
+use crate::filter::{Filter, Selection};
 use crate::sink::metrics::{Listener, Server};
+use crate::sink::stream::Hub;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
+use futures_core::Stream;
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::str::FromStr;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// The worker looks at questions every 20 ms; one that is this late has no time for them.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Serves `/sessions` and `/rib` on a thread of its own.
+/// Serves `/sessions`, `/rib` and `/events` on a thread of its own.
 ///
 /// # Errors
 /// No thread can be started.
-pub fn serve(listener: Listener, desk: Desk) -> Result<Server, SetupError> {
+pub fn serve(listener: Listener, desk: Desk, hub: Hub) -> Result<Server, SetupError> {
     let mut app = Router::new()
         .route("/sessions", get(sessions))
         .route("/rib", get(rib))
-        .with_state(desk);
+        .with_state(desk)
+        .route("/events", get(events).with_state(hub));
     if listener.address().ip().is_loopback() {
         // A page in a browser must not reach it under a name of its own (DNS rebinding).
         app = app.layer(middleware::from_fn(own_name));
@@ -56,6 +66,47 @@ async fn rib(State(desk): State<Desk>, RawQuery(query): RawQuery) -> Response {
     match rib_question(query.as_deref().unwrap_or_default()) {
         Ok(question) => answer(&desk, Question::Rib(question)).await,
         Err(wrong) => bad(&wrong),
+    }
+}
+
+/// Events from now on, until whoever listens leaves or does not keep up.
+async fn events(State(hub): State<Hub>, RawQuery(query): RawQuery) -> Response {
+    let selection = match events_wanted(query.as_deref().unwrap_or_default()) {
+        Ok(selection) => selection,
+        Err(wrong) => return bad(&wrong),
+    };
+    let Some(listener) = hub.listen(selection) else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many listeners\n").into_response();
+    };
+    let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
+    (kind, Body::from_stream(Lines(listener))).into_response()
+}
+
+/// Which events are wanted: all, or what a filter selects.
+fn events_wanted(query: &str) -> Result<Selection, String> {
+    let mut filters = Vec::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "filter" => {
+                let filter = Filter::parse(&value).map_err(|error| error.to_string())?;
+                filters.push(filter);
+            }
+            "only-changes" if number(&name, &value)? => filters.push(Filter::only_changes()),
+            "only-changes" => (),
+            _ => return Err(format!("no such parameter: {name}")),
+        }
+    }
+    Ok(filters.into_iter().collect())
+}
+
+/// What a listener is told.
+struct Lines(mpsc::Receiver<Bytes>);
+
+impl Stream for Lines {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(context).map(|lines| lines.map(Ok))
     }
 }
 
@@ -164,6 +215,16 @@ mod tests {
         assert_eq!(all.expect("given").to_string(), "::1/128");
         let page = Question::Sessions { from: 5, limit: 2 };
         assert_eq!(sessions_question("from=5&limit=2"), Ok(page));
+    }
+
+    #[test]
+    fn events_are_filtered_by_parameters() {
+        assert!(events_wanted("").is_ok());
+        assert!(events_wanted("filter=type+update&only-changes=true&filter=as+64500").is_ok());
+        let error = events_wanted("filter=famly+ipv4").expect_err("no such test");
+        assert!(error.contains("perhaps `family`"), "{error}");
+        assert!(events_wanted("only-changes=perhaps").is_err());
+        assert!(events_wanted("colour=red").is_err());
     }
 
     #[test]

@@ -50,6 +50,7 @@ fn payload(link: LinkType, frame: &[u8]) -> Option<(u16, &[u8])> {
             _ => known(be16(frame, 2)?, frame.get(4..)?),
         },
         LinkType::FrameRelay => frame_relay(frame),
+        LinkType::Mrt => None,
     }
 }
 

@@ -160,6 +160,12 @@ impl AdjRib {
         self.held.places()
     }
 
+    /// How often routes have got other places: while this stays the same, so do they.
+    #[must_use]
+    pub fn moves(&self) -> u64 {
+        self.held.moves()
+    }
+
     /// The route at a place.
     #[must_use]
     pub fn at(&self, place: usize) -> Option<Route<'_>> {

@@ -140,6 +140,10 @@ impl Held {
         any!(self, routes => routes.places())
     }
 
+    pub(super) fn moves(&self) -> u64 {
+        any!(self, routes => routes.moves())
+    }
+
     pub(super) fn at(&self, place: usize) -> Option<HeldRoute<'_>> {
         any!(self, routes => routes.route_at(place))
     }

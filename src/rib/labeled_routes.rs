@@ -68,6 +68,10 @@ impl<B: Bits> LabeledRoutes<B> {
         self.shared.places() + self.other.places()
     }
 
+    pub(super) fn moves(&self) -> u64 {
+        self.shared.moves() + self.other.moves()
+    }
+
     pub(super) fn route_at(&self, place: usize) -> Option<HeldRoute<'_>> {
         match place.checked_sub(self.shared.places()) {
             None => self.shared.at(place).map(|route| self.route(route)),

@@ -33,6 +33,7 @@ pub(super) struct Routes<E: Entry> {
     hasher: RandomState,
     layout: E::Layout,
     stale: usize,
+    moves: u64,
 }
 
 impl<E: Entry> Routes<E> {
@@ -42,6 +43,7 @@ impl<E: Entry> Routes<E> {
             hasher: RandomState::default(),
             layout,
             stale: 0,
+            moves: 0,
         }
     }
 
@@ -71,9 +73,14 @@ impl<E: Entry> Routes<E> {
         self.table.iter()
     }
 
-    /// Places of routes; a route stays at its place until the table grows or shrinks.
+    /// Places of routes; a route stays at its place until the table moves.
     pub(super) fn places(&self) -> usize {
         self.table.num_buckets()
+    }
+
+    /// How often routes have got other places: when the table grew, shrank, or was tidied up.
+    pub(super) fn moves(&self) -> u64 {
+        self.moves
     }
 
     pub(super) fn at(&self, place: usize) -> Option<&E> {
@@ -140,6 +147,7 @@ impl<E: Entry> Routes<E> {
         if !budget.fits((2 * before).max(FIRST) + heap) {
             return false;
         }
+        self.moves += 1;
         let (layout, hasher) = (self.layout, &self.hasher);
         self.table.reserve(1, |entry| entry.hash(hasher, layout));
         budget.resized(before, self.table.allocation_size() as u64);
@@ -168,6 +176,7 @@ impl<E: Entry> Routes<E> {
         if room < SMALL || len > room / SPARSE {
             return;
         }
+        self.moves += 1;
         let before = self.table.allocation_size() as u64;
         let (layout, hasher) = (self.layout, &self.hasher);
         self.table

@@ -21,6 +21,8 @@ pub struct Tables {
     pub session: u64,
     /// What each side said of itself.
     pub opens: [Option<OpenFacts>; 2],
+    /// The AS number of each side, from its OPEN or as an archive tells it.
+    pub asns: [Option<u32>; 2],
     pub(super) directions: [Direction; 2],
 }
 
@@ -108,6 +110,7 @@ impl Tables {
             key: session.key,
             session: session.id,
             opens: [None; 2],
+            asns: [None; 2],
             directions: [direction(0), direction(1)],
         };
         tables.take_opens(session);
@@ -116,6 +119,7 @@ impl Tables {
 
     pub(super) fn take_opens(&mut self, session: &Session) {
         self.opens = [0, 1].map(|direction| session.open(direction).copied());
+        self.asns = [0, 1].map(|direction| session.asn(direction));
     }
 
     /// What the endpoint that is `direction`'s sender has told the other one.

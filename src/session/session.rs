@@ -4,6 +4,7 @@ use super::inference::Inference;
 use super::key::{Direction, Key};
 use super::state::{Sight, State};
 use super::transfer::{self, End, Progress, Transfer};
+use crate::bgp::family::{FamilySet, KNOWN};
 use crate::bgp::{Context, Message, OpenFacts, Possible, Update};
 use crate::sink::json::ContextSource;
 
@@ -28,6 +29,8 @@ pub struct Session {
     /// The handshake or an OPEN was seen, so both OPENs have to come before any UPDATE.
     from_start: bool,
     open_wait: OpenWait,
+    /// AS numbers as an archive tells them; 0 is none.
+    told: Option<[u32; 2]>,
     /// A FIN, RST or NOTIFICATION was seen: what is still delivered does not revive the session.
     ended: bool,
 }
@@ -58,6 +61,7 @@ impl Session {
             events: 0,
             from_start,
             open_wait: OpenWait::NotYet,
+            told: None,
             ended: false,
         }
     }
@@ -66,6 +70,40 @@ impl Session {
     #[must_use]
     pub fn open(&self, direction: Direction) -> Option<&OpenFacts> {
         self.opens[direction & 1].as_ref()
+    }
+
+    /// The AS number of the sender of a direction: from its OPEN, or as an archive tells it.
+    #[must_use]
+    pub fn asn(&self, direction: Direction) -> Option<u32> {
+        let told = self.told.map(|asns| asns[direction & 1]);
+        let open = self.open(direction).map(|open| open.asn);
+        open.or(told.filter(|asn| *asn != 0))
+    }
+
+    /// An archive tells how the next message of a direction is encoded, and the AS numbers of its sender
+    /// and its receiver.
+    pub fn tell(&mut self, direction: Direction, asns: [u32; 2], as4: bool, add_path: bool) {
+        let this = direction & 1;
+        self.told = Some(if this == 0 { asns } else { [asns[1], asns[0]] });
+        let context = &mut self.contexts[this];
+        context.as4 = as4;
+        context.extended = true;
+        context.add_path = if add_path {
+            KNOWN.into_iter().collect()
+        } else {
+            FamilySet::EMPTY
+        };
+    }
+
+    /// Messages come from an archive, which tells how they are encoded.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// An archive tells the state.
+    pub fn enter(&mut self, state: State) {
+        self.state = state;
     }
 
     /// How messages of a direction are encoded, as far as that is known.
@@ -90,6 +128,9 @@ impl Session {
     /// What the reading of a message rests on.
     #[must_use]
     pub fn source(&self, direction: Direction, message: &Message<'_>) -> ContextSource {
+        if self.is_told() {
+            return ContextSource::Archive;
+        }
         if self.is_negotiated() {
             return ContextSource::Negotiated;
         }
@@ -165,7 +206,11 @@ impl Session {
     /// Whether a message that needs both OPENs has to wait at `now_ns`: the other side's
     /// must have been sent before it, but may lie in a ring that has not been drained yet.
     pub fn must_wait(&mut self, direction: Direction, now_ns: u64, wait_ns: u64) -> bool {
-        if wait_ns == 0 || !self.from_start || self.opens[(direction & 1) ^ 1].is_some() {
+        if wait_ns == 0
+            || self.is_told()
+            || !self.from_start
+            || self.opens[(direction & 1) ^ 1].is_some()
+        {
             return false;
         }
         match self.open_wait {

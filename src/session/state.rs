@@ -56,6 +56,20 @@ impl State {
         }
     }
 
+    /// The state with that number in MRT.
+    #[must_use]
+    pub const fn from_number(number: u16) -> Option<Self> {
+        Some(match number {
+            1 => Self::Idle,
+            2 => Self::Connect,
+            3 => Self::Active,
+            4 => Self::OpenSent,
+            5 => Self::OpenConfirm,
+            6 => Self::Established,
+            _ => return None,
+        })
+    }
+
     /// The number in MRT.
     #[must_use]
     pub fn number(self) -> u8 {

@@ -1,7 +1,18 @@
 //! Outputs.
 
+pub mod bmp;
+pub mod delivered;
+pub mod evidence;
+pub mod files;
 pub mod json;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod metrics;
+pub mod mrt;
 pub mod outputs;
+mod rebuild;
+pub mod reload;
+mod routes;
+pub mod stream;
 pub mod totals;
 pub mod writer;

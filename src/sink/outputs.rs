@@ -1,14 +1,27 @@
 //! All outputs of a run behind one face: what happens is told once.
 
+mod lines;
+mod status;
+
+pub use status::Closed;
+
+use super::bmp::Bmp;
+use super::delivered::Delivered;
+use super::evidence::{Evidence, incidents};
 use super::json::{self, ContextSource, Meta};
 use super::metrics::{Direction, FamilyCounters, Metrics};
+use super::mrt;
+use super::reload::Reload;
+use super::stream::EventStream;
 use super::totals::{Gaps, Messages, Prefixes};
 use super::writer::Writer;
 use crate::bgp::{self, Message, MessageType};
+use crate::filter::{Event, Selection, What};
 use crate::health::Alarm;
 use crate::rib::{CHANGES, Changes};
 use crate::session::{State, Transfer};
 use crate::stream::{Gap, GapReason, MalformedReason};
+use lines::Lines;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,6 +50,24 @@ pub struct JsonLines {
     pub writer: Writer,
     /// With the bytes of each message.
     pub raw: bool,
+    /// What they look like.
+    pub format: json::Format,
+    /// Which events are told.
+    pub selection: Selection,
+}
+
+impl JsonLines {
+    fn is_elem(&self) -> bool {
+        self.format == json::Format::Elem
+    }
+}
+
+/// BGP4MP records and what belongs to them.
+pub struct MrtRecords {
+    /// Where they go.
+    pub writer: Writer,
+    /// Which events are told.
+    pub selection: Selection,
 }
 
 /// Metrics, JSON lines and totals.
@@ -45,12 +76,31 @@ pub struct Outputs {
     pub metrics: Arc<Metrics>,
     /// If asked for.
     pub json: Option<JsonLines>,
+    /// The same to Kafka, if asked for.
+    pub kafka: Option<JsonLines>,
+    /// What has become of these.
+    pub kafka_delivered: Arc<Delivered>,
+    /// BGP4MP records, if asked for.
+    pub mrt: Option<MrtRecords>,
+    /// Snapshots of all tables, if asked for.
+    pub tables: Option<mrt::TableDumps>,
+    /// Who listens to events over HTTP, if that is served.
+    pub stream: Option<EventStream>,
+    /// Frames around what went wrong, if they are kept.
+    pub evidence: Option<Evidence>,
+    /// Where changes come from while it runs, if any may.
+    pub(super) reload: Option<Reload>,
+    /// The names of the source's interfaces.
+    pub(super) interfaces: Vec<String>,
     /// Over the whole run.
     pub totals: Totals,
     /// Name of this monitor.
     pub host: String,
+    /// BMP feeds, if any are asked for.
+    pub bmp: Option<Box<Bmp>>,
     /// Made with the first message that is written.
     messages: Option<json::MessageWriter>,
+    elements: json::ElemWriter,
 }
 
 impl Outputs {
@@ -60,9 +110,19 @@ impl Outputs {
         Self {
             metrics,
             json,
+            kafka: None,
+            kafka_delivered: Arc::default(),
+            mrt: None,
+            tables: None,
+            stream: None,
+            evidence: None,
+            reload: None,
+            interfaces: Vec::new(),
             totals: Totals::default(),
             host,
+            bmp: None,
             messages: None,
+            elements: json::ElemWriter::default(),
         }
     }
 
@@ -80,18 +140,41 @@ impl Outputs {
         if let Some(changes) = changes {
             self.count_changes(counters, changes);
         }
-        if let Some(json) = &mut self.json {
-            let raw = json.raw.then_some(bytes);
-            let messages = self.messages.get_or_insert_default();
-            let line = json::MessageLine {
-                context: Some(context),
-                raw,
-                changes,
-                ..json::MessageLine::new(meta, message)
-            };
-            json.writer.event(|out| messages.write(out, &line));
-            self.totals.rendered = messages.lookups();
+        let event = Event {
+            meta,
+            what: What::Message(message, changes),
+        };
+        if let Some(evidence) = &mut self.evidence {
+            incidents::of_message(evidence, &event, message);
         }
+        if let Some(mrt) = &mut self.mrt
+            && mrt.selection.wants(&event)
+        {
+            mrt.writer.event(meta.ts_ns, |out| {
+                mrt::write_message(out, meta, message, context.0, bytes);
+            });
+        }
+        if let Some(json) = self.json.as_mut().filter(|json| json.is_elem())
+            && json.selection.wants(&event)
+        {
+            let elements = &mut self.elements;
+            json.writer
+                .event(meta.ts_ns, |out| elements.write(out, meta, message));
+        }
+        let Some(lines) = Lines::wanted(&mut self.json, &mut self.kafka, &mut self.stream, &event)
+        else {
+            return;
+        };
+        let raw = lines.raw.then_some(bytes);
+        let messages = self.messages.get_or_insert_default();
+        let line = json::MessageLine {
+            context: Some(context),
+            raw,
+            changes,
+            ..json::MessageLine::new(meta, message)
+        };
+        lines.write(meta.ts_ns, |out| messages.write(out, &line));
+        self.totals.rendered = messages.lookups();
     }
 
     /// A message that nobody asked for: all that is known of it is its type.
@@ -171,28 +254,38 @@ impl Outputs {
 
     /// The session's state changed.
     pub fn state(&mut self, meta: &Meta<'_>, state: State, previous: State, reason: &str) {
-        if let Some(json) = &mut self.json {
-            json.writer.event(|out| {
-                json::write_state(out, meta, state.number(), previous.number(), reason);
+        let what = What::State;
+        let event = Event { meta, what };
+        if let Some(evidence) = &mut self.evidence {
+            incidents::of_state(evidence, &event, (state, previous), reason);
+        }
+        if let Some(mrt) = &mut self.mrt
+            && mrt.selection.wants(&event)
+        {
+            mrt.writer.event(meta.ts_ns, |out| {
+                mrt::write_state(out, meta, state, previous);
             });
         }
+        self.line(&event, |out| {
+            json::write_state(out, meta, state.number(), previous.number(), reason);
+        });
     }
 
     /// The transfer of one side's routes has come to another point.
     pub fn transfer(&mut self, meta: &Meta<'_>, transfer: &Transfer) {
-        if let Some(json) = &mut self.json {
-            json.writer
-                .event(|out| json::write_transfer(out, meta, transfer));
-        }
+        let what = What::Transfer(transfer);
+        self.line(&Event { meta, what }, |out| {
+            json::write_transfer(out, meta, transfer);
+        });
     }
 
     /// The TCP under a session is in trouble, or out of it.
     pub fn alarm(&mut self, meta: &Meta<'_>, counters: &Direction, alarm: Alarm) {
         counters.alarms[alarm.index()].add(1);
-        if let Some(json) = &mut self.json {
-            json.writer
-                .event(|out| json::write_alarm(out, meta, alarm.name(), alarm.nanoseconds()));
-        }
+        let what = What::Tcp;
+        self.line(&Event { meta, what }, |out| {
+            json::write_alarm(out, meta, alarm.name(), alarm.nanoseconds());
+        });
     }
 
     /// A hole was given up.
@@ -202,12 +295,15 @@ impl Outputs {
         if let Some(counters) = counters {
             counters.gaps.add(1);
         }
-        if let Some(json) = &mut self.json {
-            let reason = gap_reason(gap.reason);
-            json.writer.event(|out| {
-                json::write_gap(out, meta, gap.bytes, gap.seq_from, gap.seq_to, reason);
-            });
+        let reason = gap_reason(gap.reason);
+        let what = What::Gap;
+        let event = Event { meta, what };
+        if let Some(evidence) = &mut self.evidence {
+            incidents::of_gap(evidence, &event, gap.bytes, reason);
         }
+        self.line(&event, |out| {
+            json::write_gap(out, meta, gap.bytes, gap.seq_from, gap.seq_to, reason);
+        });
     }
 
     /// Contiguous bytes were passed over.
@@ -220,25 +316,22 @@ impl Outputs {
     ) {
         let (kind, name) = malformed_reason(reason);
         self.error(counters, kind);
-        if let Some(json) = &mut self.json {
-            json.writer
-                .event(|out| json::write_malformed(out, meta, bytes, name));
+        let what = What::Malformed;
+        let event = Event { meta, what };
+        if let Some(evidence) = &mut self.evidence {
+            incidents::of_malformed(evidence, &event, bytes, name);
         }
+        self.line(&event, |out| {
+            json::write_malformed(out, meta, bytes, name);
+        });
     }
 
-    /// Hands over what has been encoded so far.
-    pub fn flush(&mut self) {
-        if let Some(json) = &mut self.json {
-            json.writer.flush();
+    /// Writes the line of an event for all who want it.
+    fn line(&mut self, event: &Event<'_>, encode: impl FnMut(&mut Vec<u8>)) {
+        let lines = Lines::wanted(&mut self.json, &mut self.kafka, &mut self.stream, event);
+        if let Some(lines) = lines {
+            lines.write(event.meta.ts_ns, encode);
         }
-    }
-
-    /// An output has nobody left to write for.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.json
-            .as_ref()
-            .is_some_and(|json| json.writer.is_broken())
     }
 }
 

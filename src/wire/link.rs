@@ -17,6 +17,7 @@ pub(super) fn first(cursor: &mut Cursor<'_>, bytes: &[u8], link: LinkType) -> Re
         LinkType::Ppp => ppp(bytes)?,
         LinkType::CiscoHdlc => hdlc(bytes)?,
         LinkType::FrameRelay => frame_relay(bytes)?,
+        LinkType::Mrt => return Err(Skip::Archive),
     };
     cursor.at = at;
     Ok(layer)

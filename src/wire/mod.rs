@@ -19,6 +19,7 @@ mod fragment;
 mod fragments;
 mod ip;
 mod link;
+pub mod mrt;
 mod options;
 mod ports;
 mod read;

@@ -18,7 +18,7 @@ pub struct TcpFlags(pub u8);
 
 impl TcpFlags {
     const FIN: u8 = 0x01;
-    const SYN: u8 = 0x02;
+    pub(crate) const SYN: u8 = 0x02;
     const RST: u8 = 0x04;
     const ACK: u8 = 0x10;
 

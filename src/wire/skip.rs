@@ -31,11 +31,13 @@ pub enum Skip {
     FragmentLimit,
     /// A fragment of a datagram that others did not complete before the capture ended.
     FragmentPending,
+    /// A record of an MRT archive that holds neither a message nor a change of state: a table.
+    Archive,
 }
 
 impl Skip {
     /// All reasons, in the order of [`Skip::index`].
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotIp,
         Self::NotTcp,
         Self::OtherPort,
@@ -50,6 +52,7 @@ impl Skip {
         Self::FragmentTimeout,
         Self::FragmentLimit,
         Self::FragmentPending,
+        Self::Archive,
     ];
 
     /// How many reasons there are.
@@ -79,6 +82,7 @@ impl Skip {
             Self::FragmentTimeout => "fragment_timeout",
             Self::FragmentLimit => "fragment_limit",
             Self::FragmentPending => "fragment_pending",
+            Self::Archive => "archive",
         }
     }
 }

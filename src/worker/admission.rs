@@ -159,7 +159,7 @@ impl<F: Frame> Worker<F> {
 
     /// Room for one more connection; others may have to go for it. A session of which both
     /// sides were heard stays, unless it fell silent long ago.
-    fn make_room(&mut self, stamp: Stamp) -> bool {
+    pub(super) fn make_room(&mut self, stamp: Stamp) -> bool {
         if !self.is_full() {
             return true;
         }

@@ -11,7 +11,8 @@ use crate::session::{Direction, End, Key, Session, Sight, State};
 use crate::sink::outputs::Outputs;
 use crate::sink::totals;
 use crate::stream::{Budget, Ledger, Stream};
-use crate::wire::{Checksum, Segment, TcpOption, TcpOptions};
+use crate::wire::mrt::Archived;
+use crate::wire::{Checksum, Segment, TcpFlags, TcpOption, TcpOptions};
 use bgptap_umem::buffer::BufferPool;
 
 /// One TCP connection, from its first segment to its end.
@@ -36,6 +37,8 @@ pub(super) struct Connection<F> {
     listed: bool,
     /// The last tick that reached it.
     ticked: u64,
+    /// Sequence numbers that the next messages of an archive are given.
+    archived: [u32; 2],
 }
 
 /// How often the checksums of a direction were right.
@@ -112,6 +115,7 @@ impl<F: Frame> Connection<F> {
             delivered: 0,
             listed: false,
             ticked: 0,
+            archived: [0; 2],
         }
     }
 
@@ -295,6 +299,69 @@ impl<F: Frame> Connection<F> {
             }
             stream.begin(&syn.segment);
         });
+    }
+
+    /// The connection begins with a record of an archive: both streams lie ready for messages of any length.
+    pub(super) fn begin_archived(&mut self, first: &Segment) {
+        let syn = Segment {
+            flags: TcpFlags(TcpFlags::SYN),
+            ..first.clone()
+        };
+        self.archived = [first.seq.wrapping_add(1); 2];
+        for stream in &mut self.streams {
+            stream.begin(&syn);
+            stream.set_extended(true);
+        }
+    }
+
+    /// What a record says of the messages of its direction.
+    pub(super) fn tell(
+        &mut self,
+        direction: Direction,
+        record: &Archived,
+        shared: &mut Shared<'_>,
+    ) {
+        self.last_ns = shared.now_ns;
+        let (as4, add_path) = (record.as4, record.add_path);
+        self.session.tell(direction, record.asns, as4, add_path);
+    }
+
+    /// The sequence number of the next message from an archive, which has so many bytes.
+    pub(super) fn next_archived(&mut self, direction: Direction, length: u64) -> u32 {
+        let next = &mut self.archived[direction & 1];
+        // A message has 65,535 bytes at most, a record not many more.
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        std::mem::replace(next, next.wrapping_add(length))
+    }
+
+    /// Takes a message from an archive.
+    pub(super) fn archived(
+        &mut self,
+        direction: Direction,
+        frame: F,
+        segment: &Segment,
+        stamp: Stamp,
+        shared: &mut Shared<'_>,
+    ) {
+        with_delivery!(self, direction, shared, |stream, delivery| stream.segment(
+            frame,
+            segment,
+            stamp,
+            shared.budget,
+            delivery
+        ));
+    }
+
+    /// Takes a change of state from an archive.
+    pub(super) fn archived_state(
+        &mut self,
+        direction: Direction,
+        (previous, state): (State, State),
+        stamp: Stamp,
+        shared: &mut Shared<'_>,
+    ) {
+        with_delivery!(self, direction, shared, |_stream, delivery| delivery
+            .enter(previous, state, stamp));
     }
 
     /// The session is over: what comes now belongs to it only if it goes on where it stood.

@@ -1,5 +1,6 @@
 //! Takes what a stream yields through the session to the outputs.
 
+use super::archive;
 use super::backlog::Backlog;
 use crate::bgp::header::{HEADER_LEN, MAX_LEN};
 use crate::bgp::{Header, Message, MessageType, OpenFacts};
@@ -7,6 +8,7 @@ use crate::capture::Stamp;
 use crate::health::{Alarm, Health};
 use crate::rib::{Ribs, Why};
 use crate::session::{Direction, End, Session, Sight, State, Transfer};
+use crate::sink::bmp::{Bmp, Seen};
 use crate::sink::json::Meta;
 use crate::sink::metrics;
 use crate::sink::outputs::Outputs;
@@ -46,9 +48,24 @@ impl Delivery<'_> {
 
     /// Moves the session's state on and tells about it.
     pub(super) fn see(&mut self, sight: Sight, reason: &str, stamp: Stamp) {
-        let Some(previous) = self.session.see(sight) else {
-            return;
-        };
+        if let Some(previous) = self.session.see(sight) {
+            // An archive tells states itself, if it tells them.
+            let told = !self.session.is_told();
+            self.take_state(previous, told.then_some(reason), stamp);
+        }
+    }
+
+    /// An archive says that the state has changed: that is told as it says, whatever messages have shown.
+    pub(super) fn enter(&mut self, previous: State, state: State, stamp: Stamp) {
+        if state < State::OpenSent && self.session.state >= State::OpenSent {
+            self.end(End::Silent(archive::REASON), stamp);
+        }
+        self.session.enter(state);
+        self.take_state(previous, Some(archive::REASON), stamp);
+    }
+
+    /// Takes note of a state that was entered, and tells of it if there is a reason to be told.
+    fn take_state(&mut self, previous: State, reason: Option<&str>, stamp: Stamp) {
         let state = self.session.state;
         let established = if state == State::Established {
             stamp.ns
@@ -59,12 +76,16 @@ impl Delivery<'_> {
             counters.state.set(state.number().into());
             counters.established_ns.store(established, Relaxed);
         }
-        let seq = self.session.last_message(self.direction);
-        let event = self.session.next_event();
-        let host = std::mem::take(&mut self.outputs.host);
-        let meta = meta(self.session, self.direction, stamp, seq, event, &host);
-        self.outputs.state(&meta, state, previous, reason);
-        self.outputs.host = host;
+        if let Some(reason) = reason {
+            let seq = self.session.last_message(self.direction);
+            let event = self.session.next_event();
+            let host = std::mem::take(&mut self.outputs.host);
+            let meta = meta(self.session, self.direction, stamp, seq, event, &host);
+            self.outputs.state(&meta, state, previous, reason);
+            self.outputs.host = host;
+        }
+        let reason = reason.unwrap_or_default();
+        self.tell_bmp(stamp, |bmp, seen| bmp.state(seen, state, reason));
         if state == State::Established {
             for direction in [0, 1] {
                 let began = self.session.begin_transfer(direction, stamp.ns);
@@ -95,6 +116,18 @@ impl Delivery<'_> {
             for counters in self.counters.iter().flatten() {
                 counters.clear_ribs();
             }
+        }
+    }
+
+    fn tell_bmp(&mut self, stamp: Stamp, tell: impl FnOnce(&mut Bmp, &Seen<'_>)) {
+        if let Some(bmp) = &mut self.outputs.bmp {
+            let seen = Seen {
+                session: self.session,
+                direction: self.direction,
+                ns: stamp.ns,
+                ribs: self.ribs.as_deref(),
+            };
+            tell(bmp, &seen);
         }
     }
 
@@ -262,6 +295,9 @@ impl Delivery<'_> {
         self.outputs
             .message(&meta, &counters, message, context, bytes, changes);
         self.outputs.host = host;
+        self.tell_bmp(stamp, |bmp, seen| {
+            bmp.message(seen, message, bytes, changes);
+        });
         self.see_message(message, stamp);
     }
 }
@@ -290,7 +326,7 @@ impl Handler for Delivery<'_> {
             self.health.message(self.direction, stamp.ns);
         }
         self.delivered += 1;
-        if self.session.is_negotiated() {
+        if self.session.is_negotiated() || self.session.is_told() {
             self.read(bytes, stamp, framing);
         } else {
             self.infer(kind, bytes, stamp, framing);
@@ -317,6 +353,7 @@ impl Handler for Delivery<'_> {
         let counters = self.counters[self.direction & 1].as_deref();
         self.outputs.gap(&meta, counters, &gap);
         self.outputs.host = host;
+        self.tell_bmp(stamp, Bmp::lost);
     }
 
     fn malformed(&mut self, bytes: u64, reason: MalformedReason, stamp: Stamp) {
@@ -329,6 +366,7 @@ impl Handler for Delivery<'_> {
         let meta = meta(self.session, self.direction, stamp, seq, event, &host);
         self.outputs.malformed(&meta, &counters, bytes, reason);
         self.outputs.host = host;
+        self.tell_bmp(stamp, Bmp::lost);
     }
 
     fn stop_waiting(&mut self) {
@@ -351,10 +389,10 @@ fn meta<'a>(
         ts_source: stamp.source.name(),
         peer: peer.addr,
         peer_port: peer.port,
-        peer_asn: session.open(direction).map(|open| open.asn),
+        peer_asn: session.asn(direction),
         local: local.addr,
         local_port: local.port,
-        local_asn: session.open(direction ^ 1).map(|open| open.asn),
+        local_asn: session.asn(direction ^ 1),
         session: session.id,
         seq,
         event_no,

@@ -5,6 +5,7 @@
 
 mod admission;
 mod answers;
+mod archive;
 mod backlog;
 mod connection;
 mod delivery;
@@ -128,6 +129,8 @@ pub struct Worker<F> {
     partial: Partial,
     /// What has come so far of a fragment in several buffers.
     collected: Vec<u8>,
+    /// What evidence needs to know of the frame at hand.
+    seen: Option<parts::Origin>,
     /// Datagrams that are not complete.
     fragments: Fragments,
     /// Buffers for messages that straddle frames.
@@ -169,6 +172,7 @@ impl<F: Frame> Worker<F> {
             latency: Recorder::default(),
             partial: Partial::None,
             collected: Vec::new(),
+            seen: None,
             fragments: Fragments::new(limits.fragments, memory.buffers.clone()),
             limits,
             buffers: memory.buffers,
@@ -199,6 +203,7 @@ impl<F: Frame> Worker<F> {
             if source.wants_frames_back() {
                 self.spill();
             }
+            self.outputs.take_over();
             if published.elapsed() >= PUBLISH_INTERVAL {
                 published = Instant::now();
                 self.snapshot_now(|snapshot| gather(source, snapshot));
@@ -280,9 +285,17 @@ impl<F: Frame> Worker<F> {
         });
         self.ticking = ticking;
         self.answer_questions();
+        if let (Some(dumps), Some(ribs)) = (&mut self.outputs.tables, &self.ribs) {
+            // A file has time.
+            dumps.advance(ribs, self.now_ns, !self.live);
+        }
+        if let Some(bmp) = &mut self.outputs.bmp {
+            bmp.advance(self.ribs.as_ref(), self.now_ns);
+        }
         if self.now_ns >= self.next_alarm_ns {
             self.next_alarm_ns = self.now_ns.saturating_add(ALARM_NS);
             self.look_for_alarms(stamp);
+            self.outputs.advance(self.now_ns);
             if let Some(ribs) = &mut self.ribs {
                 ribs.advance(self.now_ns);
             }
@@ -379,17 +392,13 @@ impl<F: Frame> Worker<F> {
                 }
             }));
         }
-        if let Some(json) = &self.outputs.json {
-            snapshot.outputs.push(crate::sink::metrics::Output {
-                name: "json",
-                dropped: vec![
-                    ("queue_full", json.writer.lost_full()),
-                    ("write_error", json.writer.lost_broken()),
-                ],
-                queue: json.writer.queue_ratio(),
-            });
-            snapshot.rendered = Some(self.outputs.totals.rendered);
-        }
+        snapshot.outputs.extend(self.outputs.status());
+        let rendered = self.outputs.totals.rendered;
+        let lines = self.outputs.json.is_some() || self.outputs.kafka.is_some();
+        snapshot.rendered = lines.then_some(rendered);
+        snapshot.filtered.clear();
+        snapshot.filtered.extend(self.outputs.filtered());
+        self.outputs.describe_evidence(&mut snapshot);
         gather(&mut snapshot);
         self.outputs.metrics.publish(&snapshot);
         self.snapshot = snapshot;
@@ -404,6 +413,12 @@ impl<F: Frame> Worker<F> {
             self.close(index, END_OF_CAPTURE, stamp);
         }
         self.fragments.finish(&mut self.frames.skipped);
+        if let (Some(dumps), Some(ribs)) = (&mut self.outputs.tables, &self.ribs) {
+            dumps.finish(ribs, self.now_ns, !self.live);
+        }
+        if let Some(bmp) = &mut self.outputs.bmp {
+            bmp.finish(self.ribs.as_ref(), self.now_ns);
+        }
         self.outputs.flush();
         self.latency.publish(&self.outputs.metrics.latency);
         let outcome = Outcome {

@@ -5,6 +5,7 @@ use super::packet::Packet;
 use crate::capture::{Captured, Frame, LinkType, Stamp};
 use crate::config::Checksums;
 use crate::session::{Direction, Key};
+use crate::sink::evidence::Seen;
 use crate::wire::{Checksum, Segment, Skip, checksum, dissect, fragment};
 
 /// Fragments may hold fragments of another datagram; more than a few times is an attack.
@@ -14,6 +15,14 @@ const FRAGMENT_LAYERS_MAX: usize = 4;
 const UNKNOWN_LEN: u32 = u32::MAX;
 /// What IP promises beyond the first buffer is less than this, unless it promises nothing.
 const PROMISE_MAX: u32 = 1 << 20;
+
+/// Where a frame comes from.
+#[derive(Clone, Copy)]
+pub(super) struct Origin {
+    link: LinkType,
+    interface: u16,
+    wire_len: u32,
+}
 
 /// A frame that goes on in the next buffer.
 #[derive(Default)]
@@ -62,8 +71,16 @@ impl<F: Frame> Worker<F> {
             wire_len,
             vlan,
             continues,
-            ..
+            interface,
         } = captured;
+        if link == LinkType::Mrt {
+            return self.archived(frame, stamp);
+        }
+        self.seen = Some(Origin {
+            link,
+            interface,
+            wire_len,
+        });
         let wire_len = if continues { UNKNOWN_LEN } else { wire_len };
         match dissect(frame.as_ref(), link, wire_len, vlan, &self.ports) {
             Ok(segment) => {
@@ -71,11 +88,15 @@ impl<F: Frame> Worker<F> {
                 self.segment(Packet::Frame(frame), segment, stamp, continues);
             }
             Err(Skip::Fragment) if continues => {
+                self.seen = None;
                 self.collected.clear();
                 self.collected.extend_from_slice(frame.as_ref());
                 self.partial = Partial::Fragment { vlan };
             }
-            Err(Skip::Fragment) => self.fragment(Packet::Frame(frame), link, vlan, stamp),
+            Err(Skip::Fragment) => {
+                self.seen = None;
+                self.fragment(Packet::Frame(frame), link, vlan, stamp);
+            }
             Err(skip) => {
                 self.skip(skip);
                 self.pass_over(continues);
@@ -89,7 +110,7 @@ impl<F: Frame> Worker<F> {
         }
     }
 
-    fn skip(&mut self, skip: Skip) {
+    pub(super) fn skip(&mut self, skip: Skip) {
         self.frames.skipped[skip.index()] += 1;
     }
 
@@ -115,6 +136,7 @@ impl<F: Frame> Worker<F> {
             self.pass_over(continues);
             return;
         };
+        self.keep_evidence(&packet, &segment, stamp, continues);
         if !continues {
             self.deliver(index, direction, packet, &segment, stamp);
             return;
@@ -133,6 +155,28 @@ impl<F: Frame> Worker<F> {
         };
     }
 
+    /// Has evidence copy the frame before anything is told of what is in it. Of datagrams that were put
+    /// together the frames are gone.
+    fn keep_evidence(
+        &mut self,
+        packet: &Packet<F>,
+        segment: &Segment,
+        stamp: Stamp,
+        continues: bool,
+    ) {
+        let (Some(evidence), Some(seen)) = (&mut self.outputs.evidence, self.seen) else {
+            return;
+        };
+        let frame = Seen {
+            ns: stamp.ns,
+            wire_len: seen.wire_len,
+            link: seen.link,
+            interface: seen.interface,
+            bytes: packet.as_ref(),
+        };
+        evidence.frame((segment.src, segment.dst), &frame, continues);
+    }
+
     /// A further buffer: as much of it as IP promised is payload, next in sequence.
     fn next_buffer(
         &mut self,
@@ -142,6 +186,9 @@ impl<F: Frame> Worker<F> {
         mut segment: Segment,
         left: u32,
     ) {
+        if let Some(evidence) = &mut self.outputs.evidence {
+            evidence.next_buffer(captured.frame.as_ref(), captured.continues);
+        }
         let here = u32::try_from(captured.frame.as_ref().len()).unwrap_or(u32::MAX);
         let taken = here.min(left);
         let before = segment.payload.end - segment.payload.start;

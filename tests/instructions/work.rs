@@ -13,6 +13,7 @@ use super::support::synth::{self, FRAME_LEN, Synth};
 use bgptap::bgp::Context;
 use bgptap::capture::{Captured, Frame, LinkType, Stamp, StampSource};
 use bgptap::config::Limits;
+use bgptap::sink::json::Format;
 use bgptap::sink::metrics::Metrics;
 use bgptap::sink::outputs::{JsonLines, Outputs};
 use bgptap::sink::writer::{WhenFull, Writer};
@@ -97,6 +98,8 @@ fn worker(events: bool, tables: bool) {
     let json = events.then(|| JsonLines {
         writer: Writer::start(std::io::sink(), WhenFull::Wait).expect("a thread"),
         raw: false,
+        format: Format::default(),
+        selection: bgptap::filter::Selection::default(),
     });
     let outputs = Outputs::new(Arc::new(Metrics::default()), json, "monitor".into());
     let limits = Limits {

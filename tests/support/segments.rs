@@ -2,6 +2,7 @@
 
 use bgptap::capture::{Captured, Frame, LinkType, Stamp, StampSource};
 use bgptap::config::Limits;
+use bgptap::filter::Selection;
 use bgptap::sink::metrics::Metrics;
 use bgptap::sink::outputs::{JsonLines, Outputs};
 use bgptap::sink::totals;
@@ -156,7 +157,12 @@ impl Bench {
     pub fn new() -> Self {
         let lines = Lines::default();
         let writer = Writer::start(lines.clone(), WhenFull::Wait).unwrap();
-        let json = JsonLines { writer, raw: false };
+        let json = JsonLines {
+            writer,
+            raw: false,
+            format: bgptap::sink::json::Format::Ris,
+            selection: Selection::default(),
+        };
         let outputs = Outputs::new(Arc::new(Metrics::default()), Some(json), "test".into());
         let limits = Limits::default();
         let memory = Memory::new(&limits).unwrap();

@@ -376,6 +376,12 @@ impl<'a> MergedPath<'a> {
         }
     }
 
+    /// It is made of two: sequences that follow one another are one that was cut.
+    #[must_use]
+    pub const fn is_merged(&self) -> bool {
+        self.keep.is_some()
+    }
+
     /// The segments. Two sequences that follow one another are one that was cut.
     pub fn segments(&self) -> impl Iterator<Item = Segment<'a>> + Clone + use<'a> {
         let tail = match self.keep {

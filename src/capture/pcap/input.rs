@@ -14,13 +14,15 @@ use super::decompress::{Compression, Counted, MAGIC_LEN};
 use super::feed::Feed;
 use super::record::{Damage, Next, require};
 use super::window::{Fill, Window};
-use super::{legacy, link, ng};
+use super::{archive, legacy, link, ng};
 use crate::error::SetupError;
+use crate::wire::mrt;
 
 #[derive(Debug)]
 enum Format {
     Legacy(legacy::Reader),
     Ng(ng::Reader),
+    Mrt,
 }
 
 /// How far an input has been read.
@@ -109,6 +111,8 @@ impl Input {
             })?;
             window.advance(legacy::HEADER_LEN as u64);
             Format::Legacy(reader)
+        } else if is_archive(&mut window) {
+            Format::Mrt
         } else {
             return Err(not_a_capture(path, foreign(window.bytes())));
         };
@@ -124,6 +128,7 @@ impl Input {
         match &mut self.format {
             Format::Legacy(reader) => reader.next(&mut self.window, deadline),
             Format::Ng(reader) => reader.next(&mut self.window, deadline),
+            Format::Mrt => archive::next(&mut self.window, deadline),
         }
     }
 
@@ -143,10 +148,16 @@ impl Input {
     /// Frames passed over, by link type.
     pub(super) fn unreadable(&self) -> &[ng::Unreadable] {
         match &self.format {
-            Format::Legacy(_) => &[],
+            Format::Legacy(_) | Format::Mrt => &[],
             Format::Ng(reader) => reader.unreadable(),
         }
     }
+}
+
+/// Whether an MRT archive begins there. Whatever is shorter than the header of a record is none.
+fn is_archive(window: &mut Window) -> bool {
+    let filled = window.ensure(mrt::HEADER_LEN, None);
+    matches!(filled, Ok(Fill::Ready)) && mrt::is_archive(window.bytes())
 }
 
 /// The first bytes of an input, fewer if it is shorter.

@@ -24,6 +24,7 @@ use crate::error::SetupError;
 use input::Input;
 use record::{Next, Record};
 
+mod archive;
 mod decompress;
 mod feed;
 mod input;

@@ -5,6 +5,7 @@
 //! reused, writing one allocates nothing.
 
 mod cache;
+mod elem;
 mod fields;
 mod heads;
 mod message;
@@ -22,10 +23,21 @@ use crate::bgp::text::{Show, hex_pair};
 use crate::session::Transfer;
 use cache::Cache;
 pub use cache::Lookups;
+pub use elem::ElemWriter;
 use heads::Heads;
 pub use message::MessageLine;
 pub use route::RouteWriter;
 use transfer::TransferLine;
+
+/// What lines look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// One object per message and event.
+    #[default]
+    Ris,
+    /// One object per prefix: see [`ElemWriter`].
+    Elem,
+}
 
 /// What every line says: when, who, where.
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +157,8 @@ impl Hexadecimal {
 pub enum ContextSource {
     /// Both OPENs were seen.
     Negotiated,
+    /// The MRT archive that the message comes from says so.
+    Archive,
     /// Concluded from the messages themselves.
     Inferred,
     /// The most common case, for want of anything better.
@@ -157,6 +171,7 @@ impl ContextSource {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Negotiated => "negotiated",
+            Self::Archive => "archive",
             Self::Inferred => "inferred",
             Self::Assumed => "assumed",
         }

@@ -117,7 +117,7 @@ fn write_direction(
     direction: usize,
 ) -> serde_json::Result<()> {
     let (peer, local) = tables.key.endpoints(direction);
-    let asn = |direction: usize| tables.opens[direction & 1].map(|open| open.asn);
+    let asn = |direction: usize| tables.asns[direction & 1];
     let session = tables.session;
     fields.serialize_entry("session", &Show(format_args!("{session:016x}")))?;
     fields.serialize_entry("peer", &Show(peer.addr))?;

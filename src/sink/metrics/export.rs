@@ -423,6 +423,24 @@ fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::
     }
     counters(
         encoder,
+        "bgptap_output_filtered",
+        "Events that the filters of an output left out",
+        snapshot
+            .filtered
+            .iter()
+            .map(|(output, count)| (vec![("output", (*output).to_owned())], *count)),
+    )?;
+    counters(
+        encoder,
+        "bgptap_evidence_files",
+        "Files of evidence written, and those of them removed again to make room",
+        snapshot.evidence.iter().flat_map(|counts| {
+            [("written", counts.files), ("removed", counts.removed)]
+                .map(|(outcome, count)| (vec![("outcome", outcome.to_owned())], count))
+        }),
+    )?;
+    counters(
+        encoder,
         "bgptap_rendered_attributes",
         "Attributes that the JSON output wrote as it had written them before (hit) or anew (miss)",
         snapshot.rendered.iter().flat_map(|rendered| {
@@ -534,6 +552,12 @@ mod tests {
                 dropped: vec![("queue_full", 2)],
                 queue: 0.25,
             }],
+            filtered: vec![("json", 3)],
+            evidence: Some(crate::sink::evidence::Counts {
+                files: 5,
+                removed: 1,
+                ..Default::default()
+            }),
             rendered: Some(Lookups { hits: 8, misses: 1 }),
             sessions: 1,
             caches: vec![intern::Stats {
@@ -563,6 +587,9 @@ mod tests {
             r#"bgptap_cache_entries{cache="as_path"} 2"#.into(),
             r#"bgptap_output_dropped_total{output="json",reason="queue_full"} 2"#.into(),
             r#"bgptap_output_queue_ratio{output="json"} 0.25"#.into(),
+            r#"bgptap_output_filtered_total{output="json"} 3"#.into(),
+            r#"bgptap_evidence_files_total{outcome="written"} 5"#.into(),
+            r#"bgptap_evidence_files_total{outcome="removed"} 1"#.into(),
             r#"bgptap_rendered_attributes_total{result="hit"} 8"#.into(),
             r#"bgptap_decode_latency_seconds_bucket{le="+Inf"} 0"#.into(),
             format!(

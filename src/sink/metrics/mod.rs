@@ -43,6 +43,10 @@ pub struct Snapshot {
     pub rib: Option<crate::rib::Usage>,
     /// Outputs that can lose events.
     pub outputs: Vec<Output>,
+    /// Events that the filters of an output left out, by output.
+    pub filtered: Vec<(&'static str, u64)>,
+    /// What has become of evidence, if it is kept.
+    pub evidence: Option<crate::sink::evidence::Counts>,
     /// Attributes that the JSON output knew from before and those that it did not, if it is on.
     pub rendered: Option<Lookups>,
     /// Sessions known now.

@@ -1,0 +1,95 @@
+//! BMP feeds as the command line asks for them.
+
+use super::Ended;
+use crate::cli;
+use crate::error::SetupError;
+use crate::filter::Selection;
+use crate::sink::bmp::{Bmp, Carrier, Routers, Station, Wanted};
+use crate::sink::writer::WhenFull;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+/// A station as it was named, and its addresses: names are looked up once, before rights are given up.
+pub(super) struct Found {
+    pub(super) name: String,
+    pub(super) addresses: Vec<SocketAddr>,
+}
+
+/// Looks a station up.
+pub(super) fn find(name: &str) -> Result<Found, SetupError> {
+    let fail = |why: String| SetupError::Other {
+        what: format!("--bmp {name}"),
+        why,
+        remedy: "give the station as HOST:PORT, with a name that can be looked up or an address"
+            .into(),
+    };
+    let addresses: Vec<_> = name
+        .to_socket_addrs()
+        .map_err(|error| fail(error.to_string()))?
+        .collect();
+    if addresses.is_empty() {
+        return Err(fail("the name has no address".into()));
+    }
+    Ok(Found {
+        name: name.to_owned(),
+        addresses,
+    })
+}
+
+/// Starts what speaks to a station.
+pub(super) fn speak_to(
+    options: &cli::Outputs,
+    station: &Found,
+    when_full: WhenFull,
+) -> Result<Box<dyn Carrier>, SetupError> {
+    let queue = usize::from(options.bmp.bmp_queue) << 20;
+    let started = Station::start(&station.addresses, when_full, queue);
+    let station = started.map_err(|error: io::Error| SetupError::Other {
+        what: "--bmp".into(),
+        why: error.to_string(),
+        remedy: "allow the process more threads and open files".into(),
+    })?;
+    Ok(Box::new(station))
+}
+
+/// What the listeners are told, whoever they are.
+pub(super) fn feeds(options: &cli::Outputs, wanted: Vec<Wanted>, host: &str) -> Bmp {
+    let options = &options.bmp;
+    let routers = options.routers.iter().map(|router| router.0.clone());
+    let routers = Routers::new(routers.collect());
+    let statistics = Duration::from_secs(options.bmp_statistics);
+    Bmp::new(wanted, routers, host, statistics)
+}
+
+/// What stations are told. Whether something changes a table they see for themselves.
+pub(super) fn selection(options: &cli::Outputs) -> Selection {
+    let own = options.bmp.bmp_filter.as_ref();
+    options.filters.of_states(own)
+}
+
+/// Hangs up, and says what was not told.
+pub(super) fn close(bmp: &mut Bmp, strict: bool) -> Ended {
+    let mut ended = Ended::Done;
+    let unheard = bmp.is_broken();
+    bmp.close();
+    if unheard {
+        eprintln!(
+            "bgptap: a BMP station cannot be reached, and a file has nothing to wait for otherwise"
+        );
+        ended = Ended::InPart;
+    }
+    for (output, fate) in bmp.fates() {
+        let lost = fate.queue_full + fate.undelivered;
+        if lost > 0 {
+            eprintln!(
+                "bgptap: {output}: {} messages told, {} dropped as the queue was full, {} not delivered",
+                fate.sent, fate.queue_full, fate.undelivered
+            );
+            if strict {
+                ended = Ended::InPart;
+            }
+        }
+    }
+    ended
+}

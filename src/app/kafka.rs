@@ -1,0 +1,101 @@
+//! Kafka as the command line asks for it.
+
+use crate::cli::{self, KafkaFormat};
+use crate::error::SetupError;
+use crate::filter::Selection;
+use crate::sink::bmp::Carrier;
+use crate::sink::delivered::Delivered;
+use crate::sink::json::Format;
+use crate::sink::kafka::{KafkaCarrier, Lines, Settings};
+use crate::sink::outputs::JsonLines;
+use crate::sink::writer::{WhenFull, Writer};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Brokers and topic for one kind of records, if these are asked for.
+pub(super) fn settings(options: &cli::Outputs, format: KafkaFormat) -> Option<Settings> {
+    let options = &options.kafka;
+    let brokers = options.kafka.clone();
+    let brokers = brokers.filter(|_| options.kafka_format == format)?;
+    let default = match format {
+        KafkaFormat::Openbmp => "openbmp.bmp_raw",
+        KafkaFormat::Json => "bgptap.events",
+    };
+    let topic = options.kafka_topic.clone();
+    Some(Settings {
+        brokers,
+        topic: topic.unwrap_or_else(|| default.to_owned()),
+    })
+}
+
+/// JSON lines to Kafka.
+pub(super) fn json(
+    options: &cli::Outputs,
+    settings: &Settings,
+    when_full: WhenFull,
+    delivered: Arc<Delivered>,
+) -> Result<JsonLines, SetupError> {
+    let lines = Lines::json(settings, delivered);
+    let writer = lines.and_then(|lines| Writer::start(lines, when_full));
+    Ok(JsonLines {
+        writer: writer.map_err(|error| refused(&error))?,
+        raw: options.raw,
+        format: Format::Ris,
+        selection: selection_of_lines(options),
+    })
+}
+
+/// BMP to Kafka.
+pub(super) fn openbmp(
+    options: &cli::Outputs,
+    settings: &Settings,
+    host: &str,
+    when_full: WhenFull,
+) -> Result<Box<dyn Carrier>, SetupError> {
+    if options.no_rib {
+        return Err(SetupError::Other {
+            what: "--kafka with --no-rib".into(),
+            why: "after a loss consumers are told the tables, and there would be none".into(),
+            remedy: "leave --no-rib out, or use --kafka-format json".into(),
+        });
+    }
+    let carrier = KafkaCarrier::start(settings, host, when_full);
+    Ok(Box::new(carrier.map_err(|error| refused(&error))?))
+}
+
+/// Which events are told as JSON lines.
+pub(super) fn selection_of_lines(options: &cli::Outputs) -> Selection {
+    let own = options.kafka.kafka_filter.as_ref();
+    options.filters.of_events(own)
+}
+
+/// Which routes are told by BMP.
+pub(super) fn selection_of_routes(options: &cli::Outputs) -> Selection {
+    let own = options.kafka.kafka_filter.as_ref();
+    options.filters.of_states(own)
+}
+
+/// What tells a producer of BMP from others.
+pub(super) fn key(settings: &Settings) -> String {
+    let Settings { brokers, topic } = settings;
+    format!("kafka {brokers} {topic}")
+}
+
+/// Says how many lines no broker took, if any.
+pub(super) fn tell(lines: &Delivered) -> bool {
+    let failed = lines.failed.load(Relaxed);
+    if failed > 0 {
+        let delivered = lines.delivered.load(Relaxed);
+        eprintln!("bgptap: kafka: {delivered} lines delivered, {failed} not");
+    }
+    failed > 0
+}
+
+fn refused(error: &io::Error) -> SetupError {
+    SetupError::Other {
+        what: "--kafka".into(),
+        why: error.to_string(),
+        remedy: "give the brokers as HOST:PORT,HOST:PORT".into(),
+    }
+}

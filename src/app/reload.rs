@@ -1,0 +1,385 @@
+//! SIGHUP: the configuration file is read again, and outputs go on as it says.
+//!
+//! A thread reads, opens and closes; the worker takes over between two batches of frames. What cannot be
+//! used is refused as a whole, and everything stays as it was.
+
+use super::destination::{self, Destination};
+use super::feeds::{self, Found};
+#[cfg(feature = "kafka")]
+use super::kafka;
+use super::outputs;
+#[cfg(feature = "kafka")]
+use crate::cli::KafkaFormat;
+use crate::cli::{self, Command, JsonFormat};
+use crate::config_file::{CommandLine, Refused};
+use crate::error::SetupError;
+use crate::sink::bmp::Wanted;
+use crate::sink::delivered::Delivered;
+use crate::sink::evidence;
+#[cfg(feature = "kafka")]
+use crate::sink::kafka::Settings;
+#[cfg(feature = "kafka")]
+use crate::sink::outputs::JsonLines;
+use crate::sink::reload::{Change, Exchange, News, Selections};
+use crate::sink::writer::{CHUNKS, WhenFull, Writer};
+use signal_hook::consts::SIGHUP;
+use signal_hook::iterator::Signals;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Keys of the file that take effect without a restart.
+const AT_ONCE: [&str; 26] = [
+    "bmp",
+    "bmp-filter",
+    "evidence",
+    "evidence-disk",
+    "evidence-filter",
+    "evidence-memory",
+    "evidence-seconds",
+    "filter",
+    "json",
+    "json-filter",
+    "json-format",
+    "json-rotate",
+    "json-rotate-size",
+    "kafka",
+    "kafka-filter",
+    "kafka-format",
+    "kafka-topic",
+    "mrt",
+    "mrt-filter",
+    "mrt-rib",
+    "mrt-rib-filter",
+    "mrt-rib-interval",
+    "mrt-rotate",
+    "mrt-rotate-size",
+    "only-changes",
+    "raw",
+];
+
+/// Registered for the signal, but without a thread: rights are given up before there is one.
+pub(super) struct Reloader(Signals);
+
+impl Reloader {
+    pub(super) fn register() -> Result<Self, SetupError> {
+        let signals = Signals::new([SIGHUP]).map_err(|error| SetupError::Other {
+            what: "registering signal handlers".into(),
+            why: error.to_string(),
+            remedy: "report this as a bug".into(),
+        })?;
+        Ok(Self(signals))
+    }
+
+    /// Starts the thread, which ends with the process.
+    pub(super) fn start(
+        mut self,
+        command_line: CommandLine,
+        outputs: &cli::Outputs,
+        bounds: Bounds,
+    ) -> Result<Arc<Exchange>, SetupError> {
+        let exchange = Arc::new(Exchange::new());
+        let mut running = Running {
+            said: command_line.said().unwrap_or_default(),
+            command_line,
+            at: Places::of(outputs),
+            tables: !outputs.no_rib,
+            bounds,
+            exchange: Arc::clone(&exchange),
+        };
+        let thread = std::thread::Builder::new().name("reload".into());
+        let started = thread.spawn(move || {
+            for _ in self.0.forever() {
+                running.reload();
+            }
+        });
+        started.map_err(|error| SetupError::Other {
+            what: "starting a thread".into(),
+            why: error.to_string(),
+            remedy: "raise the limit of processes".into(),
+        })?;
+        Ok(exchange)
+    }
+}
+
+/// Where outputs go: what stays the same goes on.
+#[derive(PartialEq, Eq)]
+struct Places {
+    json: Option<(destination::Options, JsonFormat)>,
+    mrt: Option<destination::Options>,
+    tables: Option<destination::Options>,
+    evidence: Option<evidence::Options>,
+    stations: Vec<String>,
+    #[cfg(feature = "kafka")]
+    kafka: [Option<Settings>; 2],
+}
+
+impl Places {
+    fn of(options: &cli::Outputs) -> Self {
+        let format = options.files.json_format;
+        Self {
+            json: outputs::json_files(options).map(|files| (files, format)),
+            mrt: outputs::mrt_files(options),
+            tables: outputs::table_files(options),
+            evidence: outputs::evidence_options(options),
+            stations: options.bmp.bmp.clone(),
+            #[cfg(feature = "kafka")]
+            kafka: [KafkaFormat::Json, KafkaFormat::Openbmp]
+                .map(|format| kafka::settings(options, format)),
+        }
+    }
+}
+
+/// What was settled at the start.
+pub(super) struct Bounds {
+    /// TCP ports that may be connected to.
+    pub(super) ports: Vec<u16>,
+    /// Any may.
+    pub(super) anywhere: bool,
+    /// Name of this monitor.
+    pub(super) host: String,
+    /// Counts lines to Kafka.
+    pub(super) delivered: Arc<Delivered>,
+}
+
+impl Bounds {
+    fn admit(&self, at: &Places, tables: bool) -> Result<(), SetupError> {
+        let needs_restart = |what: &str, why: &str| SetupError::Other {
+            what: what.into(),
+            why: why.into(),
+            remedy: "start it anew".into(),
+        };
+        #[cfg(feature = "kafka")]
+        let (any, routes) = (at.kafka.iter().any(Option::is_some), at.kafka[1].is_some());
+        #[cfg(not(feature = "kafka"))]
+        let (any, routes) = (false, false);
+        if any && !self.anywhere {
+            let why = "without Kafka at the start the right to connect to brokers was given up";
+            return Err(needs_restart("--kafka", why));
+        }
+        if !tables && (routes || at.tables.is_some() || !at.stations.is_empty()) {
+            let why = "it was started with --no-rib, so there are no tables";
+            return Err(needs_restart("telling tables", why));
+        }
+        Ok(())
+    }
+
+    fn admit_station(&self, found: &Found) -> Result<(), SetupError> {
+        let allowed = |address: &std::net::SocketAddr| self.ports.contains(&address.port());
+        if self.anywhere || found.addresses.iter().all(allowed) {
+            return Ok(());
+        }
+        Err(SetupError::Other {
+            what: format!("--bmp {}", found.name),
+            why: "the right to connect to ports other than those of the start was given up".into(),
+            remedy: "use the port of a station that was there at the start, or start it anew"
+                .into(),
+        })
+    }
+}
+
+/// Why everything stays as it was.
+#[derive(Debug, thiserror::Error)]
+enum Stays {
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error(transparent)]
+    Output(#[from] SetupError),
+}
+
+/// What is at work, as far as it can change.
+struct Running {
+    command_line: CommandLine,
+    /// What the file said when it was last read.
+    said: BTreeMap<String, Vec<String>>,
+    at: Places,
+    /// There are tables.
+    tables: bool,
+    bounds: Bounds,
+    exchange: Arc<Exchange>,
+}
+
+impl Running {
+    fn reload(&mut self) {
+        match self.read_again() {
+            Ok(later) => {
+                eprintln!("bgptap: SIGHUP: the configuration was read again and is in effect");
+                if !later.is_empty() {
+                    let later = later.join(", ");
+                    eprintln!("bgptap: warning: a restart is needed for what changed of {later}");
+                }
+            }
+            Err(error) => eprintln!("bgptap: SIGHUP: refused, all stays as it was: {error}"),
+        }
+    }
+
+    /// Hands what is new to the worker; says which other keys have changed.
+    fn read_again(&mut self) -> Result<Vec<String>, Stays> {
+        let said = self.command_line.said().map_err(Refused::from)?;
+        let cli = self.command_line.parse()?;
+        let Command::Live(cli::Live { outputs, .. }) = cli.command else {
+            return Ok(Vec::new());
+        };
+        let at = Places::of(&outputs);
+        let news = self.news(&outputs, &at)?;
+        // There is room: the news before were taken.
+        let _ = self.exchange.news.push(news);
+        self.close_retired();
+        self.at = at;
+        let before = std::mem::replace(&mut self.said, said);
+        let keys = before.keys().chain(self.said.keys());
+        let mut later: Vec<_> = keys
+            .filter(|key| before.get(*key) != self.said.get(*key))
+            .filter(|key| !AT_ONCE.contains(&key.as_str()))
+            .cloned()
+            .collect();
+        later.sort();
+        later.dedup();
+        Ok(later)
+    }
+
+    /// Opens what is new, so that nothing is left to fail.
+    fn news(&self, options: &cli::Outputs, at: &Places) -> Result<News, SetupError> {
+        self.bounds.admit(at, self.tables)?;
+        let filters = &options.filters;
+        let json = renewed(&self.at.json, &at.json, |(files, _)| files, CHUNKS)?;
+        let mrt = renewed(&self.at.mrt, &at.mrt, |files| files, outputs::MRT_CHUNKS)?;
+        let chunks = outputs::TABLE_CHUNKS;
+        let tables = renewed(&self.at.tables, &at.tables, |files| files, chunks)?;
+        let tables_every = outputs::tables_every(options, WhenFull::Drop);
+        Ok(News {
+            raw: options.raw,
+            selections: Selections {
+                json: filters.of_events(filters.json_filter.as_ref()),
+                mrt: filters.of_events(filters.mrt_filter.as_ref()),
+                stream: filters.of_events(None),
+                evidence: filters.of_states(filters.evidence_filter.as_ref()),
+                tables: filters.of_states(filters.mrt_rib_filter.as_ref()),
+                #[cfg(feature = "kafka")]
+                kafka: kafka::selection_of_lines(options),
+                #[cfg(not(feature = "kafka"))]
+                kafka: crate::filter::Selection::default(),
+            },
+            json: json.map(|writer| outputs::json_lines(options, writer)),
+            mrt: mrt.map(|writer| outputs::mrt_records(options, writer)),
+            tables: tables.map(|writer| outputs::table_dumps(options, writer, tables_every)),
+            tables_every,
+            evidence: if self.at.evidence == at.evidence {
+                Change::Same
+            } else {
+                let started = at.evidence.as_ref();
+                let started = started
+                    .map(|evidence| outputs::start_evidence(options, evidence, WhenFull::Drop));
+                Change::Other(started.transpose()?)
+            },
+            #[cfg(feature = "kafka")]
+            kafka: self.kafka(options, at)?,
+            #[cfg(not(feature = "kafka"))]
+            kafka: Change::Same,
+            feeds: self.feeds(options, at)?,
+        })
+    }
+
+    #[cfg(feature = "kafka")]
+    fn kafka(&self, options: &cli::Outputs, at: &Places) -> Result<Change<JsonLines>, SetupError> {
+        let ([before, _], [wanted, _]) = (&self.at.kafka, &at.kafka);
+        if before == wanted {
+            return Ok(Change::Same);
+        }
+        let lines = wanted.as_ref().map(|settings| {
+            let delivered = Arc::clone(&self.bounds.delivered);
+            kafka::json(options, settings, WhenFull::Drop, delivered)
+        });
+        Ok(Change::Other(lines.transpose()?))
+    }
+
+    /// Who listens to BMP: who does already goes on.
+    fn feeds(&self, options: &cli::Outputs, at: &Places) -> Result<Vec<Wanted>, SetupError> {
+        let mut wanted = Vec::new();
+        for name in &at.stations {
+            let carrier = if self.at.stations.contains(name) {
+                None
+            } else {
+                let found = feeds::find(name)?;
+                self.bounds.admit_station(&found)?;
+                Some(feeds::speak_to(options, &found, WhenFull::Drop)?)
+            };
+            wanted.push(Wanted {
+                key: name.clone(),
+                carrier,
+                selection: feeds::selection(options),
+            });
+        }
+        #[cfg(feature = "kafka")]
+        if let [_, Some(settings)] = &at.kafka {
+            let same = self.at.kafka[1].as_ref() == Some(settings);
+            let host = &self.bounds.host;
+            let start = || kafka::openbmp(options, settings, host, WhenFull::Drop);
+            wanted.push(Wanted {
+                key: kafka::key(settings),
+                carrier: (!same).then(start).transpose()?,
+                selection: kafka::selection_of_routes(options),
+            });
+        }
+        Ok(wanted)
+    }
+
+    /// Waits until the worker has taken over, and closes what it does not need any more.
+    fn close_retired(&self) {
+        let retired = loop {
+            match self.exchange.retired() {
+                Some(retired) => break retired,
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        for (output, mut writer) in retired.writers {
+            if let Err(error) = writer.close() {
+                eprintln!("bgptap: closing the former output {output}: {error}");
+            }
+        }
+        for mut carrier in retired.carriers {
+            carrier.close();
+        }
+        if let Some(mut evidence) = retired.evidence {
+            outputs::tell_evidence(evidence.close());
+        }
+    }
+}
+
+/// What becomes of an output that goes to files. A file of the same name is opened again only if it was moved
+/// away.
+fn renewed<T: PartialEq>(
+    now: &Option<T>,
+    wanted: &Option<T>,
+    files: impl Fn(&T) -> &destination::Options,
+    chunks: usize,
+) -> Result<Change<Writer>, SetupError> {
+    let Some(to) = wanted else {
+        return Ok(match now {
+            Some(_) => Change::Other(None),
+            None => Change::Same,
+        });
+    };
+    let same = now.as_ref() == Some(to);
+    let to = files(to);
+    if same && !to.was_moved() {
+        return Ok(Change::Same);
+    }
+    let path = to.path.as_path();
+    if !same && !to.adds() && now.as_ref().is_some_and(|now| files(now).path == path) {
+        return Err(overwritten(path));
+    }
+    let writer = Destination::open(to)?.start(WhenFull::Drop, chunks);
+    let writer = writer.map_err(|error: io::Error| outputs::cannot_write(path, &error))?;
+    Ok(Change::Other(Some(writer)))
+}
+
+fn overwritten(path: &Path) -> SetupError {
+    SetupError::Other {
+        what: format!("writing {} otherwise than before", path.display()),
+        why: "the new file would take the place of the one that is being written".into(),
+        remedy: "give it another name, or parts of the time in its name".into(),
+    }
+}

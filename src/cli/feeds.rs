@@ -1,0 +1,70 @@
+//! Options of outputs that speak to somebody: BMP stations and Kafka.
+
+use crate::filter::Filter;
+use clap::Args;
+#[cfg(feature = "kafka")]
+use clap::ValueEnum;
+use std::net::IpAddr;
+
+/// BMP stations, and which routers they are told of.
+#[derive(Args, Clone, Debug)]
+pub struct Bmp {
+    /// Tell the BMP station at HOST:PORT what the routers would (repeatable).
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_rib")]
+    pub bmp: Vec<String>,
+    /// As --filter, for --bmp only: which routes are told.
+    #[arg(long, value_name = "EXPR")]
+    pub bmp_filter: Option<Filter>,
+    /// MiB of messages that may wait for a station, for each router; live, what is more is dropped, and the
+    /// station gets the tables instead.
+    #[arg(long, value_name = "MIB", default_value = "16")]
+    pub bmp_queue: u16,
+    /// Seconds between statistics reports by BMP; 0: only at the end.
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub bmp_statistics: u64,
+    /// Addresses of one monitored router (repeatable) [default: every address that speaks BGP is a router].
+    #[arg(long = "router", value_name = "ADDR,…", value_parser = addresses)]
+    pub routers: Vec<Addresses>,
+}
+
+/// Brokers, and what they are told.
+#[cfg(feature = "kafka")]
+#[derive(Args, Clone, Debug)]
+pub struct Kafka {
+    /// Tell Kafka by these brokers (`HOST:PORT,…`).
+    #[arg(long, value_name = "BROKERS")]
+    pub kafka: Option<String>,
+    /// As --filter, for --kafka only.
+    #[arg(long, value_name = "EXPR")]
+    pub kafka_filter: Option<Filter>,
+    /// What Kafka is told.
+    #[arg(long, value_enum, default_value = "openbmp", requires = "kafka")]
+    pub kafka_format: KafkaFormat,
+    /// The topic; `{router}` stands for the router's address [default: openbmp.bmp_raw, or bgptap.events
+    /// for JSON].
+    #[arg(long, value_name = "TEMPLATE", requires = "kafka")]
+    pub kafka_topic: Option<String>,
+}
+
+/// What records in Kafka hold.
+#[cfg(feature = "kafka")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KafkaFormat {
+    /// BMP messages of each router, framed as OpenBMP collectors do.
+    Openbmp,
+    /// The lines of `--json`.
+    Json,
+}
+
+/// Addresses of one router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses(pub Vec<IpAddr>);
+
+/// `192.0.2.1,2001:db8::1`
+fn addresses(text: &str) -> Result<Addresses, String> {
+    let address = |text: &str| text.parse().map_err(|_| format!("{text} is no address"));
+    text.split(',')
+        .map(address)
+        .collect::<Result<_, _>>()
+        .map(Addresses)
+}

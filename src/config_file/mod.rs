@@ -1,0 +1,215 @@
+//! The configuration file: TOML, a key for each flag.
+//!
+//! The file is turned into flags, which stand before those of the command line: so the two cannot
+//! mean different things, and a flag that is given beats the file. Keys at the top are for all
+//! subcommands that know them, those in `[live]` and `[read]` for one, and these go first.
+
+mod error;
+mod keys;
+mod read;
+mod show;
+#[cfg(test)]
+mod tests;
+
+pub use error::ConfigError;
+pub use show::show;
+
+use crate::cli::Cli;
+use clap::{ArgAction, Command, FromArgMatches, Parser};
+use keys::{COMMANDS, command};
+use read::File;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Why there is nothing to run.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The command line; or help was asked for.
+    #[error("{0}")]
+    CommandLine(#[from] clap::Error),
+    /// The file.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+}
+
+/// A command line with the file that it names; it can be read again.
+#[derive(Clone, Debug)]
+pub struct CommandLine {
+    args: Vec<OsString>,
+}
+
+impl CommandLine {
+    /// The program's name and its arguments.
+    pub fn new(args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        Self {
+            args: args.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// Reads the file and the flags.
+    ///
+    /// # Errors
+    /// One of them is wrong.
+    pub fn parse(&self) -> Result<Cli, Refused> {
+        let Some((name, command)) = self.command() else {
+            return Ok(Cli::try_parse_from(&self.args)?);
+        };
+        let (program, rest) = self.args.split_at(2);
+        let given = Given::read(&command, rest);
+        let said = given.said_by_file(name, &command)?;
+        let flags = said.into_values().flatten().map(Into::into);
+        let all = program.iter().cloned().chain(flags).chain(given.args);
+        Ok(Cli::try_parse_from(all)?)
+    }
+
+    /// What the file says and no flag overrules: the flags that stand for each key.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn said(&self) -> Result<BTreeMap<String, Vec<String>>, ConfigError> {
+        let Some((name, command)) = self.command() else {
+            return Ok(BTreeMap::new());
+        };
+        let rest = self.args.get(2..).unwrap_or_default();
+        Given::read(&command, rest).said_by_file(name, &command)
+    }
+
+    /// The subcommand, if it reads a configuration file.
+    fn command(&self) -> Option<(&str, Command)> {
+        let name = self.args.get(1)?.to_str()?;
+        COMMANDS.contains(&name).then(|| (name, command(name)))
+    }
+
+    /// The file that is named, if one is.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        let (_, command) = self.command()?;
+        Given::read(&command, self.args.get(2..)?).file
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|error| ConfigError::new(path, error.to_string()))
+}
+
+/// What was given on the command line itself.
+struct Given {
+    /// The arguments, without `--flag=false`.
+    args: Vec<OsString>,
+    /// Long names of the flags, given in whatever way.
+    flags: BTreeSet<String>,
+    file: Option<PathBuf>,
+}
+
+impl Given {
+    /// Values never begin with a hyphen, so what does is a flag, up to `--`.
+    fn read(command: &Command, rest: &[OsString]) -> Self {
+        let mut given = Self {
+            args: Vec::new(),
+            flags: BTreeSet::new(),
+            file: None,
+        };
+        let mut args = rest.iter();
+        while let Some(arg) = args.next() {
+            let text = arg.to_str().unwrap_or_default();
+            if text == "--" {
+                given.args.push(arg.clone());
+                given.args.extend(args.cloned());
+                break;
+            }
+            if let Some(long) = text.strip_prefix("--") {
+                let (name, value) = match long.split_once('=') {
+                    Some((name, value)) => (name, Some(value)),
+                    None => (long, None),
+                };
+                given.flags.insert(name.to_owned());
+                if name == "config" {
+                    let next = args.as_slice().first();
+                    given.file = value.map(PathBuf::from).or_else(|| next.map(PathBuf::from));
+                }
+                if let (true, Some("true" | "false")) = (is_switch(command, name), value) {
+                    if value == Some("true") {
+                        given.args.push(format!("--{name}").into());
+                    }
+                    continue;
+                }
+            } else if let Some(short) = text.strip_prefix('-').and_then(|s| s.chars().next()) {
+                let arg = command
+                    .get_arguments()
+                    .find(|arg| arg.get_short() == Some(short));
+                given
+                    .flags
+                    .extend(arg.and_then(|arg| arg.get_long()).map(str::to_owned));
+            }
+            given.args.push(arg.clone());
+        }
+        given
+    }
+}
+
+impl Given {
+    fn said_by_file(
+        &self,
+        name: &str,
+        command: &Command,
+    ) -> Result<BTreeMap<String, Vec<String>>, ConfigError> {
+        let Some(path) = &self.file else {
+            return Ok(BTreeMap::new());
+        };
+        let text = read_text(path)?;
+        let entries = File::parse(path, &text)?.entries(name)?;
+        let said = entries
+            .into_iter()
+            .filter(|entry| !is_overruled(command, &entry.key, &self.flags))
+            .map(|entry| (entry.key, entry.flags));
+        Ok(said.collect())
+    }
+}
+
+/// Whether `--name` has no value; then `--name=false` takes back what the file says.
+fn is_switch(command: &Command, name: &str) -> bool {
+    let arg = keys::key(command, name);
+    arg.is_some_and(|arg| matches!(arg.get_action(), ArgAction::SetTrue))
+}
+
+/// Whether a flag that is given stands instead of the key, or against it.
+fn is_overruled(command: &Command, key: &str, given: &BTreeSet<String>) -> bool {
+    if given.contains(key) {
+        return true;
+    }
+    let conflict = |a: &str, b: &str| {
+        keys::key(command, a).is_some_and(|arg| {
+            let others = command.get_arg_conflicts_with(arg);
+            others.iter().any(|other| other.get_long() == Some(b))
+        })
+    };
+    given
+        .iter()
+        .any(|flag| conflict(key, flag) || conflict(flag, key))
+}
+
+/// Reads a file as each subcommand would; what only a command line can tell is made up.
+///
+/// # Errors
+/// The file cannot be used.
+pub fn check(path: &Path) -> Result<(), Refused> {
+    let text = read_text(path)?;
+    let file = File::parse(path, &text)?;
+    for name in COMMANDS {
+        let entries = file.entries(name)?;
+        let mut args = vec!["bgptap".to_owned(), name.to_owned()];
+        args.extend(entries.iter().flat_map(|entry| entry.flags.clone()));
+        let command = command(name);
+        for arg in command.get_arguments().filter(|arg| arg.is_required_set()) {
+            match arg.get_long() {
+                Some(long) if entries.iter().any(|entry| entry.key == long) => {}
+                Some(long) => args.push(format!("--{long}=made-up")),
+                None => args.push("made-up".into()),
+            }
+        }
+        let matches = <Cli as clap::CommandFactory>::command().try_get_matches_from(args)?;
+        Cli::from_arg_matches(&matches)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! From TOML to flags.
+
+use super::error::ConfigError;
+use super::keys::{COMMANDS, Takes, command, key, keys};
+use crate::hint::nearest;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
+use std::error::Error;
+use std::ops::Range;
+use std::path::Path;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A key of the file that means something to a subcommand.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    /// The flag with its values, as on the command line; none if the file says `false`.
+    pub(super) flags: Vec<String>,
+    /// Where the value stands in the file.
+    pub(super) value: Range<usize>,
+}
+
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct File<'t> {
+    pub(super) path: &'t Path,
+    pub(super) text: &'t str,
+    table: DeTable<'t>,
+}
+
+impl<'t> File<'t> {
+    /// Reads the file and judges all of it, whatever subcommand it is for.
+    pub(super) fn parse(path: &'t Path, text: &'t str) -> Result<Self, ConfigError> {
+        let table = DeTable::parse(text).map_err(|error| {
+            let span = error.span().unwrap_or(0..0);
+            ConfigError::at(path, text, span, error.message())
+        })?;
+        let file = Self {
+            path,
+            text,
+            table: table.into_inner(),
+        };
+        file.check_names()?;
+        for name in COMMANDS {
+            file.entries(name)?;
+        }
+        Ok(file)
+    }
+
+    fn error(&self, span: Range<usize>, what: impl Into<String>) -> ConfigError {
+        ConfigError::at(self.path, self.text, span, what)
+    }
+
+    fn check_names(&self) -> Result<(), ConfigError> {
+        let commands = COMMANDS.map(command);
+        for (name, value) in &self.table {
+            let text: &str = name.get_ref();
+            match COMMANDS.iter().position(|command| *command == text) {
+                Some(index) => {
+                    let DeValue::Table(table) = value.get_ref() else {
+                        let what = format!("`{text}` is a table: `[{text}]`");
+                        return Err(self.error(name.span(), what));
+                    };
+                    for name in table.keys() {
+                        self.check_name(name, &commands[index..=index])?;
+                    }
+                }
+                None => self.check_name(name, &commands)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn check_name(
+        &self,
+        name: &Spanned<std::borrow::Cow<'_, str>>,
+        commands: &[Command],
+    ) -> Result<(), ConfigError> {
+        let text: &str = name.get_ref();
+        if commands.iter().any(|command| key(command, text).is_some()) {
+            return Ok(());
+        }
+        let known = || commands.iter().flat_map(keys).map(|(long, _)| long);
+        let dashed = text.replace('_', "-");
+        let near = known().find(|known| *known == dashed);
+        let hint = near.or_else(|| nearest(text, known()));
+        let hint = hint.map(|near| format!("perhaps `{near}`"));
+        Err(self
+            .error(name.span(), format!("unknown key `{text}`"))
+            .hint(hint))
+    }
+
+    /// What the file says to a subcommand: its own table goes before what is said to all.
+    pub(super) fn entries(&self, name: &str) -> Result<Vec<Entry>, ConfigError> {
+        let command = command(name).mut_args(|arg| arg.required(false));
+        let own = match self.table.get(name).map(Spanned::get_ref) {
+            Some(DeValue::Table(own)) => Some(own),
+            _ => None,
+        };
+        let mut entries = Vec::new();
+        for (long, arg) in keys(&command) {
+            let own = own.and_then(|own| own.get(long));
+            if let Some(value) = own.or_else(|| self.table.get(long)) {
+                entries.push(self.entry(&command, long, arg, value)?);
+            }
+        }
+        Ok(entries)
+    }
+
+    fn entry(
+        &self,
+        command: &Command,
+        long: &str,
+        arg: &Arg,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Entry, ConfigError> {
+        let wrong = |what: &str| self.error(value.span(), format!("`{long}` {what}"));
+        let single = |value: &DeValue<'_>| {
+            let text = scalar(value).ok_or_else(|| wrong("takes a string or a number"))?;
+            Ok(format!("--{long}={text}"))
+        };
+        let flags = match (Takes::of(arg), value.get_ref()) {
+            (Takes::Nothing | Takes::Optional, DeValue::Boolean(true)) => vec![format!("--{long}")],
+            (Takes::Nothing | Takes::Optional, DeValue::Boolean(false)) => Vec::new(),
+            (Takes::Nothing, _) => return Err(wrong("is `true` or `false`")),
+            (Takes::List, DeValue::Array(list)) => {
+                let flags = list.iter().map(|value| single(value.get_ref()));
+                flags.collect::<Result<_, _>>()?
+            }
+            (_, value) => vec![single(value)?],
+        };
+        let entry = Entry {
+            key: long.to_owned(),
+            flags,
+            value: value.span(),
+        };
+        self.check_value(command, &entry)?;
+        Ok(entry)
+    }
+
+    /// Has clap judge the value, alone.
+    fn check_value(&self, command: &Command, entry: &Entry) -> Result<(), ConfigError> {
+        let parse = command
+            .clone()
+            .no_binary_name(true)
+            .try_get_matches_from(&entry.flags);
+        let Err(error) = parse else { return Ok(()) };
+        // What else is needed, or in the way, shows when all is known.
+        if matches!(
+            error.kind(),
+            ErrorKind::MissingRequiredArgument | ErrorKind::ArgumentConflict
+        ) {
+            return Ok(());
+        }
+        let what = match error.source() {
+            Some(source) => format!("`{}`: {source}", entry.key),
+            None => format!("`{}` cannot have this value", entry.key),
+        };
+        let hint = match error.get(ContextKind::ValidValue) {
+            Some(ContextValue::Strings(valid)) if !valid.is_empty() => {
+                Some(format!("there are {}", valid.join(", ")))
+            }
+            _ => None,
+        };
+        Err(self.error(entry.value.clone(), what).hint(hint))
+    }
+}
+
+/// A value as it would be written on the command line.
+fn scalar(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.clone().into_owned()),
+        DeValue::Integer(integer) => {
+            let digits = integer.as_str().replace('_', "");
+            let number = i128::from_str_radix(&digits, integer.radix()).ok()?;
+            Some(number.to_string())
+        }
+        DeValue::Float(float) => Some(float.as_str().to_owned()),
+        _ => None,
+    }
+}

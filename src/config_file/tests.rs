@@ -1,0 +1,237 @@
+use super::*;
+use clap::Arg;
+use keys::{Takes, keys};
+
+struct Written(PathBuf);
+
+impl Written {
+    fn new(text: &str) -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("bgptap-config-{}-{count}.toml", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, text).expect("a folder for temporary files");
+        Self(path)
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn parse(args: &str) -> Result<String, Refused> {
+    let cli = CommandLine::new(args.split_whitespace()).parse()?;
+    // Which file it came from is no part of what it means.
+    let text = format!("{cli:?}");
+    let (before, rest) = text.split_once("config: ").expect("a field of this name");
+    let (_, after) = rest.split_once(", ").expect("it is not the last one");
+    Ok(format!("{before}{after}"))
+}
+
+fn with(config: &str, args: &str) -> Result<String, Refused> {
+    let file = Written::new(config);
+    parse(&format!("{args} --config {}", file.0.display()))
+}
+
+/// A value that the flag takes, as TOML and as flags.
+fn sample(long: &str, arg: &Arg) -> (String, String) {
+    let possible = arg.get_possible_values();
+    let name = arg.get_value_names().and_then(|names| names.first());
+    let value = match (possible.last(), name.map(|name| name.as_str())) {
+        _ if Takes::of(arg) == Takes::Nothing => return ("true".into(), format!("--{long}")),
+        (Some(value), _) => value.get_name(),
+        (None, Some("FILE" | "DIR" | "NAME" | "IFACE")) => "x",
+        (None, Some("ADDR")) => "127.0.0.1:7",
+        (None, Some("EXPR")) => "eor",
+        (None, Some("TYPE,…")) => "open",
+        (None, Some("RELEASE")) => "5.15",
+        (None, Some("N" | "MIB" | "SECONDS")) => "77",
+        (None, other) => panic!("--{long}: a value for {other:?} has to be named here"),
+    };
+    let flags = format!("--{long}={value}");
+    match Takes::of(arg) {
+        Takes::List => (format!("[\"{value}\"]"), flags),
+        _ if value.parse::<u16>().is_ok() => (value.to_owned(), flags),
+        _ => (format!("\"{value}\""), flags),
+    }
+}
+
+/// What a subcommand cannot do without, unless it is the flag in question.
+fn needed(name: &str, long: &str) -> String {
+    match name {
+        "live" if long == "interface" => String::new(),
+        "live" if long == "tap-mode" => "-i a --tap".into(),
+        "live" => "-i a".into(),
+        _ => "file".into(),
+    }
+}
+
+#[test]
+fn every_flag_is_a_key_that_does_the_same() {
+    let mut count = 0;
+    for name in COMMANDS {
+        let command = command(name);
+        for (long, arg) in keys(&command) {
+            let (value, flags) = sample(long, arg);
+            let needed = needed(name, long);
+            let by_flag = parse(&format!("bgptap {name} {flags} {needed}")).expect(long);
+            let args = format!("bgptap {name} {needed}");
+            let at_top = with(&format!("{long} = {value}"), &args).expect(long);
+            let in_table = with(&format!("[{name}]\n{long} = {value}"), &args).expect(long);
+            assert_eq!(at_top, by_flag, "{name} --{long}");
+            assert_eq!(in_table, by_flag, "{name} --{long}");
+            let without = parse(&args).unwrap_or_default();
+            assert_ne!(by_flag, without, "{name}: {flags} changes nothing");
+            count += 1;
+        }
+        let flags = command
+            .get_arguments()
+            .filter(|arg| arg.get_long().is_some())
+            .count();
+        assert_eq!(
+            keys(&command).count(),
+            flags - 1,
+            "{name}: all but --config"
+        );
+    }
+    assert!(count > 40, "{count}");
+}
+
+#[test]
+fn flags_beat_the_file() {
+    let same = |config: &str, args: &str, flags: &str| {
+        let with = with(config, args).expect(config);
+        assert_eq!(with, parse(flags).expect(flags), "{config} {args}");
+    };
+    same(
+        "ring = 64",
+        "bgptap live -i a --ring 128",
+        "bgptap live -i a --ring 128",
+    );
+    same(
+        "ring = 64",
+        "bgptap live -i a --ring=128",
+        "bgptap live -i a --ring 128",
+    );
+    same(
+        "port = [1, 2]",
+        "bgptap read x --port 3",
+        "bgptap read x --port 3",
+    );
+    same(
+        "interface = ['a', 'b']",
+        "bgptap live -ic",
+        "bgptap live -i c",
+    );
+    same("interface = 'a'", "bgptap live", "bgptap live -i a");
+    same("raw = true", "bgptap read x --raw=false", "bgptap read x");
+    same("raw = true", "bgptap read x", "bgptap read x --raw=true");
+    same(
+        "rib-memory = 64",
+        "bgptap read x --no-rib",
+        "bgptap read x --no-rib",
+    );
+    same(
+        "no-rib = true",
+        "bgptap read x --rib-memory 64",
+        "bgptap read x --rib-memory 64",
+    );
+    same("http = true", "bgptap live -i a", "bgptap live -i a --http");
+    same("http = false", "bgptap live -i a", "bgptap live -i a");
+    same(
+        "ring = 0x40",
+        "bgptap live -i a",
+        "bgptap live -i a --ring 64",
+    );
+    same(
+        "raw = true\n[live]\nraw = false",
+        "bgptap live -i a",
+        "bgptap live -i a",
+    );
+    same("tap = true", "bgptap read x", "bgptap read x");
+    same(
+        "metrics = '127.0.0.1:1'\n[read]\nmetrics = '127.0.0.1:2'",
+        "bgptap read x",
+        "bgptap read x --metrics 127.0.0.1:2",
+    );
+}
+
+#[test]
+fn mistakes_are_told_with_their_line() {
+    for (config, line, what) in [
+        ("raw = true\nfiltr = 'eor'", 2, "unknown key `filtr`"),
+        ("raw = true\nfiltr = 'eor'", 2, "perhaps `filter`"),
+        ("json_filter = 'eor'", 1, "perhaps `json-filter`"),
+        ("[live]\n\nrign = 64", 3, "perhaps `ring`"),
+        ("[read]\nring = 64", 2, "unknown key `ring`"),
+        ("[lve]\nring = 64", 1, "unknown key `lve`"),
+        ("config = 'x'", 1, "unknown key `config`"),
+        ("live = 3", 1, "is a table"),
+        ("raw = 'yes'", 1, "is `true` or `false`"),
+        ("raw = true\nring = 'many'", 2, "invalid digit"),
+        ("checksums = 'maybe'", 1, "there are off, auto, on"),
+        ("json = {a = 1}", 1, "takes a string or a number"),
+        ("host = ['a', 'b']", 1, "takes a string or a number"),
+        (
+            "raw = true\nfilter = 'type update and famly ipv4'",
+            2,
+            "                  ^^^^^",
+        ),
+        ("raw = ", 1, ""),
+        ("raw = true\nraw = true", 2, "duplicate key"),
+    ] {
+        let Err(Refused::Config(error)) = with(config, "bgptap read x") else {
+            panic!("{config} is wrong");
+        };
+        assert_eq!(error.line(), Some(line), "{config}: {error}");
+        assert!(error.to_string().contains(what), "{config}: {error}");
+        assert!(error.to_string().contains('^'), "{config}: {error}");
+    }
+    let missing = CommandLine::new(["bgptap", "read", "x", "--config", "/nowhere/x.toml"]);
+    assert!(matches!(missing.parse(), Err(Refused::Config(_))));
+}
+
+#[test]
+fn what_contradicts_itself_does_not_pass_the_check() {
+    let check = |text: &str| check(&Written::new(text).0);
+    check("interface = 'a'\nno-rib = true").expect("consistent");
+    check("").expect("an empty file is one");
+    assert!(check("no-rib = true\nrib-memory = 64").is_err());
+    assert!(check("tap-mode = 'clsact'").is_err(), "without `tap`");
+    assert!(check("filter = 'x'").is_err());
+}
+
+#[test]
+fn what_is_shown_is_a_file_that_means_the_same() {
+    for config in [
+        "",
+        "raw = true\nport = [179, 1179]\nfilter = '''type update\nand not eor'''\nhttp = true",
+        "interface = ['a', 'b']\nmetrics = '127.0.0.1:1'\n[live]\nhost = \"x\"\nring = 64\n[read]\nraw = true\nhost = 'y'",
+    ] {
+        let shown = show(&Written::new(config).0).expect(config);
+        for args in ["bgptap live -i z", "bgptap read file"] {
+            let (first, again) = (with(config, args), with(&shown, args));
+            assert_eq!(again.expect(&shown), first.expect(config), "{shown}");
+        }
+        let again = show(&Written::new(&shown).0).expect(&shown);
+        assert_eq!(again, shown, "what is shown is shown again");
+        // Also what is commented out is TOML.
+        for line in shown.lines().filter_map(|line| line.strip_prefix('#')) {
+            if !line.starts_with(' ') {
+                toml::from_str::<toml::Table>(line).expect(line);
+            }
+        }
+        for name in COMMANDS {
+            for (long, _) in keys(&command(name)) {
+                let said = |line: &str| {
+                    line.trim_start_matches('#')
+                        .starts_with(&format!("{long} = "))
+                };
+                assert!(shown.lines().any(said), "{long} is not shown");
+            }
+        }
+    }
+}

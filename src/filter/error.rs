@@ -1,0 +1,82 @@
+//! What is wrong with an expression, and where.
+
+use crate::hint;
+use std::fmt;
+use std::ops::Range;
+
+/// An expression that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterError {
+    text: String,
+    span: Range<usize>,
+    what: String,
+    hint: Option<String>,
+}
+
+impl FilterError {
+    pub(super) fn new(text: &str, span: Range<usize>, mistake: Mistake) -> Self {
+        Self {
+            text: text.to_owned(),
+            span,
+            what: mistake.what,
+            hint: mistake.hint,
+        }
+    }
+
+    /// The octets of the expression that are at fault.
+    #[must_use]
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+}
+
+impl fmt::Display for FilterError {
+    /// What is wrong, the line with carets below the place, and what to do about it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.what)?;
+        hint::point(f, &self.text, &self.span)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for FilterError {}
+
+/// What is wrong, before it is known where.
+#[derive(Debug)]
+pub(super) struct Mistake {
+    what: String,
+    hint: Option<String>,
+}
+
+impl Mistake {
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A word that is none of those that may stand there.
+    pub(super) fn unknown<'a>(
+        what: &str,
+        word: &str,
+        known: impl IntoIterator<Item = &'a str> + Clone,
+    ) -> Self {
+        let mistake = Self::new(format!("there is no {what} `{word}`"));
+        match hint::nearest(&word.to_ascii_lowercase(), known.clone()) {
+            Some(near) => mistake.hint(format!("perhaps `{near}`")),
+            None => {
+                let known: Vec<_> = known.into_iter().collect();
+                mistake.hint(format!("there are {}", known.join(", ")))
+            }
+        }
+    }
+}

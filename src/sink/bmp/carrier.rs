@@ -1,0 +1,59 @@
+//! What brings BMP messages to those who want them.
+
+use crate::sink::writer::WhenFull;
+use std::net::IpAddr;
+
+/// A router as a feed knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouterName {
+    /// Its address, or the first of them.
+    pub address: IpAddr,
+}
+
+/// What has become of messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Fate {
+    /// Messages that reached the consumer, as far as one can tell.
+    pub sent: u64,
+    /// Messages dropped because the queue was full.
+    pub queue_full: u64,
+    /// Messages dropped because a connection ended before they were sent, or could not be delivered.
+    pub undelivered: u64,
+    /// Share of the fullest queue in use, 0 to 1.
+    pub queue: f64,
+}
+
+/// Carries BMP messages; each router has a line of its own.
+///
+/// A line has an *epoch*: 0 while nobody listens, and another number with each new listener, who has to be
+/// told everything from the start. *Losses* are messages of a line, counted, that its listener will never
+/// see although the epoch is the same.
+pub trait Carrier: Send {
+    /// The label `output` of its metrics.
+    fn name(&self) -> &'static str;
+    /// A line for a router.
+    fn open(&mut self, router: &RouterName) -> usize;
+    /// Who listens. Messages that are queued from now on are meant for them alone.
+    fn epoch(&mut self, line: usize) -> u64;
+    /// Messages lost in this epoch and others; it never goes back.
+    fn losses(&self, line: usize) -> u64;
+    /// At least half of the queue is free.
+    fn has_room(&self, line: usize) -> bool;
+    /// Queues one message, which `encode` appends. With [`WhenFull::Wait`] it waits for room as long as
+    /// somebody listens.
+    fn send(&mut self, line: usize, encode: &mut dyn FnMut(&mut Vec<u8>));
+    /// Waits until somebody listens, if messages wait at all. `false`: nobody does.
+    fn await_listener(&mut self, line: usize) -> bool;
+    /// Hands over what was queued.
+    fn flush(&mut self);
+    /// What to do when it is full.
+    fn when_full(&self) -> WhenFull;
+    /// Listeners that come later know what those before were told.
+    fn is_log(&self) -> bool;
+    /// Nobody will listen any more.
+    fn is_broken(&self) -> bool;
+    /// What has become of all messages.
+    fn fate(&self) -> Fate;
+    /// Sends what is left, within some time.
+    fn close(&mut self);
+}

@@ -1,0 +1,98 @@
+//! A bounded queue of BMP messages between the worker and one connection.
+
+use crossbeam_queue::ArrayQueue;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::Notify;
+
+/// Bytes after which a chunk is handed over.
+pub(super) const CHUNK_BYTES: usize = 32 * 1024;
+/// Buffers that are kept for reuse; more are needed only while a listener is slow.
+const SPARE: usize = 16;
+
+/// Messages of one epoch.
+pub(super) struct Chunk {
+    pub(super) bytes: Vec<u8>,
+    pub(super) messages: u64,
+    pub(super) epoch: u64,
+}
+
+/// The queue, and what both ends know of each other.
+pub(super) struct Pipe {
+    full: ArrayQueue<Chunk>,
+    spare: ArrayQueue<Vec<u8>>,
+    /// The connection that there is; 0 if there is none.
+    pub(super) epoch: AtomicU64,
+    pub(super) closing: AtomicBool,
+    /// The reader has something to look at.
+    pub(super) wake: Notify,
+    pub(super) sent: AtomicU64,
+    pub(super) undelivered: AtomicU64,
+}
+
+impl Pipe {
+    /// A queue that holds at least so many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self {
+            full: ArrayQueue::new(bytes.div_ceil(CHUNK_BYTES).max(4)),
+            spare: ArrayQueue::new(SPARE),
+            epoch: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
+            wake: Notify::new(),
+            sent: AtomicU64::new(0),
+            undelivered: AtomicU64::new(0),
+        }
+    }
+
+    /// Queues a chunk; back if there is no room.
+    pub(super) fn push(&self, chunk: Chunk) -> Result<(), Chunk> {
+        self.full.push(chunk)?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    pub(super) fn pop(&self) -> Option<Chunk> {
+        self.full.pop()
+    }
+
+    /// Chunks that wait.
+    pub(super) fn len(&self) -> usize {
+        self.full.len()
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "they are few")]
+    pub(super) fn ratio(&self) -> f64 {
+        self.full.len() as f64 / self.full.capacity() as f64
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.full.len() < self.full.capacity() / 2
+    }
+
+    /// Room for the next messages.
+    pub(super) fn buffer(&self) -> Vec<u8> {
+        self.spare
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8))
+    }
+
+    /// Gives a buffer back.
+    pub(super) fn recycle(&self, mut bytes: Vec<u8>) {
+        bytes.clear();
+        // What there is no place for is freed.
+        let _ = self.spare.push(bytes);
+    }
+
+    /// Nobody will see these.
+    pub(super) fn discard(&self, chunk: Chunk) {
+        self.undelivered
+            .fetch_add(chunk.messages, Ordering::Relaxed);
+        self.recycle(chunk.bytes);
+    }
+
+    /// Nobody will see what waits.
+    pub(super) fn discard_all(&self) {
+        while let Some(chunk) = self.pop() {
+            self.discard(chunk);
+        }
+    }
+}

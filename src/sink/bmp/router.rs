@@ -1,0 +1,538 @@
+//! One monitored router: what its listener has been told, and how that is brought up to date.
+
+use super::carrier::{Carrier, RouterName};
+use super::dump::{Dump, Progress};
+use super::known::Known;
+use super::message::{self, Down, Mirrored, PeerUp, Statistic};
+use super::open::Claims;
+use crate::bgp::{Disposition, Message, Update};
+use crate::filter::{Event, Selection, What};
+use crate::rib::{Changes, Ribs};
+use crate::session::Direction;
+use crate::sink::json::Meta;
+use crate::sink::rebuild;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+
+pub(super) type Sessions = HashMap<u64, Known, foldhash::fast::RandomState>;
+
+/// The least time between two attempts to bring a listener that cannot keep up back up to date.
+const RETRY_NS: u64 = 5_000_000_000;
+
+/// What the listener was told of a peer.
+struct Told {
+    session: u64,
+    claims: Option<Claims>,
+}
+
+/// A monitored router and the line to whoever listens.
+pub(super) struct Router {
+    pub(super) name: RouterName,
+    line: usize,
+    epoch: u64,
+    losses: u64,
+    /// The listener was told who the router is.
+    introduced: bool,
+    /// What was told is not true any more, or nothing was told: all is told anew.
+    out_of_step: bool,
+    retry_ns: u64,
+    /// By address, as in per-peer headers.
+    peers: HashMap<IpAddr, Told>,
+    /// Sessions that are still to be told with their tables.
+    to_tell: VecDeque<u64>,
+    dump: Option<Dump>,
+    /// Tables of sessions that were told otherwise.
+    to_dump: VecDeque<Dump>,
+    /// Messages that were not told because the listener was not there, or not up to date.
+    pub(super) missed: u64,
+}
+
+/// Where messages go, and who is said to send them.
+pub(super) struct Voice<'a> {
+    pub(super) carrier: &'a mut dyn Carrier,
+    pub(super) description: &'a str,
+    /// Which routes the listener is told.
+    pub(super) selection: &'a mut Selection,
+}
+
+impl Router {
+    pub(super) fn new(name: RouterName, line: usize) -> Self {
+        Self {
+            name,
+            line,
+            epoch: 0,
+            losses: 0,
+            introduced: false,
+            out_of_step: true,
+            retry_ns: 0,
+            peers: HashMap::new(),
+            to_tell: VecDeque::new(),
+            dump: None,
+            to_dump: VecDeque::new(),
+            missed: 0,
+        }
+    }
+
+    /// Whether the listener is there and has been told all, or will be in turn.
+    pub(super) fn is_in_step(&mut self, carrier: &mut dyn Carrier) -> bool {
+        let epoch = carrier.epoch(self.line);
+        if epoch != self.epoch {
+            self.epoch = epoch;
+            self.introduced = false;
+            self.out_of_step = true;
+            self.retry_ns = 0;
+            if !carrier.is_log() {
+                self.peers.clear();
+            }
+        }
+        let losses = carrier.losses(self.line);
+        if losses != self.losses {
+            self.losses = losses;
+            self.out_of_step = true;
+        }
+        self.epoch != 0 && !self.out_of_step
+    }
+
+    /// Something waits to be told.
+    pub(super) fn is_behind(&self) -> bool {
+        self.dump.is_some() || !self.to_dump.is_empty() || !self.to_tell.is_empty()
+    }
+
+    /// All has to be told anew: it is to be told otherwise.
+    pub(super) const fn unsettle(&mut self) {
+        self.out_of_step = true;
+        self.retry_ns = 0;
+    }
+
+    /// Waits for somebody who listens; `false` if nobody does.
+    pub(super) fn await_listener(&self, carrier: &mut dyn Carrier) -> bool {
+        carrier.await_listener(self.line)
+    }
+
+    /// Begins to tell everything anew, if that is needed and there is somebody who listens and has room.
+    pub(super) fn get_in_step(
+        &mut self,
+        voice: &mut Voice<'_>,
+        sessions: &Sessions,
+        side_of: impl Fn(&Known) -> Option<Direction>,
+        now_ns: u64,
+    ) {
+        if self.is_in_step(voice.carrier) || self.epoch == 0 || now_ns < self.retry_ns {
+            return;
+        }
+        if !voice.carrier.has_room(self.line) {
+            return;
+        }
+        self.out_of_step = false;
+        self.retry_ns = now_ns.saturating_add(RETRY_NS);
+        self.dump = None;
+        self.to_dump.clear();
+        if !self.introduced {
+            self.introduced = true;
+            let name = self.name.address.to_string();
+            let description = voice.description;
+            voice.carrier.send(self.line, &mut |out| {
+                message::initiation(out, description, &name);
+            });
+        }
+        // What the listener still believes is taken back, so that nothing stays that was withdrawn meanwhile.
+        let gone: Vec<IpAddr> = self.peers.keys().copied().collect();
+        for address in gone {
+            self.take_back(voice, sessions, address, &side_of, now_ns);
+        }
+        let mut up: Vec<(u64, u64)> = sessions
+            .values()
+            .filter(|known| side_of(known).is_some())
+            .filter_map(|known| known.up_ns.map(|since| (since, known.id)))
+            .collect();
+        up.sort_unstable();
+        self.to_tell = up.into_iter().map(|(_, id)| id).collect();
+    }
+
+    fn take_back(
+        &mut self,
+        voice: &mut Voice<'_>,
+        sessions: &Sessions,
+        address: IpAddr,
+        side_of: &impl Fn(&Known) -> Option<Direction>,
+        now_ns: u64,
+    ) {
+        let Some(told) = self.peers.remove(&address) else {
+            return;
+        };
+        let header = sessions.get(&told.session).and_then(|known| {
+            let side = side_of(known)?;
+            Some(known.header(side, side ^ 1, now_ns))
+        });
+        let header = header.unwrap_or(message::PeerHeader {
+            address,
+            asn: 0,
+            bgp_id: std::net::Ipv4Addr::UNSPECIFIED,
+            sent: false,
+            two_octet: false,
+            ns: now_ns,
+        });
+        voice.carrier.send(self.line, &mut |out| {
+            message::peer_down(out, &header, Down::NotTold);
+        });
+    }
+
+    /// Goes on with what waits, until there is no room or `places` places of tables were looked at.
+    pub(super) fn go_on(
+        &mut self,
+        voice: &mut Voice<'_>,
+        sessions: &Sessions,
+        ribs: Option<&Ribs>,
+        side_of: impl Fn(&Known) -> Option<Direction>,
+        places: &mut usize,
+    ) {
+        while *places > 0 && self.is_in_step(voice.carrier) && voice.carrier.has_room(self.line) {
+            if let Some(dump) = &mut self.dump {
+                let line = self.line;
+                let told = sessions.get(&dump.session).zip(ribs);
+                let progress = told.map_or(Progress::Done, |(known, ribs)| {
+                    let carrier = &mut *voice.carrier;
+                    let mut send =
+                        |encode: &mut dyn FnMut(&mut Vec<u8>)| carrier.send(line, encode);
+                    dump.go_on(known, ribs, places, voice.selection, &mut send)
+                });
+                if progress == Progress::Done {
+                    self.dump = None;
+                }
+            } else if let Some(next) = self.to_dump.pop_front() {
+                self.dump = Some(next);
+            } else if let Some(id) = self.to_tell.pop_front() {
+                *places = places.saturating_sub(1);
+                if let Some(known) = sessions.get(&id)
+                    && let Some(side) = side_of(known)
+                {
+                    self.up(voice, sessions, known, side, true);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Tells that a session is up; `tables`: with all that its sides have told each other so far.
+    fn up(
+        &mut self,
+        voice: &mut Voice<'_>,
+        sessions: &Sessions,
+        known: &Known,
+        side: Direction,
+        tables: bool,
+    ) {
+        let Some(since_ns) = known.up_ns else { return };
+        let address = known.neighbour(side);
+        if let Some(told) = self.peers.get(&address) {
+            if told.session == known.id {
+                return;
+            }
+            let other = sessions.get(&told.session).and_then(|other| other.up_ns);
+            if other > Some(since_ns) {
+                // The older of two between the same addresses: a listener cannot tell them apart.
+                return;
+            }
+            self.take_back(voice, sessions, address, &|_| Some(side), since_ns);
+        }
+        let (own, other) = known.key.endpoints(side);
+        let (sent, received) = (known.open(side), known.open(side ^ 1));
+        let up = PeerUp {
+            local: (own.addr, own.port),
+            remote_port: other.port,
+            sent: &sent,
+            received: &received,
+            text: known.remark(side),
+        };
+        let header = known.header(side, side ^ 1, since_ns);
+        voice
+            .carrier
+            .send(self.line, &mut |out| up.write(out, &header));
+        let told = Told {
+            session: known.id,
+            claims: known.claims(),
+        };
+        self.peers.insert(address, told);
+        if tables {
+            self.to_dump.push_back(Dump::new(known.id, side));
+        }
+    }
+
+    /// Whether messages of the session can be told right now; tells that it is up if nobody has yet.
+    fn is_told(
+        &mut self,
+        voice: &mut Voice<'_>,
+        sessions: &Sessions,
+        known: &Known,
+        side: Direction,
+        ribs: Option<&Ribs>,
+    ) -> bool {
+        if !self.is_in_step(voice.carrier) || known.up_ns.is_none() {
+            return false;
+        }
+        let address = known.neighbour(side);
+        if let Some(told) = self.peers.get(&address)
+            && told.session == known.id
+        {
+            if told.claims == known.claims() {
+                return true;
+            }
+            // How it is read turned out to be otherwise: what was told is void.
+            self.take_back(
+                voice,
+                sessions,
+                address,
+                &|_| Some(side),
+                known.up_ns.unwrap_or(0),
+            );
+            self.up(voice, sessions, known, side, true);
+            return true;
+        }
+        if self.to_tell.contains(&known.id) {
+            return false;
+        }
+        // Routes from before a graceful restart, which the receiver keeps.
+        let tables = ribs
+            .and_then(|ribs| ribs.session(known.id))
+            .is_some_and(|tables| {
+                let ribs = [0, 1].map(|direction| tables.direction(direction).ribs());
+                ribs.into_iter().flatten().any(|rib| rib.stale() > 0)
+            });
+        self.up(voice, sessions, known, side, tables);
+        self.peers
+            .get(&address)
+            .is_some_and(|told| told.session == known.id)
+    }
+
+    /// The session has come up.
+    pub(super) fn established(
+        &mut self,
+        voice: &mut Voice<'_>,
+        sessions: &Sessions,
+        known: &Known,
+        side: Direction,
+        ribs: Option<&Ribs>,
+    ) {
+        self.is_told(voice, sessions, known, side, ribs);
+    }
+
+    /// What the listener has of a session is not what its sides have any more.
+    pub(super) fn tell_anew(
+        &mut self,
+        voice: &mut Voice<'_>,
+        sessions: &Sessions,
+        known: &Known,
+        side: Direction,
+        ns: u64,
+    ) {
+        let address = known.neighbour(side);
+        let told = self
+            .peers
+            .get(&address)
+            .is_some_and(|told| told.session == known.id);
+        if told && self.is_in_step(voice.carrier) {
+            self.take_back(voice, sessions, address, &|_| Some(side), ns);
+            self.up(voice, sessions, known, side, true);
+        }
+    }
+
+    /// The session has ended.
+    pub(super) fn ended(
+        &mut self,
+        voice: &mut Voice<'_>,
+        known: &Known,
+        side: Direction,
+        down: Down<'_>,
+        ns: u64,
+    ) {
+        self.to_tell.retain(|id| *id != known.id);
+        let address = known.neighbour(side);
+        let in_step = self.is_in_step(voice.carrier);
+        if self
+            .peers
+            .get(&address)
+            .is_none_or(|told| told.session != known.id)
+        {
+            return;
+        }
+        self.peers.remove(&address);
+        if in_step || self.epoch != 0 && self.introduced {
+            let header = known.header(side, side ^ 1, ns);
+            voice
+                .carrier
+                .send(self.line, &mut |out| message::peer_down(out, &header, down));
+        }
+    }
+
+    /// A message of a session that is up.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what is told, of whom, and by what"
+    )]
+    pub(super) fn update(
+        &mut self,
+        voice: &mut Voice<'_>,
+        sessions: &Sessions,
+        known: &Known,
+        side: Direction,
+        ribs: Option<&Ribs>,
+        heard: &Heard<'_>,
+    ) {
+        if !self.is_told(voice, sessions, known, side, ribs) {
+            self.missed += 1;
+            return;
+        }
+        let header = known.header(side, heard.direction, heard.ns);
+        let line = self.line;
+        let (carrier, selection) = (&mut *voice.carrier, &mut *voice.selection);
+        let mut send = |encode: &mut dyn FnMut(&mut Vec<u8>)| carrier.send(line, encode);
+        let worst = heard.update.errors().worst();
+        if worst >= Some(Disposition::TreatAsWithdraw) {
+            let errored = Mirrored::Errored;
+            send(&mut |out| message::route_mirroring(out, &header, errored, Some(heard.bytes)));
+            if worst == Some(Disposition::TreatAsWithdraw) {
+                for field in rebuild::withdrawn_by(heard.update) {
+                    send(&mut |out| {
+                        message::route_monitoring(out, &header, |out| {
+                            rebuild::withdraw(out, &field);
+                        });
+                    });
+                }
+            }
+            return;
+        }
+        if heard.is_selected(selection) {
+            send(&mut |out| {
+                message::route_monitoring(out, &header, |out| out.extend(heard.bytes));
+            });
+        } else if heard.replaces() {
+            // What the listener may have been told of these routes holds no longer.
+            for field in rebuild::withdrawn_by(heard.update) {
+                send(&mut |out| {
+                    message::route_monitoring(out, &header, |out| {
+                        rebuild::withdraw(out, &field);
+                    });
+                });
+            }
+        }
+        if heard.expired {
+            // The receiver has dropped routes that nobody withdrew (RFC 4724 §4.2, RFC 7313 §4).
+            self.tell_anew(voice, sessions, known, side, heard.ns);
+        }
+    }
+
+    /// Something of a direction is missing, or could not be used: told to whoever follows the session.
+    pub(super) fn mirror(
+        &mut self,
+        voice: &mut Voice<'_>,
+        known: &Known,
+        side: Direction,
+        direction: Direction,
+        what: (Mirrored, Option<&[u8]>),
+        ns: u64,
+    ) {
+        let address = known.neighbour(side);
+        let told = self
+            .peers
+            .get(&address)
+            .is_some_and(|told| told.session == known.id);
+        if told && self.is_in_step(voice.carrier) {
+            let header = known.header(side, direction, ns);
+            let (what, bytes) = what;
+            voice.carrier.send(self.line, &mut |out| {
+                message::route_mirroring(out, &header, what, bytes);
+            });
+        }
+    }
+
+    /// Tells figures about all peers.
+    pub(super) fn statistics(
+        &mut self,
+        voice: &mut Voice<'_>,
+        sessions: &Sessions,
+        ribs: Option<&Ribs>,
+        side_of: impl Fn(&Known) -> Option<Direction>,
+        ns: u64,
+    ) {
+        if !self.is_in_step(voice.carrier) {
+            return;
+        }
+        for told in self.peers.values() {
+            let Some(known) = sessions.get(&told.session) else {
+                continue;
+            };
+            let Some(side) = side_of(known) else { continue };
+            let header = known.header(side, side ^ 1, ns);
+            voice.carrier.send(self.line, &mut |out| {
+                message::statistics(out, &header, |figures| {
+                    figures_of(figures, known, side, ribs);
+                });
+            });
+        }
+    }
+
+    /// The last word.
+    pub(super) fn farewell(&mut self, voice: &mut Voice<'_>) {
+        if self.is_in_step(voice.carrier) || self.epoch != 0 && self.introduced {
+            voice
+                .carrier
+                .send(self.line, &mut |out| message::termination(out));
+        }
+    }
+}
+
+/// An UPDATE that came.
+pub(super) struct Heard<'a> {
+    pub(super) direction: Direction,
+    pub(super) update: &'a Update<'a>,
+    pub(super) bytes: &'a [u8],
+    pub(super) message: &'a Message<'a>,
+    pub(super) changes: Option<&'a Changes>,
+    pub(super) meta: Meta<'static>,
+    /// Stale routes went with it.
+    pub(super) expired: bool,
+    pub(super) ns: u64,
+}
+
+impl Heard<'_> {
+    /// Whether it is told as it is. What ends a transfer concerns all routes.
+    fn is_selected(&self, selection: &mut Selection) -> bool {
+        let (meta, what) = (&self.meta, What::Message(self.message, self.changes));
+        selection.is_empty()
+            || self.update.eor().is_some()
+            || selection.wants(&Event { meta, what })
+    }
+
+    /// Routes that were there before may not be there any more, or not so.
+    fn replaces(&self) -> bool {
+        self.changes
+            .is_none_or(|changes| changes.replaced + changes.withdrawn > 0)
+    }
+}
+
+fn figures_of(
+    figures: &mut message::Figures<'_>,
+    known: &Known,
+    side: Direction,
+    ribs: Option<&Ribs>,
+) {
+    let received = side & 1 ^ 1;
+    let counts = known.counts[received];
+    figures.counter(Statistic::DuplicateAnnouncements, counts.duplicates);
+    figures.counter(Statistic::DuplicateWithdrawals, counts.absent);
+    figures.counter(Statistic::TreatedAsWithdraw, counts.treated_as_withdraw);
+    let tables = ribs.and_then(|ribs| ribs.session(known.id));
+    for (direction, all, one) in [
+        (received, Statistic::AdjRibIn, Statistic::FamilyIn),
+        (side & 1, Statistic::AdjRibOut, Statistic::FamilyOut),
+    ] {
+        let ribs = tables.map_or(&[][..], |tables| tables.direction(direction).ribs());
+        let total: u64 = ribs.iter().map(|rib| rib.len() as u64).sum();
+        figures.gauge(all, total);
+        for rib in ribs {
+            let family = rib.family();
+            figures.family(one, family.afi.0, family.safi.0, rib.len() as u64);
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! A BMP station, connected to by TCP: one connection for each monitored router (RFC 7854 §3.2).
+
+use super::carrier::{Carrier, Fate, RouterName};
+use super::pipe::{CHUNK_BYTES, Chunk, Pipe};
+use crate::sink::writer::WhenFull;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::task::Poll;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+/// Bytes that may wait for one station, over all its routers.
+const WAITING_BYTES_MAX: u64 = 256 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The first pause after a connection failed; it doubles from time to time.
+const BACK_OFF_MIN: Duration = Duration::from_millis(250);
+const BACK_OFF_MAX: Duration = Duration::from_secs(30);
+/// A station that takes nothing for so long is connected to anew.
+const STALL: Duration = Duration::from_secs(300);
+/// How long a reader of files waits for a station before it gives up.
+const NOBODY: Duration = Duration::from_secs(30);
+/// How long the end of a capture waits for a station that takes nothing.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// One router's connection, as the worker sees it.
+struct Line {
+    pipe: Arc<Pipe>,
+    chunk: Chunk,
+    /// The epoch that the worker was told of.
+    epoch: u64,
+    lost: u64,
+}
+
+/// Connections to a station, kept by a thread of their own.
+pub struct Station {
+    addresses: Arc<[SocketAddr]>,
+    when_full: WhenFull,
+    queue_bytes: usize,
+    lines: Vec<Line>,
+    waiting: Arc<AtomicU64>,
+    runtime: Handle,
+    stop: Arc<Notify>,
+    thread: Option<JoinHandle<()>>,
+    broken: bool,
+}
+
+impl Station {
+    /// Starts the thread. The first of `addresses` that accepts is connected to; for each router `queue_bytes` of
+    /// messages may wait.
+    ///
+    /// # Errors
+    /// The thread, or what it needs to wait for connections, cannot be made.
+    pub fn start(
+        addresses: &[SocketAddr],
+        when_full: WhenFull,
+        queue_bytes: usize,
+    ) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
+            .name("bmp".into())
+            .spawn(move || runtime.block_on(stopped.notified()))?;
+        Ok(Self {
+            addresses: addresses.into(),
+            when_full,
+            queue_bytes,
+            lines: Vec::new(),
+            waiting: Arc::default(),
+            runtime: handle,
+            stop,
+            thread: Some(thread),
+            broken: false,
+        })
+    }
+
+    fn all_sent(&self) -> bool {
+        self.lines
+            .iter()
+            .all(|line| Arc::strong_count(&line.pipe) == 1)
+    }
+}
+
+impl Line {
+    /// Hands over what was encoded. What there is no room for is lost, or waits as long as somebody listens.
+    fn flush(&mut self, when_full: WhenFull, waiting: &AtomicU64) {
+        if self.chunk.messages == 0 {
+            return;
+        }
+        let next = Chunk {
+            bytes: self.pipe.buffer(),
+            messages: 0,
+            epoch: self.epoch,
+        };
+        let mut chunk = std::mem::replace(&mut self.chunk, next);
+        let bytes = chunk.bytes.len() as u64;
+        loop {
+            if chunk.epoch == 0 || self.pipe.epoch.load(Acquire) != chunk.epoch {
+                self.pipe.discard(chunk);
+                return;
+            }
+            if waiting.fetch_add(bytes, Relaxed) + bytes <= WAITING_BYTES_MAX {
+                match self.pipe.push(chunk) {
+                    Ok(()) => return,
+                    Err(back) => chunk = back,
+                }
+            }
+            waiting.fetch_sub(bytes, Relaxed);
+            if when_full == WhenFull::Drop {
+                self.lost += chunk.messages;
+                self.pipe.recycle(chunk.bytes);
+                return;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Carrier for Station {
+    fn name(&self) -> &'static str {
+        "bmp"
+    }
+
+    fn open(&mut self, _: &RouterName) -> usize {
+        let pipe = Arc::new(Pipe::new(self.queue_bytes));
+        let chunk = Chunk {
+            bytes: pipe.buffer(),
+            messages: 0,
+            epoch: 0,
+        };
+        let connection = Connection {
+            pipe: Arc::clone(&pipe),
+            addresses: Arc::clone(&self.addresses),
+            waiting: Arc::clone(&self.waiting),
+        };
+        self.runtime.spawn(connection.keep());
+        self.lines.push(Line {
+            pipe,
+            chunk,
+            epoch: 0,
+            lost: 0,
+        });
+        self.lines.len() - 1
+    }
+
+    fn epoch(&mut self, line: usize) -> u64 {
+        let Some(line) = self.lines.get_mut(line) else {
+            return 0;
+        };
+        let epoch = line.pipe.epoch.load(Acquire);
+        if epoch != line.epoch {
+            // What is left was meant for whoever listened before.
+            line.flush(self.when_full, &self.waiting);
+            line.epoch = epoch;
+            line.chunk.epoch = epoch;
+        }
+        epoch
+    }
+
+    fn losses(&self, line: usize) -> u64 {
+        self.lines.get(line).map_or(0, |line| line.lost)
+    }
+
+    fn has_room(&self, line: usize) -> bool {
+        let free = |line: &Line| {
+            line.pipe.has_room() && self.waiting.load(Relaxed) < WAITING_BYTES_MAX / 2
+        };
+        self.when_full == WhenFull::Wait || self.lines.get(line).is_some_and(free)
+    }
+
+    fn send(&mut self, line: usize, encode: &mut dyn FnMut(&mut Vec<u8>)) {
+        let Some(line) = self.lines.get_mut(line) else {
+            return;
+        };
+        let before = line.chunk.bytes.len();
+        encode(&mut line.chunk.bytes);
+        line.chunk.messages += u64::from(line.chunk.bytes.len() > before);
+        if line.chunk.bytes.len() >= CHUNK_BYTES {
+            line.flush(self.when_full, &self.waiting);
+        }
+    }
+
+    fn await_listener(&mut self, line: usize) -> bool {
+        let Some(line) = self.lines.get(line) else {
+            return false;
+        };
+        let until = Instant::now() + NOBODY;
+        while !self.broken && line.pipe.epoch.load(Acquire) == 0 {
+            self.broken = Instant::now() >= until;
+            std::thread::sleep(PAUSE);
+        }
+        !self.broken
+    }
+
+    fn flush(&mut self) {
+        for line in &mut self.lines {
+            line.flush(self.when_full, &self.waiting);
+        }
+    }
+
+    fn when_full(&self) -> WhenFull {
+        self.when_full
+    }
+
+    fn is_log(&self) -> bool {
+        false
+    }
+
+    fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    fn fate(&self) -> Fate {
+        let mut fate = Fate::default();
+        for line in &self.lines {
+            fate.sent += line.pipe.sent.load(Relaxed);
+            fate.queue_full += line.lost;
+            fate.undelivered += line.pipe.undelivered.load(Relaxed);
+            fate.queue = fate.queue.max(line.pipe.ratio());
+        }
+        fate
+    }
+
+    fn close(&mut self) {
+        self.flush();
+        for line in &self.lines {
+            line.pipe.closing.store(true, Release);
+            line.pipe.wake.notify_one();
+        }
+        let patience = match self.when_full {
+            WhenFull::Drop => LAST_WORDS,
+            WhenFull::Wait => NOBODY,
+        };
+        let (mut left, mut since) = (u64::MAX, Instant::now());
+        while !self.broken && !self.all_sent() && since.elapsed() < patience {
+            let now = self.waiting.load(Relaxed);
+            if now < left {
+                (left, since) = (now, Instant::now());
+            }
+            std::thread::sleep(PAUSE);
+        }
+        self.stop.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // It cannot panic but by a fault of the runtime; there is nothing left to be saved then.
+            let _ = thread.join();
+        }
+        for line in &self.lines {
+            line.pipe.discard_all();
+        }
+    }
+}
+
+impl Drop for Station {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.close();
+        }
+    }
+}
+
+/// One router's connection, as the thread sees it.
+struct Connection {
+    pipe: Arc<Pipe>,
+    addresses: Arc<[SocketAddr]>,
+    waiting: Arc<AtomicU64>,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// All was sent.
+    Done,
+    /// The station closed it, or takes nothing.
+    Lost,
+}
+
+impl Connection {
+    /// Connects, sends what comes, and begins anew when the connection is lost, until the end.
+    async fn keep(self) {
+        let mut pause = BACK_OFF_MIN;
+        let mut epoch = 0;
+        while !self.pipe.closing.load(Acquire) {
+            if let Ok(Ok(stream)) = timeout(CONNECT_TIMEOUT, connect(&self.addresses)).await {
+                epoch += 1;
+                self.pipe.epoch.store(epoch, Release);
+                let before = self.pipe.sent.load(Relaxed);
+                let ended = self.carry(stream, epoch).await;
+                self.pipe.epoch.store(0, Release);
+                if ended == Ended::Done {
+                    return;
+                }
+                if self.pipe.sent.load(Relaxed) > before {
+                    pause = BACK_OFF_MIN;
+                }
+            }
+            self.discard_all();
+            self.rest(pause).await;
+            pause = (2 * pause).min(BACK_OFF_MAX);
+        }
+    }
+
+    /// Waits, unless it all ends.
+    async fn rest(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while !self.pipe.closing.load(Acquire) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            either(self.pipe.wake.notified(), sleep(left)).await;
+        }
+    }
+
+    async fn carry(&self, stream: TcpStream, epoch: u64) -> Ended {
+        loop {
+            while let Some(chunk) = self.pop() {
+                if chunk.epoch != epoch {
+                    self.pipe.discard(chunk);
+                } else if write(&stream, &chunk.bytes).await.is_ok() {
+                    self.pipe.sent.fetch_add(chunk.messages, Relaxed);
+                    self.pipe.recycle(chunk.bytes);
+                } else {
+                    self.pipe.discard(chunk);
+                    return Ended::Lost;
+                }
+            }
+            if self.pipe.closing.load(Acquire) && self.pipe.len() == 0 {
+                // What is under way still arrives: the kernel goes on with it.
+                let stream = stream
+                    .into_std()
+                    .map(|stream| stream.shutdown(Shutdown::Write));
+                return stream.map_or(Ended::Lost, |_| Ended::Done);
+            }
+            either(self.pipe.wake.notified(), stream.readable()).await;
+            // A station says nothing (RFC 7854 §3.2): what comes is its end, or of no interest.
+            match stream.try_read(&mut [0; 512]) {
+                Ok(0) => return Ended::Lost,
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Ended::Lost,
+                _ => (),
+            }
+        }
+    }
+
+    fn pop(&self) -> Option<Chunk> {
+        let chunk = self.pipe.pop()?;
+        self.waiting.fetch_sub(chunk.bytes.len() as u64, Relaxed);
+        Some(chunk)
+    }
+
+    fn discard_all(&self) {
+        while let Some(chunk) = self.pop() {
+            self.pipe.discard(chunk);
+        }
+    }
+}
+
+async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut last = io::ErrorKind::AddrNotAvailable.into();
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+async fn write(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        timeout(STALL, stream.writable()).await??;
+        match stream.try_write(bytes) {
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Waits for one of the two.
+async fn either<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    poll_fn(|context| {
+        if a.as_mut().poll(context).is_ready() || b.as_mut().poll(context).is_ready() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}

@@ -1,0 +1,204 @@
+//! What is in a folder after events of some times and sizes were written.
+
+use super::*;
+use std::io::Read;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const SECOND: u64 = 1_000_000_000;
+/// 2026-01-02T03:00:00Z.
+const START: u64 = 1_767_322_800 * SECOND;
+
+/// A folder of a test's own, removed when it is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("bgptap-files-{}-{count}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        Self(folder)
+    }
+
+    fn files(&self, name: &str, rotation: Rotation) -> Files {
+        let pattern = Pattern::new(&self.0.join(name)).expect("a pattern");
+        Files::new(pattern, rotation).expect("a folder to write to")
+    }
+
+    /// Names and contents, sorted.
+    fn found(&self) -> Vec<(String, String)> {
+        let mut found: Vec<_> = fs::read_dir(&self.0)
+            .expect("a folder")
+            .map(|entry| {
+                let path = entry.expect("an entry").path();
+                let name = path.file_name().expect("a name").to_string_lossy();
+                (name.into_owned(), content(&path))
+            })
+            .collect();
+        found.sort();
+        found
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn content(path: &Path) -> String {
+    let bytes = fs::read(path).expect("a file");
+    if path.extension().is_none_or(|suffix| suffix != "gz") {
+        return String::from_utf8(bytes).expect("text");
+    }
+    let mut text = String::new();
+    let mut plain = flate2::read::MultiGzDecoder::new(&*bytes);
+    plain.read_to_string(&mut text).expect("gzip");
+    text
+}
+
+fn owned(found: &[(&str, &str)]) -> Vec<(String, String)> {
+    let owned = |(name, content): &(&str, &str)| ((*name).to_owned(), (*content).to_owned());
+    found.iter().map(owned).collect()
+}
+
+const BY_TIME: Rotation = Rotation {
+    by_time: true,
+    size_max: None,
+    replace: false,
+    retry: false,
+};
+
+#[test]
+fn a_file_has_its_name_once_it_is_finished() {
+    let folder = Folder::new();
+    let mut files = folder.files("a.%H%M", BY_TIME);
+    files.write(b"one ", START).expect("written");
+    files.write(b"two", START).expect("written");
+    assert_eq!(folder.found(), owned(&[("a.0300.part", "one two")]));
+    files
+        .write(b"three", START + 900 * SECOND)
+        .expect("written");
+    let both = [("a.0300", "one two"), ("a.0315.part", "three")];
+    assert_eq!(folder.found(), owned(&both));
+    // The next period has come, with nothing in it.
+    files.write(b"", START + 1800 * SECOND).expect("finished");
+    let both = [("a.0300", "one two"), ("a.0315", "three")];
+    assert_eq!(folder.found(), owned(&both));
+    files.finish().expect("nothing is open");
+    assert_eq!(folder.found(), owned(&both));
+}
+
+#[test]
+fn no_file_exceeds_its_size_unless_one_chunk_does() {
+    let folder = Folder::new();
+    let rotation = Rotation {
+        size_max: Some(6),
+        ..Rotation::default()
+    };
+    let mut files = folder.files("a", rotation);
+    for chunk in ["123", "456", "7", "12345678", "9"] {
+        files.write(chunk.as_bytes(), START).expect("written");
+    }
+    files.finish().expect("finished");
+    let found = [
+        ("a", "123456"),
+        ("a.1", "7"),
+        ("a.2", "12345678"),
+        ("a.3", "9"),
+    ];
+    assert_eq!(folder.found(), owned(&found));
+}
+
+#[test]
+fn what_an_earlier_run_has_left_stays() {
+    let folder = Folder::new();
+    fs::write(folder.0.join("a.0300.gz.part"), "").expect("written");
+    for text in ["first", "second"] {
+        let mut files = folder.files("a.%H%M.gz", BY_TIME);
+        files.write(text.as_bytes(), START).expect("written");
+        files.finish().expect("finished");
+    }
+    let found = [
+        ("a.0300.1.gz", "first"),
+        ("a.0300.2.gz", "second"),
+        ("a.0300.gz.part", ""),
+    ];
+    assert_eq!(folder.found(), owned(&found));
+}
+
+#[test]
+fn a_file_may_take_the_place_of_an_older_one() {
+    let folder = Folder::new();
+    for text in ["first", "second"] {
+        let rotation = Rotation {
+            replace: true,
+            ..Rotation::default()
+        };
+        let mut files = folder.files("a.mrt", rotation);
+        files.write(text.as_bytes(), START).expect("written");
+        files.write(b"!", START + SECOND).expect("written");
+        files.finish().expect("finished");
+    }
+    assert_eq!(folder.found(), owned(&[("a.mrt", "second!")]));
+}
+
+#[test]
+fn folders_are_made_as_times_come() {
+    let folder = Folder::new();
+    let mut files = folder.files("%Y/%m/a", BY_TIME);
+    assert_eq!(
+        folder.found().len(),
+        0,
+        "nothing is made before it is needed"
+    );
+    files.write(b"x", START).expect("written");
+    files.finish().expect("finished");
+    assert_eq!(content(&folder.0.join("2026/01/a")), "x");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_at_once() {
+    let pattern = Pattern::new(Path::new("/nonexistent/a.%H")).expect("a pattern");
+    let error = Files::new(pattern, BY_TIME).err().expect("no folder");
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+}
+
+#[test]
+fn after_a_failure_whole_events_are_kept_and_another_file_begun() {
+    let folder = Folder::new();
+    let rotation = Rotation {
+        retry: true,
+        ..BY_TIME
+    };
+    let mut files = folder.files("a.%H%M", rotation);
+    files.write(b"whole", START).expect("written");
+    // As if the disk had taken a part of the next chunk only.
+    let torn = OpenOptions::new()
+        .append(true)
+        .open(folder.0.join("a.0300.part"));
+    torn.and_then(|mut file| file.write_all(b"to"))
+        .expect("written");
+    assert!(files.recover());
+    files.write(b"more", START).expect("written");
+    files.finish().expect("finished");
+    assert_eq!(
+        folder.found(),
+        owned(&[("a.0300", "whole"), ("a.0300.1", "more")])
+    );
+}
+
+#[test]
+fn a_file_under_its_own_name_goes_on_behind_its_last_whole_event() {
+    let folder = Folder::new();
+    let path = folder.0.join("a");
+    let mut direct = Direct::create(&path).expect("made").retrying(true);
+    direct.write(b"whole", START).expect("written");
+    let torn = OpenOptions::new().append(true).open(&path);
+    torn.and_then(|mut file| file.write_all(b"to"))
+        .expect("written");
+    assert!(direct.recover());
+    direct.write(b", more", START).expect("written");
+    assert_eq!(content(&path), "whole, more");
+}

@@ -1,0 +1,110 @@
+//! BMP feeds to Kafka: each message is a record, framed as OpenBMP collectors do.
+
+use super::openbmp::Origin;
+use super::producer::{Lines, Settings};
+use crate::sink::bmp::{Carrier, Fate, RouterName};
+use crate::sink::delivered::Delivered;
+use crate::sink::writer::{WhenFull, Writer};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// All routers by one producer.
+pub struct KafkaCarrier {
+    writer: Writer,
+    delivered: Arc<Delivered>,
+    when_full: WhenFull,
+    collector: String,
+    routers: Vec<Origin>,
+}
+
+impl KafkaCarrier {
+    /// Starts a producer. `collector` is the name of this monitor.
+    ///
+    /// # Errors
+    /// librdkafka refuses the settings, or a thread cannot be started.
+    pub fn start(settings: &Settings, collector: &str, when_full: WhenFull) -> io::Result<Self> {
+        let delivered = Arc::new(Delivered::default());
+        let lines = Lines::openbmp(settings, Arc::clone(&delivered))?;
+        Ok(Self {
+            writer: Writer::start(lines, when_full)?,
+            delivered,
+            when_full,
+            collector: collector.to_owned(),
+            routers: Vec::new(),
+        })
+    }
+
+    fn undelivered(&self) -> u64 {
+        self.delivered.failed.load(Relaxed) + self.writer.lost_broken()
+    }
+}
+
+impl Carrier for KafkaCarrier {
+    fn name(&self) -> &'static str {
+        "kafka"
+    }
+
+    fn open(&mut self, router: &RouterName) -> usize {
+        self.routers
+            .push(Origin::new(&self.collector, router.address));
+        self.routers.len() - 1
+    }
+
+    /// A log has all listeners at once, and always the same.
+    fn epoch(&mut self, _: usize) -> u64 {
+        1
+    }
+
+    fn losses(&self, _: usize) -> u64 {
+        self.writer.lost_full() + self.undelivered()
+    }
+
+    fn has_room(&self, _: usize) -> bool {
+        self.when_full == WhenFull::Wait || self.writer.queue_ratio() < 0.5
+    }
+
+    fn send(&mut self, line: usize, encode: &mut dyn FnMut(&mut Vec<u8>)) {
+        let Some(origin) = self.routers.get(line) else {
+            return;
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let ns = now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
+        self.writer.event(ns, |out| origin.write(out, ns, encode));
+    }
+
+    fn await_listener(&mut self, _: usize) -> bool {
+        !self.is_broken()
+    }
+
+    fn flush(&mut self) {
+        self.writer.flush();
+    }
+
+    fn when_full(&self) -> WhenFull {
+        self.when_full
+    }
+
+    fn is_log(&self) -> bool {
+        true
+    }
+
+    fn is_broken(&self) -> bool {
+        self.writer.is_broken()
+    }
+
+    fn fate(&self) -> Fate {
+        Fate {
+            sent: self.delivered.delivered.load(Relaxed),
+            queue_full: self.writer.lost_full(),
+            undelivered: self.undelivered(),
+            queue: self.writer.queue_ratio(),
+        }
+    }
+
+    fn close(&mut self) {
+        // What could not be delivered is counted.
+        let _ = self.writer.close();
+    }
+}

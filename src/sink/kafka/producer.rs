@@ -1,0 +1,202 @@
+//! The producer: librdkafka, idempotent, with bounded memory.
+
+use super::openbmp;
+use crate::sink::delivered::Delivered;
+use rdkafka::ClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// KiB that may wait in librdkafka; what comes then waits in the writer's queue.
+const QUEUE_KIB: &str = "65536";
+/// How long a record is tried to be delivered.
+const MESSAGE_TIMEOUT_MS: &str = "30000";
+/// How long the end waits for records that are under way.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Where records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `HOST:PORT,…`
+    pub brokers: String,
+    /// The topic; `{router}` stands for the address of the router that a record is about.
+    pub topic: String,
+}
+
+struct Reports(Arc<Delivered>);
+
+impl ClientContext for Reports {
+    // What librdkafka logs is told by counters; a library prints nothing.
+    fn log(&self, _: rdkafka::config::RDKafkaLogLevel, _: &str, _: &str) {}
+    fn error(&self, _: KafkaError, _: &str) {}
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        let counter = match result {
+            Ok(_) => &self.0.delivered,
+            Err(_) => &self.0.failed,
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+}
+
+/// What is written to a [`Lines`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    OpenBmp,
+    Json,
+}
+
+/// Takes records as bytes, one after the other, and produces them. A writer's thread writes to it.
+pub struct Lines {
+    producer: ThreadedProducer<Reports>,
+    topic: Topic,
+    form: Form,
+    delivered: Arc<Delivered>,
+}
+
+impl Lines {
+    /// A producer of JSON lines.
+    ///
+    /// # Errors
+    /// librdkafka refuses the settings.
+    pub fn json(settings: &Settings, delivered: Arc<Delivered>) -> io::Result<Self> {
+        Self::new(settings, Form::Json, delivered)
+    }
+
+    /// A producer of OpenBMP frames.
+    ///
+    /// # Errors
+    /// librdkafka refuses the settings.
+    pub fn openbmp(settings: &Settings, delivered: Arc<Delivered>) -> io::Result<Self> {
+        Self::new(settings, Form::OpenBmp, delivered)
+    }
+
+    fn new(settings: &Settings, form: Form, delivered: Arc<Delivered>) -> io::Result<Self> {
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", &settings.brokers)
+            .set("client.id", "bgptap")
+            .set("enable.idempotence", "true")
+            .set("compression.codec", "lz4")
+            .set("linger.ms", "20")
+            .set("queue.buffering.max.kbytes", QUEUE_KIB)
+            .set("message.timeout.ms", MESSAGE_TIMEOUT_MS)
+            .create_with_context(Reports(Arc::clone(&delivered)))
+            .map_err(io::Error::other)?;
+        Ok(Self {
+            producer,
+            topic: Topic(settings.topic.clone()),
+            form,
+            delivered,
+        })
+    }
+
+    /// Produces one record; waits while librdkafka's queue is full.
+    fn produce(&self, router: &str, key: &[u8], payload: &[u8]) {
+        let topic = self.topic.of(router);
+        let mut record = BaseRecord::to(&topic).key(key).payload(payload);
+        while let Err((error, back)) = self.producer.send(record) {
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                self.delivered.failed.fetch_add(1, Relaxed);
+                return;
+            }
+            std::thread::sleep(PAUSE);
+            record = back;
+        }
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let length = match self.form {
+                Form::OpenBmp => {
+                    let not = || io::Error::other("not an OpenBMP frame");
+                    let (key, router, length) = openbmp::split(rest).ok_or_else(not)?;
+                    self.produce(&router.to_string(), key, &rest[..length]);
+                    length
+                }
+                Form::Json => {
+                    let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                    let line = &rest[..end];
+                    let router = sender(line);
+                    self.produce(&router, router.as_bytes(), line);
+                    (end + 1).min(rest.len())
+                }
+            };
+            rest = &rest[length..];
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        if self.producer.flush(LAST_WORDS).is_err() {
+            let left = u64::try_from(self.producer.in_flight_count()).unwrap_or(0);
+            self.delivered.failed.fetch_add(left, Relaxed);
+        }
+    }
+}
+
+/// Who said what a line tells: the router whose records stay in order.
+fn sender(line: &[u8]) -> Cow<'_, str> {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        #[serde(borrow)]
+        peer: Cow<'a, str>,
+    }
+    serde_json::from_slice::<Line<'_>>(line).map_or(Cow::Borrowed(""), |line| line.peer)
+}
+
+/// A topic's name, or what it is made of.
+struct Topic(String);
+
+impl Topic {
+    fn of(&self, router: &str) -> Cow<'_, str> {
+        if !self.0.contains("{router}") {
+            return Cow::Borrowed(&self.0);
+        }
+        // Names have letters, digits, dots, underscores and hyphens only.
+        let router = router.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "-");
+        Cow::Owned(self.0.replace("{router}", &router))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_have_names_that_kafka_takes() {
+        let topic = Topic("bgp.{router}".into());
+        assert_eq!(topic.of("192.0.2.1"), "bgp.192.0.2.1");
+        assert_eq!(topic.of("2001:db8::1"), "bgp.2001-db8--1");
+        assert_eq!(Topic("all".into()).of("192.0.2.1"), "all");
+    }
+
+    #[test]
+    fn a_line_belongs_to_its_sender() {
+        assert_eq!(
+            sender(br#"{"type":"UPDATE","peer":"192.0.2.1","local":"192.0.2.2"}"#),
+            "192.0.2.1"
+        );
+        assert_eq!(sender(b"{}"), "");
+    }
+}

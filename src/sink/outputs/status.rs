@@ -1,0 +1,154 @@
+//! What outputs have come to, and how they end.
+
+use super::Outputs;
+use crate::sink::evidence::Evidence;
+use crate::sink::metrics::{self, Snapshot};
+use crate::sink::writer::Writer;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// How an output has ended.
+#[derive(Debug)]
+pub struct Closed {
+    /// Its name in metrics.
+    pub output: &'static str,
+    /// Events lost because its writer did not keep up.
+    pub lost_full: u64,
+    /// Events lost because writing failed.
+    pub lost_broken: u64,
+    /// What failed first.
+    pub error: Option<std::io::Error>,
+}
+
+impl Outputs {
+    /// The time is `ns`: files whose period is over are finished.
+    pub fn advance(&mut self, ns: u64) {
+        self.writers_mut().for_each(|writer| writer.advance(ns));
+        if let Some(evidence) = &mut self.evidence {
+            evidence.tick(ns);
+        }
+        if let Some(stream) = &mut self.stream {
+            stream.look_round();
+        }
+    }
+
+    /// Hands over what has been encoded so far.
+    pub fn flush(&mut self) {
+        self.writers_mut().for_each(Writer::flush);
+        if let Some(bmp) = &mut self.bmp {
+            bmp.flush();
+        }
+    }
+
+    /// The names of the source's interfaces, for files that tell them.
+    pub fn set_interfaces(&mut self, names: &[String]) {
+        self.interfaces = names.to_owned();
+        if let Some(evidence) = &mut self.evidence {
+            evidence.set_interfaces(names);
+        }
+    }
+
+    /// Adds what has become of evidence.
+    pub fn describe_evidence(&self, snapshot: &mut Snapshot) {
+        snapshot.evidence = self.evidence.as_ref().map(Evidence::counts);
+        let Some((evidence, counts)) = self.evidence.as_ref().zip(snapshot.evidence) else {
+            return;
+        };
+        snapshot.outputs.push(metrics::Output {
+            name: "evidence",
+            dropped: vec![
+                ("queue_full", counts.queue_full),
+                ("write_error", counts.write_error),
+                ("too_large", counts.too_large),
+                ("without_frames", counts.without_frames),
+                ("frames_unrecorded", counts.unrecorded),
+            ],
+            queue: evidence.queue_ratio(),
+        });
+    }
+
+    /// Events that the filters of each output have left out.
+    pub fn filtered(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let json = self.json.iter().map(|json| ("json", &json.selection));
+        let kafka = self.kafka.iter().map(|kafka| ("kafka", &kafka.selection));
+        let mrt = self.mrt.iter().map(|mrt| ("mrt", &mrt.selection));
+        let stream = self.stream.iter();
+        let stream = stream.map(|stream| ("events", &stream.selection));
+        let evidence = self.evidence.iter();
+        let evidence = evidence.map(|evidence| ("evidence", &evidence.selection));
+        let tables = self.tables.iter();
+        let tables = tables.map(|tables| ("mrt_rib", &tables.selection));
+        let all = json.chain(kafka).chain(mrt).chain(tables).chain(stream);
+        let all = all.chain(evidence);
+        let bmp = self.bmp.iter().flat_map(|bmp| bmp.filtered());
+        all.map(|(name, selection)| (name, selection.left_out()))
+            .chain(bmp)
+    }
+
+    /// An output has nobody left to write for.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.writers().any(|(_, writer)| writer.is_broken())
+            || self.bmp.as_ref().is_some_and(|bmp| bmp.is_broken())
+    }
+
+    /// What each output that can lose events has come to.
+    pub fn status(&self) -> impl Iterator<Item = metrics::Output> {
+        let slow = self.stream.as_ref();
+        let slow = slow.map(|stream| ("slow_listener", stream.slow()));
+        let undelivered = self.kafka_delivered.failed.load(Relaxed);
+        let bmp = self.bmp.iter().flat_map(|bmp| bmp.figures());
+        let writers = self.writers().map(move |(name, writer)| {
+            let mut dropped = vec![
+                ("queue_full", writer.lost_full()),
+                ("write_error", writer.lost_broken()),
+            ];
+            dropped.extend(slow.filter(|_| name == "events"));
+            if name == "kafka" {
+                dropped.push(("undelivered", undelivered));
+            }
+            metrics::Output {
+                name,
+                dropped,
+                queue: writer.queue_ratio(),
+            }
+        });
+        writers.chain(bmp)
+    }
+
+    /// Writers of outputs, with the names of these in metrics.
+    fn writers(&self) -> impl Iterator<Item = (&'static str, &Writer)> {
+        let json = self.json.iter().map(|json| ("json", &json.writer));
+        let tables = self.tables.iter().map(|tables| ("mrt_rib", &tables.writer));
+        let stream = self.stream.iter().map(|stream| ("events", &stream.writer));
+        let mrt = self.mrt.iter().map(|mrt| ("mrt", &mrt.writer));
+        let kafka = self.kafka.iter().map(|kafka| ("kafka", &kafka.writer));
+        json.chain(kafka).chain(mrt).chain(tables).chain(stream)
+    }
+
+    /// The same, to be written to or closed.
+    fn writers_mut(&mut self) -> impl Iterator<Item = &mut Writer> {
+        let json = self.json.iter_mut().map(|json| &mut json.writer);
+        let tables = self.tables.iter_mut().map(|tables| &mut tables.writer);
+        let stream = self.stream.iter_mut().map(|stream| &mut stream.writer);
+        let mrt = self.mrt.iter_mut().map(|mrt| &mut mrt.writer);
+        let kafka = self.kafka.iter_mut().map(|kafka| &mut kafka.writer);
+        json.chain(kafka).chain(mrt).chain(tables).chain(stream)
+    }
+
+    /// Writes out everything and ends the writers' threads: what each output lost, and what failed.
+    pub fn close(&mut self) -> Vec<Closed> {
+        let failed: Vec<_> = self
+            .writers_mut()
+            .map(|writer| writer.close().err())
+            .collect();
+        let closed = self.writers().zip(failed);
+        closed
+            .map(|((output, writer), error)| Closed {
+                output,
+                lost_full: writer.lost_full(),
+                lost_broken: writer.lost_broken(),
+                error,
+            })
+            .collect()
+    }
+}

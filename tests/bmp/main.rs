@@ -1,0 +1,137 @@
+//! BMP feeds as their consumers see them: a station that decodes by another project's code, and pmacct's.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, reason = "modules of this test alone")]
+
+mod conversation;
+#[cfg(feature = "capture")]
+mod live;
+mod ours;
+mod pmacct;
+mod station;
+#[path = "../support/mod.rs"]
+mod support;
+mod view;
+
+use ours::{Ours, Side};
+use station::{Messages, Station};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use view::{Table, View};
+
+/// The views of all connections, by router.
+fn views(connections: &[Messages]) -> BTreeMap<IpAddr, View> {
+    let mut views = BTreeMap::new();
+    for messages in connections {
+        let view = View::of(messages);
+        let router = view.name.parse().unwrap();
+        assert!(
+            views.insert(router, view).is_none(),
+            "{router} has two connections"
+        );
+    }
+    views
+}
+
+/// The tables of all peers that are up.
+fn tables(views: &BTreeMap<IpAddr, View>) -> BTreeMap<Side, Table> {
+    let mut tables = BTreeMap::new();
+    for (router, view) in views {
+        for (address, peer) in &view.peers {
+            for sent in [false, true] {
+                let table = &peer.tables[usize::from(sent)];
+                if !table.is_empty() && router != address {
+                    tables.insert((*router, *address, sent), table.clone());
+                }
+            }
+        }
+    }
+    tables
+}
+
+/// The figures of the last reports are the numbers of routes that we count ourselves.
+fn check_figures(views: &BTreeMap<IpAddr, View>, ours: &Ours, what: &str) {
+    for (((router, neighbour, sent), (afi, safi)), routes) in &ours.counts {
+        let peer = views.get(router).and_then(|view| view.peers.get(neighbour));
+        let peer = peer.unwrap_or_else(|| panic!("{what}: {router} has no peer {neighbour}"));
+        let kind = if *sent { 17 } else { 9 };
+        let figure = peer.figures.get(&format!("{kind} {afi}/{safi}"));
+        assert_eq!(
+            figure,
+            Some(routes),
+            "{what}: {router}, {neighbour}, sent: {sent}"
+        );
+    }
+}
+
+/// A follower was told of the UPDATEs of a side, byte for byte and in order. Those that the receiver cannot use
+/// it has seen in a mirror; what they withdraw none the less (RFC 7606 §2) was told by others.
+fn check_updates(view: Option<&View>, side: &Side, said: &[(String, bool)], what: &str) -> usize {
+    let told = view
+        .map(|view| view.of_side(side.1, side.2))
+        .unwrap_or_default();
+    let (errored, good): (Vec<_>, Vec<_>) = said.iter().partition(|(_, errored)| *errored);
+    if errored.is_empty() {
+        let good: Vec<_> = good.iter().map(|(bytes, _)| bytes).collect();
+        assert_eq!(told.iter().collect::<Vec<_>>(), good, "{what}: {side:?}");
+    } else {
+        let mut told = told.iter();
+        let all = good.iter().all(|(bytes, _)| told.any(|got| got == bytes));
+        assert!(all, "{what}: {side:?}");
+        let mirrored = view.map_or(0, |view| view.errored(side.1, side.2));
+        assert_eq!(mirrored, errored.len(), "{what}: {side:?}");
+    }
+    good.len()
+}
+
+/// Captures of many projects: a follower of the feeds ends with the tables that we have, was told every
+/// UPDATE by both ends, byte for byte and in order, and of peers that are up only.
+#[test]
+fn followers_of_the_corpus_end_with_our_tables() {
+    let Some(files) = support::corpus() else {
+        return;
+    };
+    let (mut routes, mut updates, mut seen) = (0, 0, 0);
+    for file in files
+        .iter()
+        .filter(|file| file.components().any(|part| part.as_os_str() == "bgp"))
+    {
+        let what = file.display().to_string();
+        let station = Station::start();
+        let ours = ours::read(file, station.address, &[]);
+        assert!(matches!(ours.status, Some(0 | 1)), "{what}: {}", ours.log);
+        let views = views(&station.finish());
+        assert!(views.values().all(|view| view.terminated), "{what}");
+        let theirs = tables(&views);
+        let refused: usize = views.values().map(|view| view.refused.len()).sum();
+        if refused == 0 {
+            assert_eq!(theirs, ours.tables, "{what}");
+        }
+        check_figures(&views, &ours, &what);
+        for (side, said) in ours.updates() {
+            updates += check_updates(views.get(&side.0), &side, &said, &what);
+        }
+        routes += theirs.values().map(BTreeMap::len).sum::<usize>();
+        seen += usize::from(refused == 0 && !views.is_empty());
+    }
+    println!("{seen} captures, {routes} routes, {updates} UPDATEs");
+    assert!(
+        seen > 20 && routes > 100 && updates > 500,
+        "{seen}, {routes}, {updates}"
+    );
+}
+
+/// Those told by `--router` are routers, with all their addresses; others only appear as neighbours.
+#[test]
+fn only_routers_that_were_named_are_told_of() {
+    let station = Station::start();
+    let named = ["--router", "2001:db8:179::3,192.0.2.77"];
+    let ours = ours::read(support::recording(), station.address, &named);
+    assert_eq!(ours.status, Some(0), "{}", ours.log);
+    let views = views(&station.finish());
+    let router: IpAddr = "2001:db8:179::3".parse().unwrap();
+    assert_eq!(views.keys().collect::<Vec<_>>(), [&router]);
+    let neighbours: BTreeSet<IpAddr> = views[&router].peers.keys().copied().collect();
+    let wanted = ours.tables.keys().filter(|side| side.0 == router);
+    assert_eq!(neighbours, wanted.map(|side| side.1).collect());
+    assert!(!neighbours.is_empty());
+}

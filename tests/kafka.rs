@@ -1,0 +1,225 @@
+//! Kafka as its consumers see it: librdkafka's mock cluster, kcat as consumer.
+#![cfg(feature = "kafka")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use bgpkit_parser::parser::bmp::messages::BmpMessageBody;
+use bgpkit_parser::parser::bmp::{parse_bmp_msg, parse_openbmp_header};
+use bytes::Bytes;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
+use std::process::{Child, Command, Stdio};
+use support::read::read;
+use support::{have, recording};
+
+/// Debian's kcat with Debian's librdkafka: cargo would have it take the one that was built for us.
+fn kcat() -> Command {
+    let mut kcat = Command::new("kcat");
+    kcat.env_remove("LD_LIBRARY_PATH");
+    kcat
+}
+
+/// A mock cluster of one broker, hosted by kcat.
+struct Broker {
+    child: Child,
+    address: String,
+}
+
+impl Broker {
+    fn start() -> Self {
+        let mut kcat = kcat();
+        // The consumer itself only keeps the cluster alive.
+        kcat.args([
+            "-b",
+            "x",
+            "-C",
+            "-t",
+            "nothing",
+            "-p",
+            "0",
+            "-d",
+            "mock",
+            "-X",
+            "test.mock.num.brokers=1",
+        ]);
+        let mut child = kcat
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let (found, ready) = std::sync::mpsc::channel();
+        // Read to the end, or the broker would stop at a full pipe.
+        std::thread::spawn(move || {
+            let mut address = String::new();
+            for line in log.split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line);
+                if let Some((_, rest)) = line.split_once("bootstrap.servers=") {
+                    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
+                    address = rest[..end.unwrap_or(rest.len())].to_owned();
+                }
+                // By then it listens.
+                if line.contains("FetchRequest") {
+                    let _ = found.send(address.clone());
+                }
+            }
+        });
+        let address = ready
+            .recv_timeout(std::time::Duration::from_secs(20))
+            .unwrap();
+        Self { child, address }
+    }
+
+    /// All records of a topic: key and payload, in the order of their partition.
+    fn records(&self, topic: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut kcat = kcat();
+        // Partition, and both lengths before their bytes.
+        kcat.args([
+            "-q",
+            "-b",
+            &self.address,
+            "-C",
+            "-t",
+            topic,
+            "-o",
+            "beginning",
+            "-e",
+            "-f",
+            "%K %S\\n%k%s",
+        ]);
+        let output = kcat.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let (mut rest, mut records) = (&output.stdout[..], Vec::new());
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let lengths = std::str::from_utf8(&rest[..end]).unwrap();
+            let (key, payload) = lengths.split_once(' ').unwrap();
+            let (key, payload): (usize, usize) = (key.parse().unwrap(), payload.parse().unwrap());
+            let bytes = &rest[end + 1..];
+            records.push((bytes[..key].to_vec(), bytes[key..key + payload].to_vec()));
+            rest = &bytes[key + payload..];
+        }
+        records
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Each router's BMP messages, in order, in OpenBMP frames that another project reads; their UPDATEs are ours.
+#[test]
+fn routers_speak_openbmp_to_kafka() {
+    if !have("kcat") {
+        return;
+    }
+    let broker = Broker::start();
+    let run = read(recording(), &["--kafka", &broker.address, "--host", "tap1"]);
+    let mut keys: BTreeMap<IpAddr, Vec<u8>> = BTreeMap::new();
+    let mut kinds: BTreeMap<IpAddr, Vec<u8>> = BTreeMap::new();
+    let mut told: BTreeMap<(IpAddr, IpAddr, bool), usize> = BTreeMap::new();
+    for (key, payload) in broker.records("openbmp.bmp_raw") {
+        let (length, mut bytes) = (payload.len(), Bytes::from(payload));
+        let header = parse_openbmp_header(&mut bytes).unwrap();
+        assert_eq!(
+            (header.admin_id.as_str(), header.msg_len as usize),
+            ("tap1", bytes.len())
+        );
+        assert_eq!(usize::from(header.header_len), length - bytes.len());
+        let router = header.router_ip;
+        assert_eq!(*keys.entry(router).or_insert_with(|| key.clone()), key);
+        kinds.entry(router).or_default().push(bytes[5]);
+        let sent = bytes.get(7).is_some_and(|flags| flags & 0x10 != 0);
+        let kind = bytes[5];
+        let message = parse_bmp_msg(&mut bytes);
+        if kind != 6 && kind != 0 {
+            assert!(message.is_ok(), "{kind}: {message:?}");
+        }
+        let Ok(message) = message else { continue };
+        if let (Some(peer), BmpMessageBody::RouteMonitoring(_)) =
+            (message.per_peer_header, message.message_body)
+        {
+            *told.entry((router, peer.peer_ip, sent)).or_default() += 1;
+        }
+    }
+    assert!(kinds.len() > 2, "{kinds:?}");
+    for kinds in kinds.values() {
+        assert_eq!(
+            (kinds.first(), kinds.last()),
+            (Some(&4), Some(&5)),
+            "Initiation … Termination"
+        );
+    }
+    // The recording has odd routes on purpose; without errors are the rest.
+    let mut ours: BTreeMap<(IpAddr, IpAddr, bool), usize> = BTreeMap::new();
+    let updates = run.events.iter().filter(|event| event["type"] == "UPDATE");
+    for event in updates.filter(|event| event["errors"].is_null()) {
+        let address = |name: &str| -> IpAddr { event[name].as_str().unwrap().parse().unwrap() };
+        let (peer, local) = (address("peer"), address("local"));
+        *ours.entry((local, peer, false)).or_default() += 1;
+        *ours.entry((peer, local, true)).or_default() += 1;
+    }
+    for (side, count) in ours {
+        assert!(
+            told.get(&side).copied().unwrap_or(0) >= count,
+            "{side:?}: {count}"
+        );
+    }
+}
+
+/// The lines of `--json`, each keyed by whoever sent the message.
+#[test]
+fn json_lines_go_to_kafka() {
+    if !have("kcat") {
+        return;
+    }
+    let broker = Broker::start();
+    let output = Command::new(env!("CARGO_BIN_EXE_bgptap"))
+        .args(["read", "--kafka", &broker.address, "--kafka-format", "json"])
+        .args(["--kafka-topic", "events"])
+        .arg(recording())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let mut lines: Vec<String> = Vec::new();
+    for (key, payload) in broker.records("events") {
+        let event: Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(event["peer"].as_str().unwrap().as_bytes(), key);
+        lines.push(event["id"].to_string());
+    }
+    let ours = read(recording(), &[]);
+    let mut wanted: Vec<String> = ours
+        .events
+        .iter()
+        .map(|event| event["id"].to_string())
+        .collect();
+    lines.sort();
+    wanted.sort();
+    assert_eq!(lines, wanted);
+}
+
+/// A broker that is not there costs records, which are counted, and the end does not wait for ever.
+#[test]
+fn a_broker_that_is_not_there_is_told() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let started = std::time::Instant::now();
+    let output = Command::new(env!("CARGO_BIN_EXE_bgptap"))
+        .args(["read", "--strict", "--kafka", &format!("127.0.0.1:{port}")])
+        .arg(recording())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("kafka: 0 messages told"), "{said}");
+    assert!(started.elapsed() < std::time::Duration::from_secs(60));
+}

@@ -1,0 +1,169 @@
+//! SIGHUP while frames come: filters and outputs change, and no frame, no event is lost.
+#![cfg(feature = "capture")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use support::Scratch;
+use support::net::{Live, Net, TAP, allowed};
+use support::synth::Synth;
+
+const FRAMES: u32 = 200_000;
+
+/// Has the configuration read again; waits until the log has so many lines about it.
+fn reload(live: &Live, config: &Path, text: &str, count: usize) {
+    std::fs::write(config, text).unwrap();
+    live.signal("HUP");
+    let started = Instant::now();
+    while live.log().matches("SIGHUP:").count() < count {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "{}",
+            live.log()
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Session and number of each UPDATE in a file of JSON lines.
+fn updates(file: &Path) -> Vec<(String, u64)> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let events = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let updates = events.filter(|event| event["type"] == "UPDATE");
+    updates
+        .map(|event| {
+            (
+                event["session"].as_str().unwrap().to_owned(),
+                event["seq"].as_u64().unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn outputs_change_without_losing_a_frame() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("reload"));
+    let file = scratch.path("frames.pcap");
+    let shape = Synth {
+        frames: FRAMES,
+        sessions: 4,
+        gap_ns: 10_000,
+    };
+    let mut target = std::io::BufWriter::new(std::fs::File::create(&file).unwrap());
+    shape.write(&mut target).unwrap();
+    drop(target);
+    let (config, first, second) = (
+        scratch.path("bgptap.toml"),
+        scratch.path("first.json"),
+        scratch.path("second.json"),
+    );
+    let open = |path: &Path, more: &str| format!("json = '{}'\n{more}", path.display());
+    std::fs::write(&config, open(&first, "")).unwrap();
+    let live = Live::start(
+        &net.mon,
+        TAP,
+        &scratch,
+        &["--config", config.to_str().unwrap()],
+    );
+    let replayed = std::thread::scope(|scope| {
+        // Ten seconds, of which a fraction is needed.
+        let replay = scope.spawn(|| net.replay(&file, &["--rate", "20000"]));
+        let pause = || std::thread::sleep(Duration::from_millis(700));
+        pause();
+        reload(
+            &live,
+            &config,
+            &open(&first, "filter = 'not type update'"),
+            1,
+        );
+        pause();
+        reload(
+            &live,
+            &config,
+            &open(&first, "filter = 'not typ update'"),
+            2,
+        );
+        assert!(
+            live.log().contains("refused, all stays as it was"),
+            "{}",
+            live.log()
+        );
+        assert!(live.log().contains("perhaps `type`"), "{}", live.log());
+        pause();
+        reload(&live, &config, &open(&second, "ring = 64"), 3);
+        assert!(
+            live.log()
+                .contains("a restart is needed for what changed of ring"),
+            "{}",
+            live.log()
+        );
+        pause();
+        // Many in a row, each with another file or filter.
+        for round in 4..24 {
+            let path = if round % 2 == 0 {
+                &second
+            } else {
+                &scratch.path("third.json")
+            };
+            reload(
+                &live,
+                &config,
+                &open(path, &format!("filter = 'not session {round:016x}'")),
+                round,
+            );
+            std::fs::rename(path, scratch.path(&format!("kept-{round}.json"))).unwrap();
+        }
+        reload(&live, &config, &open(&second, ""), 24);
+        replay.join().unwrap()
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    let log = scratch.path("live.log");
+    let summary = live.stop();
+    let log = std::fs::read_to_string(log).unwrap();
+    assert_eq!(
+        summary["messages"]["UPDATE"], FRAMES,
+        "{replayed}\n{summary}"
+    );
+    assert_eq!(
+        summary["frames"]["seen"], summary["frames"]["received"],
+        "{summary}"
+    );
+    assert_eq!(summary["unaccounted"]["frames"], 0, "{summary}");
+    assert_eq!(summary["unaccounted"]["bytes"], 0, "{summary}");
+    let left_out = log
+        .lines()
+        .find_map(|line| line.strip_prefix("bgptap: filters left out "));
+    let left_out: usize = left_out
+        .expect(&log)
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let mut told = updates(&first);
+    let early = told.len();
+    for round in 4..24 {
+        let kept = scratch.path(&format!("kept-{round}.json"));
+        told.extend(updates(&kept));
+    }
+    told.extend(updates(&second));
+    println!(
+        "{early} UPDATEs before the filter, {left_out} left out, {} in all",
+        told.len()
+    );
+    assert!(
+        early > 0 && left_out > 0 && told.len() > early,
+        "each phase saw some"
+    );
+    assert_eq!(told.len() + left_out, FRAMES as usize, "{log}");
+    let once: BTreeSet<_> = told.iter().collect();
+    assert_eq!(once.len(), told.len(), "no event was told twice");
+}

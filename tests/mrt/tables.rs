@@ -1,0 +1,192 @@
+//! `--mrt-rib` against `--rib-out`: the same routes, by bgpkit-parser and bgpdump.
+
+use super::bgpdump;
+use super::support::have;
+use super::{Scratch, archive, lines, read, recording};
+use bgpkit_parser::BgpkitParser;
+use serde_json::Value;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+struct Tables {
+    scratch: Scratch,
+    routes: Vec<Value>,
+}
+
+impl Tables {
+    fn of(file: &Path) -> Self {
+        let scratch = Scratch::new("tables");
+        let mrt = scratch.path("rib.mrt");
+        let args = ["--mrt-rib", mrt.to_str().unwrap(), "--rib-out", "-"];
+        let mut routes = lines(&read(file, &args).stdout);
+        routes.retain(|line| line["type"] == "ROUTE");
+        Self { scratch, routes }
+    }
+
+    fn mrt(&self) -> PathBuf {
+        self.scratch.path("rib.mrt")
+    }
+
+    /// Routes of families that all readers know, as they count them.
+    fn known(&self, safis: &[u64]) -> Vec<String> {
+        let known = |route: &&Value| {
+            matches!(route["afi"].as_u64(), Some(1 | 2))
+                && route["safi"]
+                    .as_u64()
+                    .is_some_and(|safi| safis.contains(&safi))
+        };
+        let routes = self.routes.iter().filter(known).map(|route| {
+            let attributes = &route["attributes"];
+            let path = attributes["path_text"].as_str().unwrap_or_default();
+            let asn = route["peer_asn"].as_str().unwrap_or("0");
+            let text = |field: &str| route[field].as_str().unwrap();
+            let (peer, prefix) = (text("peer"), text("prefix"));
+            format!("{peer} {asn} {prefix} {path} {}", route["since"])
+        });
+        routes.collect()
+    }
+}
+
+/// The lab's recording, and archives: with path identifiers, of AS numbers of two octets, of several families.
+fn sources() -> Option<Vec<PathBuf>> {
+    let mut sources = vec![recording().to_owned()];
+    for name in [
+        "mrtparse/bird-mrtdump_bgp",
+        "mrtparse/openbgpd_bgp",
+        "gobgpdump/arch3",
+        "bgpdump/updates.20071015.1505.gz",
+    ] {
+        sources.push(archive(name)?);
+    }
+    Some(sources)
+}
+
+#[test]
+fn bgpkit_parser_reads_the_routes_that_there_are() {
+    let Some(sources) = sources() else { return };
+    for source in sources {
+        let tables = Tables::of(&source);
+        let parser = BgpkitParser::from_reader(File::open(tables.mrt()).unwrap());
+        let theirs = bgpdump::counted(parser.into_elem_iter().map(|elem| {
+            let path = elem
+                .as_path
+                .map(|path| path.to_string())
+                .unwrap_or_default();
+            let (peer, asn) = (elem.peer_ip, elem.peer_asn);
+            // Path identifiers belong to entries in these records, and it leaves them there.
+            let prefix = elem.prefix.prefix;
+            format!("{peer} {asn} {prefix} {path} {}", elem.timestamp)
+        }));
+        let ours = bgpdump::counted(tables.known(&[1, 2]));
+        assert!(!ours.is_empty(), "{}", source.display());
+        assert_eq!(ours, theirs, "{}", source.display());
+    }
+}
+
+#[test]
+fn bgpdump_reads_the_routes_of_each_peer_with_their_path_identifiers() {
+    let Some(sources) = sources() else { return };
+    if !have("bgpdump") {
+        return;
+    }
+    for source in sources {
+        let tables = Tables::of(&source);
+        // It passes over multicast: RFC 6396 §4.3.2 has it, bgpdump 1.6.2 prints nothing.
+        let unicast = tables
+            .routes
+            .iter()
+            .filter(|route| route["safi"] == 1 && matches!(route["afi"].as_u64(), Some(1 | 2)));
+        let ours = unicast.map(|route| {
+            let text = |field: &str| route[field].as_str().unwrap().to_owned();
+            let path_id = route["path_id"].as_u64();
+            let path_id = path_id.map_or(String::new(), |id| format!("|{id}"));
+            format!("{}|{}{path_id}", text("peer"), text("prefix"))
+        });
+        let theirs = bgpdump::typed_lines(&tables.mrt())
+            .into_iter()
+            .map(|(kind, line)| {
+                let fields: Vec<_> = line.split('|').collect();
+                let path_id = if kind == "TABLE_DUMP2_AP" {
+                    format!("|{}", fields[5])
+                } else {
+                    String::new()
+                };
+                format!("{}|{}{path_id}", fields[2], fields[4])
+            });
+        let (ours, theirs) = (bgpdump::counted(ours), bgpdump::counted(theirs));
+        assert_eq!(ours, theirs, "{}", source.display());
+    }
+}
+
+/// Routes of VPNs, which neither reader prints, against the octets of the archive that told them.
+#[test]
+fn routes_of_other_families_are_there_as_they_were_sent() {
+    let Some(source) = archive("mrtparse/openbgpd_bgp") else {
+        return;
+    };
+    let tables = Tables::of(&source);
+    let generic = records(&tables.mrt())
+        .into_iter()
+        .filter(|record| record.0 == RIB_GENERIC);
+    let told = std::fs::read(&source).unwrap();
+    let mut nlri = Vec::new();
+    for (_, body) in generic {
+        // RFC 6396 §4.3.3: sequence number, AFI and SAFI, then one NLRI: bits, label, RD and prefix.
+        assert_eq!(body[4..7], [0, 1, 128]);
+        let length = 1 + usize::from(body[7]).div_ceil(8);
+        let octets = body[7..7 + length].to_vec();
+        assert!(
+            told.windows(length).any(|window| window == octets),
+            "{octets:x?}"
+        );
+        assert_eq!(body[7 + length..9 + length], [0, 1], "one entry");
+        nlri.push(octets);
+    }
+    let ours = tables.routes.iter().filter(|route| route["safi"] == 128);
+    assert_eq!((nlri.len(), ours.count()), (2, 2));
+    assert_ne!(nlri[0], nlri[1]);
+}
+
+const RIB_GENERIC: u16 = 6;
+
+/// Subtypes and bodies of the records of a file (RFC 6396 §2).
+fn records(mrt: &Path) -> Vec<(u16, Vec<u8>)> {
+    let bytes = std::fs::read(mrt).unwrap();
+    let (mut rest, mut records) = (&bytes[..], Vec::new());
+    while let Some((header, after)) = rest.split_first_chunk::<12>() {
+        let length = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
+        let (body, after) = after.split_at(length as usize);
+        records.push((u16::from_be_bytes([header[6], header[7]]), body.to_vec()));
+        rest = after;
+    }
+    records
+}
+
+#[test]
+fn a_snapshot_is_taken_each_time_and_at_the_end() {
+    let scratch = Scratch::new("tables");
+    let pattern = scratch.path("out/%s");
+    std::fs::create_dir(scratch.path("out")).unwrap();
+    let args = [
+        "--mrt-rib",
+        pattern.to_str().unwrap(),
+        "--mrt-rib-interval",
+        "1s",
+    ];
+    read(recording(), &args);
+    let names = std::fs::read_dir(scratch.path("out")).unwrap();
+    let mut names: Vec<_> = names.map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    assert!(names.len() > 2, "{names:?}");
+    let counts = names.iter().map(|name| {
+        let parser = BgpkitParser::from_reader(File::open(name).unwrap());
+        parser.into_elem_iter().count()
+    });
+    let counts: Vec<_> = counts.collect();
+    let newest = Tables::of(recording()).known(&[1, 2]).len();
+    assert_eq!(counts.last(), Some(&newest), "{counts:?}");
+    assert!(
+        counts.windows(2).any(|pair| pair[0] != pair[1]),
+        "{counts:?}"
+    );
+}
