@@ -89,6 +89,8 @@ pub struct AttrStore {
     // Dropped first: its parts refer to values.
     sets: Cache<Set>,
     values: Cache<Value>,
+    /// Where a set is put together; empty in between.
+    parts: Vec<Part>,
 }
 
 impl AttrStore {
@@ -124,9 +126,15 @@ impl AttrStore {
         if let Some(set) = self.find_hashed(hash, &attributes) {
             return Some(set);
         }
-        let parts = attributes.map(|attribute| Part::new(&attribute, &mut self.values));
-        let parts = parts.collect::<Option<Box<[Part]>>>()?;
-        self.sets.insert(0, hash, parts)
+        for attribute in attributes {
+            let Some(part) = Part::new(&attribute, &mut self.values) else {
+                self.parts.clear();
+                return None;
+            };
+            self.parts.push(part);
+        }
+        // Now that its length is known, the set takes one allocation.
+        self.sets.insert(0, hash, self.parts.drain(..).collect())
     }
 
     /// The set of these attributes, if it is there.
@@ -189,7 +197,8 @@ impl AttrStore {
     /// Bytes that sets and values take.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.sets.bytes() + self.values.bytes()
+        let parts = self.parts.capacity() * size_of::<Part>();
+        self.sets.bytes() + self.values.bytes() + parts as u64
     }
 
     /// Bytes that one more set may take beside its own, because tables grow.

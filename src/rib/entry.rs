@@ -15,10 +15,27 @@ pub(super) trait Entry: Sized {
     fn is(&self, layout: Self::Layout, key: Self::Key<'_>) -> bool;
     fn hash_of(hasher: &RandomState, layout: Self::Layout, key: Self::Key<'_>) -> u64;
     fn hash(&self, hasher: &RandomState, layout: Self::Layout) -> u64;
-    fn attributes(&self) -> &AttrSet;
-    fn set_attributes(&mut self, attributes: AttrSet) -> AttrSet;
-    fn state(&self) -> State;
-    fn set_state(&mut self, state: State);
+    fn told(&self) -> &Told;
+    fn told_mut(&mut self) -> &mut Told;
+
+    fn attributes(&self) -> &AttrSet {
+        &self.told().attributes
+    }
+
+    fn set_attributes(&mut self, attributes: AttrSet) -> AttrSet {
+        std::mem::replace(&mut self.told_mut().attributes, attributes)
+    }
+
+    fn state(&self) -> State {
+        self.told().state
+    }
+
+    /// The bit that belongs to the key stays.
+    fn set_state(&mut self, state: State) {
+        let told = self.told_mut();
+        told.state = state.with_extra(told.state.extra());
+    }
+
     /// Takes what a key says beyond what tells routes apart, labels for example; whether that is new.
     fn take_rest(&mut self, _key: Self::Key<'_>) -> bool {
         false
@@ -31,6 +48,12 @@ pub(super) trait Entry: Sized {
     fn heap(&self) -> u64 {
         0
     }
+}
+
+/// What was told of a route, whatever it is to: eight bytes.
+pub(super) struct Told {
+    pub(super) attributes: AttrSet,
+    pub(super) state: State,
 }
 
 /// Seconds since the table's first day, a mark for stale routes, and a bit for the key: four bytes.

@@ -93,15 +93,84 @@ impl<E: AsRoute> Routes<E> {
     }
 }
 
+/// An entry whose key is all that its table needs of an NLRI.
+pub(super) trait OfField: Entry {
+    /// The keys of a field, one after the other.
+    fn each_key(field: &NlriField<'_>, step: impl FnMut(Self::Key<'_>));
+}
+
+impl<E: OfField> Routes<E> {
+    fn announce_all(
+        &mut self,
+        field: &NlriField<'_>,
+        attributes: &AttrSet,
+        seconds: u32,
+        room: &mut Room<'_>,
+        mut told: impl FnMut(Announced),
+    ) {
+        E::each_key(field, |key| {
+            told(self.announce(key, attributes, seconds, room.budget));
+        });
+    }
+
+    fn withdraw_all(
+        &mut self,
+        field: &NlriField<'_>,
+        room: &mut Room<'_>,
+        mut told: impl FnMut(bool),
+    ) {
+        E::each_key(field, |key| told(self.withdraw(key, room.budget)));
+    }
+}
+
+impl<B: Bits> LabeledRoutes<B> {
+    fn announce_all(
+        &mut self,
+        field: &NlriField<'_>,
+        attributes: &AttrSet,
+        seconds: u32,
+        room: &mut Room<'_>,
+        mut told: impl FnMut(Announced),
+    ) {
+        each_item(field, |sent, nlri| {
+            told(self.announce(sent, &nlri, attributes, seconds, room));
+        });
+    }
+
+    fn withdraw_all(
+        &mut self,
+        field: &NlriField<'_>,
+        room: &mut Room<'_>,
+        mut told: impl FnMut(bool),
+    ) {
+        each_item(field, |sent, nlri| told(self.withdraw(sent, &nlri, room)));
+    }
+}
+
 impl<B: Bits, P: Path> AsRoute for PrefixRoute<B, P> {
     fn route_key(&self) -> RouteKey<'_> {
         RouteKey::Prefix(self.prefix())
     }
 }
 
+impl<B: Bits, P: Path> OfField for PrefixRoute<B, P> {
+    fn each_key(field: &NlriField<'_>, step: impl FnMut(PrefixKey<B, P>)) {
+        let keys = field
+            .prefixes()
+            .filter_map(|prefix| PrefixKey::new(&prefix));
+        keys.for_each(step);
+    }
+}
+
 impl<const N: usize> AsRoute for OctetRoute<N> {
     fn route_key(&self) -> RouteKey<'_> {
         RouteKey::Octets(self.octets())
+    }
+}
+
+impl<const N: usize> OfField for OctetRoute<N> {
+    fn each_key(field: &NlriField<'_>, mut step: impl FnMut(Sent<'_>)) {
+        each_item(field, |sent, _| step(sent));
     }
 }
 
@@ -199,33 +268,9 @@ impl Held {
         attributes: &AttrSet,
         seconds: u32,
         room: &mut Room<'_>,
-        mut told: impl FnMut(Announced),
+        told: impl FnMut(Announced),
     ) {
-        /// Announces whatever `each` finds in the field.
-        macro_rules! all {
-            ($each:ident, $routes:expr) => {
-                $each(field, |key| {
-                    told($routes.announce(key, attributes, seconds, room.budget));
-                })
-            };
-        }
-        macro_rules! labeled {
-            ($routes:expr) => {
-                each_item(field, |sent, nlri| {
-                    told($routes.announce(sent, &nlri, attributes, seconds, room));
-                })
-            };
-        }
-        match self {
-            Self::V4(routes) => all!(each_prefix, routes),
-            Self::V4Paths(routes) => all!(each_prefix, routes),
-            Self::V6(routes) => all!(each_prefix, routes),
-            Self::V6Paths(routes) => all!(each_prefix, routes),
-            Self::Labeled4(routes) => labeled!(routes),
-            Self::Labeled6(routes) => labeled!(routes),
-            Self::Short(routes) => all!(each_nlri, routes),
-            Self::Long(routes) => all!(each_nlri, routes),
-        }
+        any!(self, routes => routes.announce_all(field, attributes, seconds, room, told));
     }
 
     /// Withdraws each NLRI of a field, and tells of each whether it was there.
@@ -233,38 +278,16 @@ impl Held {
         &mut self,
         field: &NlriField<'_>,
         room: &mut Room<'_>,
-        mut told: impl FnMut(bool),
+        told: impl FnMut(bool),
     ) {
-        macro_rules! all {
-            ($each:ident, $routes:expr) => {
-                $each(field, |key| told($routes.withdraw(key, room.budget)))
-            };
-        }
-        macro_rules! labeled {
-            ($routes:expr) => {
-                each_item(field, |sent, nlri| {
-                    told($routes.withdraw(sent, &nlri, room));
-                })
-            };
-        }
-        match self {
-            Self::V4(routes) => all!(each_prefix, routes),
-            Self::V4Paths(routes) => all!(each_prefix, routes),
-            Self::V6(routes) => all!(each_prefix, routes),
-            Self::V6Paths(routes) => all!(each_prefix, routes),
-            Self::Labeled4(routes) => labeled!(routes),
-            Self::Labeled6(routes) => labeled!(routes),
-            Self::Short(routes) => all!(each_nlri, routes),
-            Self::Long(routes) => all!(each_nlri, routes),
-        }
+        any!(self, routes => routes.withdraw_all(field, room, told));
     }
 
     /// Whether NLRI of that form can be told apart by this table.
     pub(super) fn suits(&self, form: Form) -> bool {
-        let plain = |paths| form.add_path == paths;
         match self {
-            Self::V4(_) | Self::V6(_) => plain(false),
-            Self::V4Paths(_) | Self::V6Paths(_) => plain(true),
+            Self::V4(_) | Self::V6(_) => !form.add_path,
+            Self::V4Paths(_) | Self::V6Paths(_) => form.add_path,
             Self::Labeled4(routes) => alike(routes.form(), form),
             Self::Labeled6(routes) => alike(routes.form(), form),
             Self::Short(routes) => alike(routes.layout(), form),
@@ -285,14 +308,6 @@ fn find<'a, B: Bits, P: Path>(
     routes.find(key).map(AsRoute::route)
 }
 
-fn each_prefix<B: Bits, P: Path>(field: &NlriField<'_>, mut step: impl FnMut(PrefixKey<B, P>)) {
-    for prefix in field.prefixes() {
-        if let Some(key) = PrefixKey::new(&prefix) {
-            step(key);
-        }
-    }
-}
-
 /// Whether one NLRI is to be dropped and the others kept: link-state ones may be (RFC 9552 §8.2.2).
 fn is_discarded(form: Form, octets: &[u8]) -> bool {
     let mut discarded = false;
@@ -302,10 +317,6 @@ fn is_discarded(form: Form, octets: &[u8]) -> bool {
         });
     }
     discarded
-}
-
-fn each_nlri<'a>(field: &NlriField<'a>, mut step: impl FnMut(Sent<'a>)) {
-    each_item(field, |sent, _| step(sent));
 }
 
 /// Each NLRI, as it was sent and as it was read.

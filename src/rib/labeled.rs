@@ -1,6 +1,6 @@
 //! Prefixes with labels, and with route distinguishers where they are a VPN's.
 
-use super::entry::{Entry, State};
+use super::entry::{Entry, State, Told};
 use super::prefix::Bits;
 use crate::bgp::Prefix;
 use crate::intern::{AttrSet, Distinguisher, Handle, LabelStack};
@@ -55,8 +55,7 @@ pub(super) struct LabeledRoute<B> {
     path: u32,
     rd: Option<Rd>,
     labels: Option<Stack>,
-    attributes: AttrSet,
-    state: State,
+    told: Told,
 }
 
 impl<B: Bits> LabeledRoute<B> {
@@ -64,16 +63,16 @@ impl<B: Bits> LabeledRoute<B> {
         PackedPrefix {
             bits: self.bits,
             path: self.path,
-            host: self.state.extra(),
+            host: self.told.state.extra(),
         }
     }
 
     pub(super) fn into_attributes(self) -> AttrSet {
-        self.attributes
+        self.told.attributes
     }
 
     pub(super) fn prefix(&self, add_path: bool) -> LabeledPrefix<'_> {
-        let (addr, len) = self.bits.unpack(self.state.extra());
+        let (addr, len) = self.bits.unpack(self.told.state.extra());
         let path_id = add_path.then_some(self.path);
         LabeledPrefix {
             prefix: Prefix { addr, len, path_id },
@@ -97,8 +96,10 @@ impl<B: Bits> Entry for LabeledRoute<B> {
             path: key.prefix.path,
             rd: key.rd.cloned(),
             labels: key.labels.cloned(),
-            attributes,
-            state: state.with_extra(key.prefix.host),
+            told: Told {
+                attributes,
+                state: state.with_extra(key.prefix.host),
+            },
         }
     }
 
@@ -114,20 +115,12 @@ impl<B: Bits> Entry for LabeledRoute<B> {
         hash(hasher, self.packed(), self.rd.as_ref())
     }
 
-    fn attributes(&self) -> &AttrSet {
-        &self.attributes
+    fn told(&self) -> &Told {
+        &self.told
     }
 
-    fn set_attributes(&mut self, attributes: AttrSet) -> AttrSet {
-        std::mem::replace(&mut self.attributes, attributes)
-    }
-
-    fn state(&self) -> State {
-        self.state
-    }
-
-    fn set_state(&mut self, state: State) {
-        self.state = state.with_extra(self.state.extra());
+    fn told_mut(&mut self) -> &mut Told {
+        &mut self.told
     }
 
     fn take_rest(&mut self, key: Self::Key<'_>) -> bool {

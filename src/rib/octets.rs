@@ -1,6 +1,6 @@
 //! NLRI of all other families, as they were sent.
 
-use super::entry::{Entry, State};
+use super::entry::{Entry, State, Told};
 use crate::bgp::Form;
 use crate::bgp::nlri::key;
 use crate::intern::AttrSet;
@@ -18,8 +18,7 @@ pub(super) struct Sent<'a> {
 /// A route of any family. NLRI of up to `N` octets lie in the table itself.
 pub(super) struct OctetRoute<const N: usize> {
     octets: SmallVec<[u8; N]>,
-    attributes: AttrSet,
-    state: State,
+    told: Told,
 }
 
 impl<const N: usize> OctetRoute<N> {
@@ -40,8 +39,7 @@ impl<const N: usize> Entry for OctetRoute<N> {
     fn new(key: Sent<'_>, attributes: AttrSet, state: State) -> Self {
         Self {
             octets: SmallVec::from_slice(key.octets),
-            attributes,
-            state,
+            told: Told { attributes, state },
         }
     }
 
@@ -59,20 +57,12 @@ impl<const N: usize> Entry for OctetRoute<N> {
         hasher.hash_one(key::key(form, &self.octets))
     }
 
-    fn attributes(&self) -> &AttrSet {
-        &self.attributes
+    fn told(&self) -> &Told {
+        &self.told
     }
 
-    fn set_attributes(&mut self, attributes: AttrSet) -> AttrSet {
-        std::mem::replace(&mut self.attributes, attributes)
-    }
-
-    fn state(&self) -> State {
-        self.state
-    }
-
-    fn set_state(&mut self, state: State) {
-        self.state = state;
+    fn told_mut(&mut self) -> &mut Told {
+        &mut self.told
     }
 
     fn take_rest(&mut self, sent: Sent<'_>) -> bool {

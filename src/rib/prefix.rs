@@ -1,6 +1,6 @@
 //! Unicast and multicast prefixes, packed.
 
-use super::entry::{Entry, State};
+use super::entry::{Entry, State, Told};
 use crate::bgp::Prefix;
 use crate::intern::AttrSet;
 use foldhash::fast::RandomState;
@@ -108,8 +108,7 @@ impl<B: Bits, P: Path> PrefixKey<B, P> {
 pub(super) struct PrefixRoute<B, P> {
     bits: B,
     path: P,
-    attributes: AttrSet,
-    state: State,
+    told: Told,
 }
 
 impl<B: Bits, P: Path> PrefixRoute<B, P> {
@@ -117,12 +116,12 @@ impl<B: Bits, P: Path> PrefixRoute<B, P> {
         PrefixKey {
             bits: self.bits,
             path: self.path,
-            host: self.state.extra(),
+            host: self.told.state.extra(),
         }
     }
 
     pub(super) fn prefix(&self) -> Prefix {
-        let (addr, len) = self.bits.unpack(self.state.extra());
+        let (addr, len) = self.bits.unpack(self.told.state.extra());
         Prefix {
             addr,
             len,
@@ -139,8 +138,10 @@ impl<B: Bits, P: Path> Entry for PrefixRoute<B, P> {
         Self {
             bits: key.bits,
             path: key.path,
-            attributes,
-            state: state.with_extra(key.host),
+            told: Told {
+                attributes,
+                state: state.with_extra(key.host),
+            },
         }
     }
 
@@ -156,20 +157,12 @@ impl<B: Bits, P: Path> Entry for PrefixRoute<B, P> {
         hasher.hash_one(self.key())
     }
 
-    fn attributes(&self) -> &AttrSet {
-        &self.attributes
+    fn told(&self) -> &Told {
+        &self.told
     }
 
-    fn set_attributes(&mut self, attributes: AttrSet) -> AttrSet {
-        std::mem::replace(&mut self.attributes, attributes)
-    }
-
-    fn state(&self) -> State {
-        self.state
-    }
-
-    fn set_state(&mut self, state: State) {
-        self.state = state.with_extra(self.state.extra());
+    fn told_mut(&mut self) -> &mut Told {
+        &mut self.told
     }
 }
 

