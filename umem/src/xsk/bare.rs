@@ -34,8 +34,7 @@ impl Bare {
     /// The step that failed, and what the kernel said.
     pub fn open(interface: &str, options: &SocketOptions) -> Result<Self, XskError> {
         let failed = |error: io::Error| XskError::new("opening a bare AF_XDP socket", error);
-        let invalid =
-            |error: &dyn std::fmt::Display| failed(io::Error::other(error.to_string()));
+        let invalid = |error: &dyn std::fmt::Display| failed(io::Error::other(error.to_string()));
         let frames = NonZeroU32::new(options.rx_ring.saturating_mul(2))
             .ok_or_else(|| invalid(&"a ring needs entries"))?;
         let config = UmemConfig::builder()
