@@ -8,6 +8,7 @@ use bgptap::bgp::Context;
 use bytes::Bytes;
 use netgauze_bgp_pkt::wire::deserializer::BgpParsingContext;
 use std::fmt;
+use std::hint::black_box;
 
 /// A decoder, set up for the messages of one workload.
 pub(crate) trait Decoder {
@@ -81,6 +82,17 @@ pub(crate) fn all(as4: bool) -> [Box<dyn Decoder>; 4] {
         Box::new(Netgauze(netgauze::context(as4))),
         Box::new(Routecore(routecore::config(as4))),
     ]
+}
+
+/// The least that any decoder does: adds up every byte.
+pub(crate) fn add_up(messages: &[Bytes]) -> u64 {
+    let sum = |message: &Bytes| {
+        black_box(message)
+            .iter()
+            .map(|b| u64::from(*b))
+            .sum::<u64>()
+    };
+    messages.iter().map(sum).sum()
 }
 
 /// What a peer makes of a workload, compared with ours.

@@ -21,68 +21,15 @@ mod netgauze;
 mod ours;
 mod routecore;
 mod seen;
+mod turns;
 mod workload;
 
 use bytes::Bytes;
-use decoders::{Agreement, agree};
-use nix::time::{ClockId, clock_gettime};
+use decoders::{Agreement, add_up, agree};
 use std::hint::black_box;
 use std::process::Command;
-use std::time::Duration;
+use turns::interleaved;
 use workload::Workload;
-
-/// Turns of each decoder.
-const ROUNDS: usize = 41;
-/// A turn goes through the messages again until about this time has passed.
-const TURN: Duration = Duration::from_millis(2);
-
-/// Processor time of this thread.
-fn now() -> Duration {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
-        .expect("Linux has this clock")
-        .into()
-}
-
-fn time(run: &mut dyn FnMut(), times: u32) -> Duration {
-    let start = now();
-    for _ in 0..times {
-        run();
-    }
-    now() - start
-}
-
-/// The median time of each per run, in nanoseconds.
-fn interleaved(runs: &mut [Box<dyn FnMut() + '_>]) -> Vec<f64> {
-    let times: Vec<_> = runs
-        .iter_mut()
-        .map(|run| {
-            run();
-            let once = time(run, 3) / 3;
-            (TURN.as_nanos() / once.as_nanos().max(1)).clamp(1, 10_000) as u32
-        })
-        .collect();
-    let mut turns = vec![Vec::with_capacity(ROUNDS); runs.len()];
-    for _ in 0..ROUNDS {
-        for ((run, times), turns) in runs.iter_mut().zip(&times).zip(&mut turns) {
-            turns.push(time(run, *times).as_nanos() as f64 / f64::from(*times));
-        }
-    }
-    let median = |mut list: Vec<f64>| {
-        list.sort_by(f64::total_cmp);
-        list[list.len() / 2]
-    };
-    turns.into_iter().map(median).collect()
-}
-
-fn add_up(messages: &[Bytes]) -> u64 {
-    let sum = |message: &Bytes| {
-        black_box(message)
-            .iter()
-            .map(|b| u64::from(*b))
-            .sum::<u64>()
-    };
-    messages.iter().map(sum).sum()
-}
 
 fn measure(mut workload: Workload) {
     println!("\n{}", workload.name);

@@ -77,6 +77,13 @@ pub(crate) fn all() -> (Vec<Workload>, Vec<&'static str>) {
     (list, missing)
 }
 
+/// So many messages as those of workload a.
+#[allow(dead_code, reason = "not every bench needs them")]
+pub(crate) fn typical_list(count: usize) -> Vec<Bytes> {
+    let mut random = Random(1);
+    (0..count).map(|_| typical(&mut random).into()).collect()
+}
+
 /// A generator of numbers that look random (Knuth's MMIX constants), always the same.
 pub(crate) struct Random(u64);
 

@@ -521,9 +521,9 @@ fn add(to: &mut BTreeMap<&'static str, u64>, from: &BTreeMap<&'static str, u64>)
 fn report_latency(outcome: &Outcome) {
     let latency = &outcome.latency;
     if latency.count() > 0 {
-        let micros = |quantile| Duration::from_nanos(latency.quantile(quantile)).as_micros();
+        let micros = |quantile| latency.quantile(quantile) as f64 / 1e3;
         eprintln!(
-            "  latency     wire to decoded: p50 {} µs, p99 {} µs, p99.9 {} µs",
+            "  latency     wire to decoded: p50 {:.1} µs, p99 {:.1} µs, p99.9 {:.1} µs",
             micros(0.5),
             micros(0.99),
             micros(0.999)

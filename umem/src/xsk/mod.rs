@@ -11,6 +11,7 @@
 //! At any moment free + given (fill ring, kernel, RX ring) + batch + held = total;
 //! [`Gauges::conserved`] says so and the worker asserts it.
 
+mod bare;
 mod error;
 mod mode;
 mod pool;
@@ -18,6 +19,7 @@ mod receive;
 mod transmit;
 mod wait;
 
+pub use bare::Bare;
 pub use error::XskError;
 pub use mode::{Mode, Refusal, Wish, ZeroCopy};
 pub use pool::{Frame, FramePool, Gauges, PoolOptions};

@@ -112,7 +112,7 @@ impl<'p> Socket<'p> {
         close_on_exec(socket.fd());
         socket.zero_copy = zero_copy_of(socket.fd());
         if options.busy_poll {
-            socket.busy_poll = socket.prefer_busy_poll().map(|()| true);
+            socket.busy_poll = prefer_busy_poll(socket.raw_fd()).map(|()| true);
         }
         socket.refill();
         Ok(socket)
@@ -145,12 +145,7 @@ impl<'p> Socket<'p> {
             return;
         }
         self.wakeups += 1;
-        // What it says does not help: an interface that is down or gone is found out elsewhere, and a
-        // driver that did not go on still asks in the next round.
-        // SAFETY: the descriptor is open, and with no length nothing is written anywhere.
-        unsafe {
-            libc::recv(self.raw_fd(), std::ptr::null_mut(), 0, libc::MSG_DONTWAIT);
-        }
+        wake(self.raw_fd());
     }
 
     /// How often the driver was told to go on.
@@ -267,33 +262,43 @@ impl<'p> Socket<'p> {
             rx_invalid: statistics.rx_invalid_descs(),
         })
     }
+}
 
-    /// Documentation/networking/napi.rst, "Busy polling": interrupts stay off as long as somebody polls.
-    fn prefer_busy_poll(&self) -> io::Result<()> {
-        /// How long a poll goes on without a frame, and how many frames it takes.
-        const MICROSECONDS: libc::c_int = 20;
-        const BUDGET: libc::c_int = 64;
-        for (option, value) in [
-            (libc::SO_PREFER_BUSY_POLL, 1),
-            (libc::SO_BUSY_POLL, MICROSECONDS),
-            (libc::SO_BUSY_POLL_BUDGET, BUDGET),
-        ] {
-            // SAFETY: `value` is an int of the size given, and the descriptor is open.
-            let status = unsafe {
-                libc::setsockopt(
-                    self.raw_fd(),
-                    libc::SOL_SOCKET,
-                    option,
-                    (&raw const value).cast(),
-                    size_of_val(&value) as libc::socklen_t,
-                )
-            };
-            if status != 0 {
-                return Err(io::Error::last_os_error());
-            }
-        }
-        Ok(())
+/// Has the driver of a socket go on.
+pub(super) fn wake(socket: RawFd) {
+    // What it says does not help: an interface that is down or gone is found out elsewhere, and a
+    // driver that did not go on still asks in the next round.
+    // SAFETY: the descriptor is open, and with no length nothing is written anywhere.
+    unsafe {
+        libc::recv(socket, std::ptr::null_mut(), 0, libc::MSG_DONTWAIT);
     }
+}
+
+/// Documentation/networking/napi.rst, "Busy polling": interrupts stay off as long as somebody polls.
+pub(super) fn prefer_busy_poll(socket: RawFd) -> io::Result<()> {
+    /// How long a poll goes on without a frame, and how many frames it takes.
+    const MICROSECONDS: libc::c_int = 20;
+    const BUDGET: libc::c_int = 64;
+    for (option, value) in [
+        (libc::SO_PREFER_BUSY_POLL, 1),
+        (libc::SO_BUSY_POLL, MICROSECONDS),
+        (libc::SO_BUSY_POLL_BUDGET, BUDGET),
+    ] {
+        // SAFETY: `value` is an int of the size given, and the descriptor is open.
+        let status = unsafe {
+            libc::setsockopt(
+                socket,
+                libc::SOL_SOCKET,
+                option,
+                (&raw const value).cast(),
+                size_of_val(&value) as libc::socklen_t,
+            )
+        };
+        if status != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }
 
 /// Has a program that this process starts not inherit the socket: it would keep the queue taken. libxdp does not
@@ -323,7 +328,7 @@ fn zero_copy_of(socket: BorrowedFd<'_>) -> Option<bool> {
 
 type Queues = (TxQueue, RxQueue, FillQueue, CompQueue);
 
-fn bind(
+pub(super) fn bind(
     umem: &Umem,
     interface: &str,
     queue: u32,

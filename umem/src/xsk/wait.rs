@@ -21,7 +21,7 @@ impl Waiter {
         self.wait_for(sockets.iter().map(Socket::fd), timeout)
     }
 
-    fn wait_for<'f>(
+    pub(super) fn wait_for<'f>(
         &mut self,
         descriptors: impl Iterator<Item = BorrowedFd<'f>>,
         timeout: Duration,

@@ -1,0 +1,76 @@
+//! What a frame costs from the driver's hook on, and what is lost.
+
+use super::bench::turns::median;
+use super::line::{Goal, Line};
+use super::support::Scratch;
+use super::wire::{Receiver, Run, Waiting, frames, run};
+
+const ROUNDS: usize = 5;
+const FRAMES: u32 = 300_000;
+const RATE: &str = "100000";
+const UNIT: &str = "ns/frame";
+
+pub(crate) fn lines() -> std::io::Result<Vec<Line>> {
+    let scratch = Scratch::new("goals-capture");
+    let file = frames(&scratch, FRAMES)?;
+    let receivers = [Receiver::Ours, Receiver::Bare, Receiver::Packets];
+    let mut paced: [Vec<Run>; 3] = Default::default();
+    let mut fastest: [Vec<Run>; 2] = Default::default();
+    for _ in 0..ROUNDS {
+        for (receiver, runs) in receivers.iter().zip(&mut paced) {
+            runs.push(run(
+                *receiver,
+                Waiting::Interrupts,
+                &file,
+                &["--rate", RATE],
+            ));
+        }
+        for (receiver, runs) in receivers.iter().zip(&mut fastest) {
+            runs.push(run(
+                *receiver,
+                Waiting::Interrupts,
+                &file,
+                &["--speed", "max"],
+            ));
+        }
+    }
+    let [ours, bare, packets] =
+        [0, 1, 2].map(|at| median(paced[at].iter().map(|run| run.cost).collect()));
+    let work = "live --no-rib, 100,000 frames/s, process and softirq";
+    let lost = |runs: &[Run]| runs.iter().map(|run| run.lost).sum::<f64>();
+    let rate = median(fastest[0].iter().map(|run| run.rate).collect());
+    let all = f64::from(FRAMES) * ROUNDS as f64;
+    Ok(vec![
+        Line::new(
+            work,
+            UNIT,
+            "bare xsk drain",
+            (ours, bare),
+            Goal::AtMost(1.3),
+        ),
+        Line::new(
+            work,
+            UNIT,
+            "AF_PACKET TPACKET_V3, same pipeline",
+            (ours, packets),
+            Goal::AtMost(1.0),
+        ),
+        Line::new(
+            format!("lost of {all:.0} at 100,000 frames/s"),
+            "frames",
+            "bare xsk drain",
+            (lost(&paced[0]), lost(&paced[1])),
+            Goal::AtMost(0.0),
+        ),
+        Line::new(
+            format!(
+                "lost of {all:.0} from one sender at its fastest ({:.0},000 frames/s)",
+                rate / 1e3
+            ),
+            "frames",
+            "bare xsk drain",
+            (lost(&fastest[0]), lost(&fastest[1])),
+            Goal::AtMost(0.0),
+        ),
+    ])
+}

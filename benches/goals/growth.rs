@@ -1,0 +1,234 @@
+//! What a message costs the worker as sessions and routes grow in number, from the frame to the counters and
+//! the tables.
+
+use super::bench::turns::{median, now};
+use super::bench::workload;
+use super::data::Data;
+use super::files::{Capture, Talk};
+use super::full_table::FullTable;
+use super::line::{Goal, Line};
+use bgptap::capture::{Captured, Frame, LinkType, Stamp, StampSource};
+use bgptap::config::Limits;
+use bgptap::sink::metrics::Metrics;
+use bgptap::sink::outputs::Outputs;
+use bgptap::wire::Ports;
+use bgptap::worker::{Memory, Worker};
+use std::io;
+use std::sync::Arc;
+
+const SESSIONS: [usize; 5] = [1, 10, 100, 1_000, 10_000];
+/// Full segments that are dealt out to the sessions in turn.
+const SEGMENTS: usize = 40_000;
+const ROUNDS: usize = 3;
+const ROUTES: u32 = 1_000_000;
+/// Points of the growing table.
+const STEPS: usize = 20;
+/// Tables that are churned.
+const CHURNED: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
+/// Messages of churn that are measured at least.
+const CHURN: usize = 25_000;
+/// Dearest and cheapest are 20 % from what lies between them.
+const FLAT: f64 = 1.2 / 0.8;
+const UNIT: &str = "ns/message";
+
+struct View<'a>(&'a [u8]);
+
+impl AsRef<[u8]> for View<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl Frame for View<'_> {}
+
+/// A worker that is fed frames, and what it takes for them.
+struct Bench<'a> {
+    worker: Worker<View<'a>>,
+    batch: Vec<Captured<View<'a>>>,
+    number: u64,
+}
+
+impl<'a> Bench<'a> {
+    fn new(rib: bool) -> io::Result<Self> {
+        let limits = Limits {
+            rib,
+            ..Limits::default()
+        };
+        let outputs = Outputs::new(Arc::new(Metrics::default()), None, "monitor".into());
+        let memory = Memory::new(&limits)?;
+        Ok(Self {
+            worker: Worker::new(limits, Ports::new(&[179]), outputs, memory),
+            batch: Vec::with_capacity(256),
+            number: 0,
+        })
+    }
+
+    /// Nanoseconds for each UPDATE of those frames.
+    fn take(&mut self, frames: &[&'a [u8]]) -> f64 {
+        let updates = |worker: &Worker<View<'a>>| worker.outputs.totals.messages.update;
+        let before = (now(), updates(&self.worker));
+        for group in frames.chunks(256) {
+            let first = self.number;
+            self.number += group.len() as u64;
+            let stamped = group.iter().zip(first..);
+            self.batch
+                .extend(stamped.map(|(frame, at)| captured(frame, at)));
+            self.worker.batch(&mut self.batch);
+        }
+        let spent = (now() - before.0).as_nanos() as f64;
+        spent / (updates(&self.worker) - before.1) as f64
+    }
+}
+
+fn captured(frame: &[u8], number: u64) -> Captured<View<'_>> {
+    Captured {
+        frame: View(frame),
+        stamp: Stamp {
+            ns: 1_700_000_000_000_000_000 + number * 1000,
+            source: StampSource::File,
+        },
+        link: LinkType::Ethernet,
+        wire_len: frame.len() as u32,
+        interface: 0,
+        vlan: None,
+        continues: false,
+    }
+}
+
+/// The frames of a pcap file.
+fn frames(file: &[u8]) -> Vec<&[u8]> {
+    let mut rest = &file[24..];
+    let mut list = Vec::new();
+    while let Some((head, behind)) = rest.split_at_checked(16) {
+        let length = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
+        let (frame, next) = behind.split_at(length as usize);
+        list.push(frame);
+        rest = next;
+    }
+    list
+}
+
+pub(crate) fn lines(data: &mut Data) -> io::Result<Vec<Line>> {
+    let sessions = by_sessions()?;
+    let routes = by_routes()?;
+    let churn = by_churn()?;
+    let mut lines = Vec::new();
+    for (name, header, points) in [
+        (
+            "sessions",
+            "1 to 10,000 sessions, tables transferred at once",
+            &sessions,
+        ),
+        (
+            "routes",
+            "0 to 1,000,000 routes, a table that grows",
+            &routes,
+        ),
+        (
+            "churn",
+            "1,000 to 1,000,000 routes, replaced again and again",
+            &churn,
+        ),
+    ] {
+        let costs = points.iter().map(|point| point.1);
+        let dearest = costs.clone().fold(f64::MIN, f64::max);
+        let cheapest = costs.fold(f64::MAX, f64::min);
+        let figures = (dearest, cheapest);
+        let peer = "the cheapest of these points";
+        lines.push(Line::new(header, UNIT, peer, figures, Goal::AtMost(FLAT)));
+        let row = |(at, ns): &(f64, f64)| vec![at.to_string(), format!("{ns:.1}")];
+        data.put(name, &[name, "ns"], points.iter().map(row).collect());
+    }
+    Ok(lines)
+}
+
+fn by_sessions() -> io::Result<Vec<(f64, f64)>> {
+    let messages = workload::typical_list(1000);
+    let mut points = Vec::new();
+    let mut costs = vec![Vec::new(); SESSIONS.len()];
+    for _ in 0..ROUNDS {
+        for (count, costs) in SESSIONS.iter().zip(&mut costs) {
+            let mut capture = Capture::create(Vec::new())?;
+            let mut talks: Vec<_> = (0..*count).map(Talk::new).collect();
+            for talk in &mut talks {
+                talk.begin(&mut capture)?;
+            }
+            let mut said = messages.iter().cycle();
+            for number in 0..SEGMENTS {
+                let talk = &mut talks[number % count];
+                // Until one leaves.
+                while !talk.say_one(&mut capture, said.next().map_or(&[], |m| &m[..]))? {}
+            }
+            let file = capture.finish()?;
+            let frames = frames(&file);
+            // Three of the handshake, and an OPEN and a KEEPALIVE from both.
+            let (beginnings, rest) = frames.split_at(7 * count);
+            let mut bench = Bench::new(false)?;
+            bench.take(beginnings);
+            costs.push(bench.take(rest));
+        }
+    }
+    for (count, costs) in SESSIONS.iter().zip(costs) {
+        points.push((*count as f64, median(costs)));
+    }
+    Ok(points)
+}
+
+/// The segments that say these UPDATEs, on one session from its beginning.
+fn said(bodies: &[&[Vec<u8>]]) -> io::Result<Vec<u8>> {
+    let mut capture = Capture::create(Vec::new())?;
+    let mut talk = Talk::new(0);
+    talk.begin(&mut capture)?;
+    for body in bodies.iter().copied().flatten() {
+        let mut message = vec![0xff; 16];
+        message.extend((19 + body.len() as u16).to_be_bytes());
+        message.push(2);
+        message.extend_from_slice(body);
+        talk.say_one(&mut capture, &message)?;
+    }
+    talk.flush(&mut capture, 1)?;
+    capture.finish()
+}
+
+fn by_routes() -> io::Result<Vec<(f64, f64)>> {
+    let table = FullTable::new(ROUTES);
+    let file = said(&[&table.announcements(0)])?;
+    let frames = frames(&file);
+    let step = frames.len().div_ceil(STEPS);
+    let mut costs = vec![Vec::new(); STEPS];
+    for _ in 0..ROUNDS {
+        let mut bench = Bench::new(true)?;
+        for (frames, costs) in frames.chunks(step).zip(&mut costs) {
+            costs.push(bench.take(frames));
+        }
+    }
+    let routes = |at: usize| f64::from(ROUTES) * (at as f64 + 0.5) / STEPS as f64;
+    Ok(costs
+        .into_iter()
+        .enumerate()
+        .map(|(at, costs)| (routes(at), median(costs)))
+        .collect())
+}
+
+fn by_churn() -> io::Result<Vec<(f64, f64)>> {
+    let mut points = Vec::new();
+    for routes in CHURNED {
+        let table = FullTable::new(routes);
+        let versions = [table.announcements(0), table.announcements(1)];
+        let turns = CHURN.div_ceil(versions[0].len()).next_multiple_of(2);
+        // Both sets of attributes are known before the churn that is measured.
+        let before = [&versions[0][..], &versions[1]];
+        let after = (0..turns).map(|turn| &versions[turn % 2][..]);
+        let file = said(&before.into_iter().chain(after).collect::<Vec<_>>())?;
+        let all = frames(&file);
+        let known = all.len() * 2 / (turns + 2);
+        let mut costs = Vec::new();
+        for _ in 0..ROUNDS {
+            let mut bench = Bench::new(true)?;
+            bench.take(&all[..known]);
+            costs.push(bench.take(&all[known..]));
+        }
+        points.push((f64::from(routes), median(costs)));
+    }
+    Ok(points)
+}

@@ -1,0 +1,110 @@
+//! The table and the page: `docs/performance.md`, with its data and plots in `docs/performance/`.
+
+use super::data::Data;
+use super::line::{COLUMNS, Line};
+use super::plots;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const BEGIN: &str = "<!-- From here on scripts/bench writes. -->";
+const END: &str = "<!-- What follows is written by hand. -->";
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
+}
+
+/// The table as text, to the standard output.
+pub(crate) fn print(lines: &[Line]) {
+    let rows: Vec<_> = std::iter::once(COLUMNS.map(str::to_owned))
+        .chain(lines.iter().map(Line::columns))
+        .collect();
+    let wide = |text: &str| text.chars().count();
+    let width = |at: usize| rows.iter().map(|row| wide(&row[at])).max().unwrap_or(0);
+    // A reason stands where figures would, and goes on over the columns behind.
+    let widths: Vec<_> = (0..COLUMNS.len())
+        .map(|at| width(at).min(if at == 2 { 9 } else { 90 }))
+        .collect();
+    for row in &rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| {
+            let padding = " ".repeat(width.saturating_sub(wide(cell)));
+            format!("{cell}{padding}")
+        });
+        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    println!("\n{}", in_all(lines));
+}
+
+fn in_all(lines: &[Line]) -> String {
+    let count = |what: Option<bool>| lines.iter().filter(|line| line.holds() == what).count();
+    let missing = lines.iter().filter(|line| line.is_missing()).count();
+    format!(
+        "Of {} goals {} hold; {} lines have none, {missing} could not be measured.",
+        count(Some(true)) + count(Some(false)),
+        count(Some(true)),
+        count(None) - missing,
+    )
+}
+
+/// Writes what was measured, draws it, and puts the table into the page.
+pub(crate) fn write(lines: &[Line], mut data: Data) -> Result<(), Box<dyn Error>> {
+    let rows = lines.iter().map(|line| line.columns().to_vec()).collect();
+    data.put("goals", &COLUMNS, rows);
+    data.write(&docs().join("performance"))?;
+    draw(&data, &in_all(lines))
+}
+
+/// The page and its plots anew, from the data that is there.
+pub(crate) fn draw_again() -> Result<(), Box<dyn Error>> {
+    let data = Data::read(&docs().join("performance"))?;
+    let page = fs::read_to_string(docs().join("performance.md"))?;
+    let in_all = page
+        .lines()
+        .find(|line| line.starts_with("Of "))
+        .unwrap_or_default();
+    draw(&data, in_all)
+}
+
+fn draw(data: &Data, in_all: &str) -> Result<(), Box<dyn Error>> {
+    let drawn = plots::draw(data, &docs().join("performance"))?;
+    let mut text = format!("{BEGIN}\n\n{}\n\n{in_all}\n\n", machine());
+    text += &format!(
+        "| {} |\n|{}\n",
+        COLUMNS.join(" | "),
+        " --- |".repeat(COLUMNS.len())
+    );
+    for row in data.rows("goals") {
+        text += &format!("| {} |\n", row.join(" | "));
+    }
+    for (file, what) in drawn {
+        text += &format!("\n![{what}](performance/{file})\n");
+    }
+    text += &format!("\n{END}");
+    let file = docs().join("performance.md");
+    let page = fs::read_to_string(&file)?;
+    let (before, rest) = page
+        .split_once(BEGIN)
+        .ok_or("the page has no place for the table")?;
+    let (_, after) = rest
+        .split_once(END)
+        .ok_or("the place for the table has no end")?;
+    fs::write(file, [before, &text, after].concat())?;
+    Ok(())
+}
+
+/// What it was measured on.
+fn machine() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model.map_or("an unnamed processor", |line| {
+        line.trim_start_matches([' ', '\t', ':'])
+    });
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let numbers: String = kernel
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || *c == '.')
+        .collect();
+    format!("Measured on {cores} cores of {model}, Linux {numbers}.")
+}

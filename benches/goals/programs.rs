@@ -1,0 +1,96 @@
+//! Whole programs, and the processor time that they take.
+
+use super::bench::turns::median;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A program to be run again and again: its output is thrown away.
+pub(crate) struct Program {
+    pub(crate) name: String,
+    command: Vec<String>,
+}
+
+impl Program {
+    pub(crate) fn new(name: &str, command: &[&str]) -> Self {
+        Self {
+            name: name.to_owned(),
+            command: command.iter().map(|word| (*word).to_owned()).collect(),
+        }
+    }
+
+    /// `bgptap` with arguments.
+    pub(crate) fn bgptap(arguments: &[&str]) -> Self {
+        let command = [&[env!("CARGO_BIN_EXE_bgptap")], arguments].concat();
+        Self::new("bgptap", &command)
+    }
+
+    /// This program in the role of a peer.
+    pub(crate) fn peer(name: &str, arguments: &[&str]) -> Self {
+        let this = std::env::current_exe().unwrap_or_default();
+        let this = this.to_string_lossy().into_owned();
+        Self::new(
+            name,
+            &[&[this.as_str(), super::peers::ROLE], arguments].concat(),
+        )
+    }
+
+    /// Runs it once: seconds of processor time, its own and the kernel's for it, and seconds in all.
+    fn run(&self) -> Result<(f64, f64), String> {
+        let (before, started) = (of_children(), Instant::now());
+        let output = Command::new(&self.command[0])
+            .args(&self.command[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .output();
+        let output = output.map_err(|error| format!("{}: {error}", self.command[0]))?;
+        let elapsed = started.elapsed();
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let last = said.lines().last().unwrap_or_default();
+            return Err(format!("{}: {}: {last}", self.name, output.status));
+        }
+        Ok((
+            (of_children() - before).as_secs_f64(),
+            elapsed.as_secs_f64(),
+        ))
+    }
+}
+
+/// Processor time of all processes that this one has waited for.
+fn of_children() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("Linux tells");
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Duration::from_micros(micros.unsigned_abs())
+}
+
+/// What is measured of a program.
+#[derive(Clone, Copy)]
+pub(crate) enum Measure {
+    Processor,
+    Elapsed,
+}
+
+/// The programs by turns; the median of each in seconds, or why it does not run.
+pub(crate) fn by_turns(
+    programs: &[&Program],
+    rounds: usize,
+    measure: Measure,
+) -> Vec<Result<f64, String>> {
+    let mut times = vec![Ok(Vec::new()); programs.len()];
+    for _ in 0..rounds {
+        for (program, times) in programs.iter().zip(&mut times) {
+            let Ok(list) = times else { continue };
+            match program.run() {
+                Ok((processor, elapsed)) => list.push(match measure {
+                    Measure::Processor => processor,
+                    Measure::Elapsed => elapsed,
+                }),
+                Err(why) => *times = Err(why),
+            }
+        }
+    }
+    times.into_iter().map(|list| list.map(median)).collect()
+}
