@@ -65,7 +65,10 @@ fn groups() -> BTreeMap<String, Vec<String>> {
         if line.starts_with('@') {
             word.clone_into(&mut group);
         } else if line.starts_with(' ') && !word.starts_with('#') {
-            groups.entry(group.clone()).or_default().push(word.to_owned());
+            groups
+                .entry(group.clone())
+                .or_default()
+                .push(word.to_owned());
         }
     }
     groups
@@ -107,7 +110,10 @@ fn allowed_calls() -> BTreeSet<String> {
 /// System calls in a trace from the moment on that `program` is executed.
 fn calls_of(trace: &str, program: &str) -> BTreeSet<String> {
     let begin = format!("execve(\"{program}\"");
-    let lines = trace.lines().skip_while(|line| !line.contains(&begin)).skip(1);
+    let lines = trace
+        .lines()
+        .skip_while(|line| !line.contains(&begin))
+        .skip(1);
     let name = |line: &str| {
         let (_, rest) = line.trim().split_once(' ')?;
         let (name, _) = rest.trim_start().split_once('(')?;
@@ -145,7 +151,9 @@ impl Layer {
             .arg(one("User"))
             .arg(one("StateDirectory"))
             .args(one("ExecStart").split(' '));
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap());
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap());
         Self {
             child: command.stderr(log).spawn().unwrap(),
             scratch,
@@ -166,7 +174,12 @@ impl Layer {
         while !self.read(name).contains(word) {
             let ended = self.child.try_wait().unwrap();
             let late = begun.elapsed() > Duration::from_secs(120);
-            assert!(ended.is_none() && !late, "{}\n{}", self.log(), self.read(name));
+            assert!(
+                ended.is_none() && !late,
+                "{}\n{}",
+                self.log(),
+                self.read(name)
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -174,7 +187,12 @@ impl Layer {
     fn finish(&mut self) {
         self.scratch.write("go-on", b"");
         let status = self.child.wait().unwrap();
-        assert!(status.success(), "{}\n{}", self.log(), self.read("live.log"));
+        assert!(
+            status.success(),
+            "{}\n{}",
+            self.log(),
+            self.read("live.log")
+        );
     }
 }
 
@@ -187,7 +205,13 @@ impl Drop for Layer {
 
 #[test]
 fn the_package_installs_captures_as_its_user_and_leaves_nothing() {
-    let tools = ["systemd-analyze", "dpkg-deb", "dpkg-shlibdeps", "jq", "strace"];
+    let tools = [
+        "systemd-analyze",
+        "dpkg-deb",
+        "dpkg-shlibdeps",
+        "jq",
+        "strace",
+    ];
     if !(allowed() && tools.into_iter().all(have)) {
         return;
     }
@@ -204,7 +228,11 @@ fn the_package_installs_captures_as_its_user_and_leaves_nothing() {
     net.settle();
     layer.finish();
 
-    assert_eq!(layer.read("verify.log"), "", "systemd-analyze verify is content");
+    assert_eq!(
+        layer.read("verify.log"),
+        "",
+        "systemd-analyze verify is content"
+    );
     let live = layer.read("live.log");
     assert!(live.contains("no capabilities are left"), "{live}");
     assert!(live.contains("unaccounted frames 0, bytes 0"), "{live}");
@@ -213,7 +241,15 @@ fn the_package_installs_captures_as_its_user_and_leaves_nothing() {
     assert!(events.lines().count() > 3249, "{}", events.len());
     assert_eq!(layer.read("owner").trim(), "bgptap bgptap 640");
 
-    let used = calls_of(&layer.read("trace"), "/usr/bin/bgptap");
+    let trace = layer.read("trace");
+    let (_, families) = trace.split_once("execve(\"/usr/bin/bgptap\"").unwrap();
+    let families = families.split(" socket(").skip(1);
+    let families: BTreeSet<_> = families.filter_map(|rest| rest.split(',').next()).collect();
+    let settings = settings();
+    let open: BTreeSet<_> = settings["RestrictAddressFamilies"][0].split(' ').collect();
+    assert!(families.contains("AF_XDP"), "{families:?}");
+    assert!(families.is_subset(&open), "{families:?} of {open:?}");
+    let used = calls_of(&trace, "/usr/bin/bgptap");
     assert!(used.contains("bpf") && used.contains("capset"), "{used:?}");
     let allowed = allowed_calls();
     let refused: Vec<_> = used.difference(&allowed).collect();

@@ -109,12 +109,17 @@ class Browser:
     def until(self, expression, seconds):
         deadline = time.monotonic() + seconds
         while True:
-            value = self.evaluate(expression)
+            try:
+                value = self.evaluate(expression)
+            except RuntimeError as error:  # what it asks about may not be there yet
+                value, why = None, error
+            else:
+                why = value
             if value:
                 return value
             if time.monotonic() > deadline:
-                text = self.evaluate("document.body.innerText")
-                raise TimeoutError(f"never: {expression}\n{text}\n{self.complaints}")
+                text = self.evaluate("document.body?.innerText")
+                raise TimeoutError(f"never: {expression}: {why}\n{text}\n{self.complaints}")
             time.sleep(0.1)
 
     def screen(self, size, dark, phone):
