@@ -166,6 +166,9 @@ fn fetch(space: &str, address: SocketAddr, path: &str) -> String {
     Net::within(space, || asked().unwrap_or_default())
 }
 
+/// Debian's, which has Debian's modules.
+const PYTHON: &str = "/usr/bin/python3";
+
 /// Samples as Prometheus' own parser of OpenMetrics reads them: name, labels, value.
 const PARSER: &str = r#"
 import json, sys
@@ -180,7 +183,7 @@ fn parsed(space: &str, metrics: SocketAddr, scratch: &Scratch) -> Vec<(String, V
     let (head, text) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("application/openmetrics-text"), "{head}");
     let file = scratch.write("metrics.txt", text.as_bytes());
-    let mut python = Command::new("python3");
+    let mut python = Command::new(PYTHON);
     python
         .args(["-c", PARSER])
         .stdin(fs::File::open(file).unwrap());
@@ -198,7 +201,7 @@ fn by_labels(mut labels: Value) -> String {
 }
 
 fn python_has(module: &str) -> bool {
-    let mut python = Command::new("python3");
+    let mut python = Command::new(PYTHON);
     let found = python.args(["-c", &format!("import {module}")]).output();
     let found = found.is_ok_and(|output| output.status.success());
     if !found {
