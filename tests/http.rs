@@ -75,7 +75,7 @@ fn asking<F: Frame, T: Send>(mut worker: Worker<F>, ask: impl FnOnce(SocketAddr)
     let desk = Desk::default();
     worker.answer_at(desk.clone());
     let listener = Listener::bind_for(([127, 0, 0, 1], 0).into(), "--http").unwrap();
-    let server = http::serve(listener, desk, Hub::default()).unwrap();
+    let server = http::serve(listener, desk, Hub::default(), Arc::default()).unwrap();
     let address = server.address();
     std::thread::scope(|scope| {
         let asking = scope.spawn(move || ask(address));
@@ -307,7 +307,7 @@ fn prefixes(address: SocketAddr) {
 fn heard(paths: &[&str]) -> Vec<Vec<Value>> {
     let hub = Hub::default();
     let listener = Listener::bind_for(([127, 0, 0, 1], 0).into(), "--http").unwrap();
-    let server = http::serve(listener, Desk::default(), hub.clone()).unwrap();
+    let server = http::serve(listener, Desk::default(), hub.clone(), Arc::default()).unwrap();
     let mut worker = idle_worker();
     worker.outputs.stream = Some(EventStream::start(hub, true).unwrap());
     let mut before = batch();

@@ -269,7 +269,7 @@ impl<'o> Run<'o> {
         let (desk, hub) = (http::Desk::default(), Hub::default());
         let http = self
             .http
-            .map(|listener| http::serve(listener, desk.clone(), hub.clone()));
+            .map(|listener| http::serve(listener, desk.clone(), hub.clone(), Arc::clone(&metrics)));
         let http = http.transpose()?;
         let mut closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
         closing.set_interfaces(source.interfaces());
@@ -299,7 +299,7 @@ impl<'o> Run<'o> {
             memory.bound(&self.limits) >> 20
         );
         if let Some(http) = &http {
-            eprintln!("bgptap: sessions at http://{}/sessions", http.address());
+            eprintln!("bgptap: sessions at http://{}/", http.address());
         }
         eprintln!("bgptap: metrics at http://{}/metrics", server.address());
         let heap_max = self.limits.carry_heap_max;

@@ -1,15 +1,16 @@
 //! The HTTP side: from a request to a question, and from its answer to a response.
 
 use super::ask::{Desk, PAGE_MAX, Question, RibQuestion};
+use super::page::page;
 use crate::bgp::Prefix;
 use crate::error::SetupError;
 use crate::filter::{Filter, Selection};
-use crate::sink::metrics::{Listener, Server};
+use crate::sink::metrics::{Listener, Metrics, Server};
 use crate::sink::stream::Hub;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -19,6 +20,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -26,16 +28,24 @@ use tokio::sync::mpsc;
 /// The worker looks at questions every 20 ms; one that is this late has no time for them.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Serves `/sessions`, `/rib` and `/events` on a thread of its own.
+/// Serves the page and what it asks for, `/sessions`, `/rib`, `/status` and `/events`, on a thread of its own.
 ///
 /// # Errors
 /// No thread can be started.
-pub fn serve(listener: Listener, desk: Desk, hub: Hub) -> Result<Server, SetupError> {
+pub fn serve(
+    listener: Listener,
+    desk: Desk,
+    hub: Hub,
+    metrics: Arc<Metrics>,
+) -> Result<Server, SetupError> {
     let mut app = Router::new()
         .route("/sessions", get(sessions))
         .route("/rib", get(rib))
         .with_state(desk)
-        .route("/events", get(events).with_state(hub));
+        .route("/events", get(events).with_state(hub))
+        .route("/status", get(status).with_state(metrics))
+        .route("/", get(page))
+        .layer(middleware::map_response(as_it_says));
     if listener.address().ip().is_loopback() {
         // A page in a browser must not reach it under a name of its own (DNS rebinding).
         app = app.layer(middleware::from_fn(own_name));
@@ -55,11 +65,36 @@ async fn own_name(request: Request, next: Next) -> Response {
     }
 }
 
+/// Text from the wire is never to be taken for something else.
+async fn as_it_says(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
 async fn sessions(State(desk): State<Desk>, RawQuery(query): RawQuery) -> Response {
-    match sessions_question(query.as_deref().unwrap_or_default()) {
-        Ok(question) => answer(&desk, question).await,
+    match part(query.as_deref().unwrap_or_default()) {
+        Ok((from, limit)) => answer(&desk, Question::Sessions { from, limit }).await,
         Err(wrong) => bad(&wrong),
     }
+}
+
+/// What the metrics say; the worker is not asked.
+async fn status(State(metrics): State<Arc<Metrics>>, RawQuery(query): RawQuery) -> Response {
+    match part(query.as_deref().unwrap_or_default()) {
+        Ok((from, limit)) => match metrics.status(from, limit) {
+            Ok(status) => json(status),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        },
+        Err(wrong) => bad(&wrong),
+    }
+}
+
+fn json(object: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], object).into_response()
 }
 
 async fn rib(State(desk): State<Desk>, RawQuery(query): RawQuery) -> Response {
@@ -119,13 +154,14 @@ async fn answer(desk: &Desk, question: Question) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many questions\n").into_response();
     };
     match tokio::time::timeout(PATIENCE, answer).await {
-        Ok(Ok(Some(json))) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
+        Ok(Ok(Some(object))) => json(object),
         Ok(Ok(None)) => (StatusCode::NOT_FOUND, "no such session\n").into_response(),
         Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "no answer\n").into_response(),
     }
 }
 
-fn sessions_question(query: &str) -> Result<Question, String> {
+/// Which part of a list is wanted: from where on, and how much of it.
+fn part(query: &str) -> Result<(usize, usize), String> {
     let (mut from, mut limit) = (0, PAGE_MAX);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*name {
@@ -134,8 +170,7 @@ fn sessions_question(query: &str) -> Result<Question, String> {
             _ => return Err(format!("no such parameter: {name}")),
         }
     }
-    let limit = limit.min(PAGE_MAX);
-    Ok(Question::Sessions { from, limit })
+    Ok((from, limit.min(PAGE_MAX)))
 }
 
 fn rib_question(query: &str) -> Result<RibQuestion, String> {
@@ -213,8 +248,8 @@ mod tests {
         assert_eq!(question.limit, PAGE_MAX);
         let all = rib_question("session=1&prefix=::1").expect("valid").prefix;
         assert_eq!(all.expect("given").to_string(), "::1/128");
-        let page = Question::Sessions { from: 5, limit: 2 };
-        assert_eq!(sessions_question("from=5&limit=2"), Ok(page));
+        assert_eq!(part("from=5&limit=2"), Ok((5, 2)));
+        assert_eq!(part("limit=9999"), Ok((0, PAGE_MAX)));
     }
 
     #[test]
@@ -239,6 +274,6 @@ mod tests {
         ] {
             assert!(rib_question(query).is_err(), "{query}");
         }
-        assert!(sessions_question("from=-1").is_err());
+        assert!(part("from=-1").is_err());
     }
 }

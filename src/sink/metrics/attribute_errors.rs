@@ -5,7 +5,7 @@ use crate::bgp::{Disposition, names};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Pairs that one direction can count apart; the rest is counted together.
-const PAIRS_MAX: usize = 24;
+pub(super) const PAIRS_MAX: usize = 24;
 
 /// Counters of the errors of one direction that concern a path attribute.
 #[derive(Debug, Default)]

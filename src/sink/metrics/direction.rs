@@ -47,7 +47,7 @@ pub const BYTE_STATES: [&str; 8] = [
 ];
 
 /// Address families that one direction can count apart; more are counted under the last.
-const FAMILIES_MAX: usize = 24;
+pub(super) const FAMILIES_MAX: usize = 24;
 
 /// A gauge without a value.
 pub(super) const UNKNOWN: u64 = u64::MAX;

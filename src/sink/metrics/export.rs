@@ -1,5 +1,6 @@
 //! The OpenMetrics text, built when it is asked for.
 
+use super::catalogue::{self, Metric, SESSION};
 use super::direction::{BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES, UNKNOWN};
 use super::{Metrics, Snapshot, tcp};
 use crate::health::ALARMS;
@@ -7,7 +8,6 @@ use crate::intern;
 use crate::rib::CHANGES;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
-use prometheus_client::metrics::MetricType;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -33,29 +33,20 @@ impl Collector for Exporter {
         encode_ribs(&mut encoder, &directions, &snapshot)?;
         encode_outputs(&mut encoder, &snapshot)?;
         let (sum, count, buckets) = self.0.latency.read();
-        encoder
-            .encode_descriptor(
-                "bgptap_decode_latency_seconds",
-                "Time from the capture's timestamp of a frame to its messages being decoded",
-                None,
-                MetricType::Histogram,
-            )?
+        describe(&mut encoder, &catalogue::DECODE_LATENCY)?
             .encode_histogram::<[(&str, &str); 0]>(sum, count, &buckets, None)
     }
 }
 
 fn encode_build(encoder: &mut DescriptorEncoder) -> fmt::Result {
     let labels = [("version", env!("CARGO_PKG_VERSION"))];
-    encoder
-        .encode_descriptor("bgptap_build", "Version of bgptap", None, MetricType::Info)?
-        .encode_info(&labels)
+    describe(encoder, &catalogue::BUILD)?.encode_info(&labels)
 }
 
 fn encode_frames(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::Result {
     counters(
         encoder,
-        "bgptap_frames",
-        "Frames by interface and what became of them",
+        &catalogue::FRAMES,
         snapshot.frames.iter().flat_map(|(interface, outcomes)| {
             outcomes.iter().map(move |(outcome, count)| {
                 let labels = vec![
@@ -66,27 +57,12 @@ fn encode_frames(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::R
             })
         }),
     )?;
-    gauge(
-        encoder,
-        "bgptap_frames_held",
-        "Frames held out of order",
-        snapshot.frames_held,
-    )?;
-    let mut family = encoder.encode_descriptor(
-        "bgptap_pool_frames",
-        "Frames of the UMEM by where they are",
-        None,
-        MetricType::Gauge,
-    )?;
+    gauge(encoder, &catalogue::FRAMES_HELD, snapshot.frames_held)?;
+    let mut family = describe(encoder, &catalogue::POOL_FRAMES)?;
     for (state, count) in &snapshot.frame_states {
         encode_gauge(&mut family, &vec![("state", (*state).to_owned())], *count)?;
     }
-    let mut family = encoder.encode_descriptor(
-        "bgptap_pool_utilisation_ratio",
-        "Share of a pool in use, 0 to 1",
-        None,
-        MetricType::Gauge,
-    )?;
+    let mut family = describe(encoder, &catalogue::POOL_UTILISATION)?;
     for pool in &snapshot.pools {
         let labels = vec![("pool", pool.name.clone())];
         family
@@ -95,8 +71,7 @@ fn encode_frames(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::R
     }
     counters(
         encoder,
-        "bgptap_pool_fallbacks",
-        "Buffers taken from the heap because a pool was empty",
+        &catalogue::POOL_FALLBACKS,
         snapshot
             .pools
             .iter()
@@ -107,8 +82,7 @@ fn encode_frames(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::R
 fn encode_messages(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>]) -> fmt::Result {
     counters(
         encoder,
-        "bgptap_messages",
-        "BGP messages by type",
+        &catalogue::MESSAGES,
         directions.iter().flat_map(|direction| {
             by_name(direction, "type", &MESSAGE_TYPES, |i| {
                 direction.messages[i].get()
@@ -117,8 +91,7 @@ fn encode_messages(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>
     )?;
     counters(
         encoder,
-        "bgptap_prefixes",
-        "Prefixes announced and withdrawn, by address family",
+        &catalogue::PREFIXES,
         directions.iter().flat_map(|direction| {
             direction.families().flat_map(move |(afi, safi, prefixes)| {
                 [
@@ -136,8 +109,7 @@ fn encode_messages(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>
     )?;
     counters(
         encoder,
-        "bgptap_nlri_undecoded_bytes",
-        "Octets of NLRI of address families that are not decoded",
+        &catalogue::NLRI_UNDECODED_BYTES,
         directions.iter().flat_map(|direction| {
             direction.families().filter_map(|(afi, safi, prefixes)| {
                 let bytes = prefixes.undecoded_bytes.get();
@@ -147,8 +119,7 @@ fn encode_messages(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>
     )?;
     counters(
         encoder,
-        "bgptap_errors",
-        "Malformed attributes and messages by RFC 7606 disposition, and bytes that could not be framed by reason",
+        &catalogue::ERRORS,
         directions.iter().flat_map(|direction| {
             by_name(direction, "kind", &ERROR_KINDS, |i| {
                 direction.errors[i].get()
@@ -157,8 +128,7 @@ fn encode_messages(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>
     )?;
     counters(
         encoder,
-        "bgptap_attribute_errors",
-        "Malformed path attributes by RFC 7606 disposition",
+        &catalogue::ATTRIBUTE_ERRORS,
         directions.iter().flat_map(|direction| {
             let errors = direction.attribute_errors.iter();
             errors.map(move |(attribute, kind, count)| {
@@ -174,8 +144,7 @@ fn encode_messages(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>
 fn encode_streams(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>]) -> fmt::Result {
     counters(
         encoder,
-        "bgptap_stream_bytes",
-        "TCP payload bytes by what became of them",
+        &catalogue::STREAM_BYTES,
         directions.iter().flat_map(|direction| {
             by_name(direction, "state", &BYTE_STATES, |i| {
                 direction.bytes[i].get()
@@ -184,16 +153,14 @@ fn encode_streams(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>]
     )?;
     counters(
         encoder,
-        "bgptap_gaps",
-        "Holes in the TCP stream that were given up",
+        &catalogue::GAPS,
         directions
             .iter()
             .map(|direction| (session_labels(direction), direction.gaps.get())),
     )?;
     counters(
         encoder,
-        "bgptap_tcp_alarms",
-        "Changes for the worse and for the better in the TCP under a session",
+        &catalogue::TCP_ALARMS,
         directions.iter().flat_map(|direction| {
             by_name(direction, "event", &ALARMS, |i| direction.alarms[i].get())
         }),
@@ -201,25 +168,23 @@ fn encode_streams(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>]
 }
 
 fn encode_tcp(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>]) -> fmt::Result {
-    for (i, metric) in tcp::COUNTERS.iter().enumerate() {
-        let kind = MetricType::Counter;
-        let mut family = encoder.encode_descriptor(metric.name, metric.help, None, kind)?;
+    for (i, row) in tcp::COUNTERS.iter().enumerate() {
+        let mut family = describe(encoder, &row.metric)?;
         for direction in directions {
-            let value = scaled(direction.tcp_counters[i].get(), metric);
+            let value = scaled(direction.tcp_counters[i].get(), row);
             family
                 .encode_family(&session_labels(direction))?
                 .encode_counter::<[(&str, &str); 0], _, u64>(&value, None)?;
         }
     }
-    for (i, metric) in tcp::GAUGES.iter().enumerate() {
-        let kind = MetricType::Gauge;
-        let mut family = encoder.encode_descriptor(metric.name, metric.help, None, kind)?;
+    for (i, row) in tcp::GAUGES.iter().enumerate() {
+        let mut family = describe(encoder, &row.metric)?;
         for direction in directions {
             let value = direction.tcp_gauges[i].get();
             if value != UNKNOWN {
                 family
                     .encode_family(&session_labels(direction))?
-                    .encode_gauge(&scaled(value, metric))?;
+                    .encode_gauge(&scaled(value, row))?;
             }
         }
     }
@@ -227,8 +192,8 @@ fn encode_tcp(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>]) ->
 }
 
 #[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
-fn scaled(value: u64, metric: &tcp::Metric) -> f64 {
-    value as f64 * metric.scale
+fn scaled(value: u64, row: &tcp::Row) -> f64 {
+    value as f64 * row.scale
 }
 
 fn encode_sessions(
@@ -236,28 +201,13 @@ fn encode_sessions(
     directions: &[Arc<Direction>],
     sessions: u64,
 ) -> fmt::Result {
-    gauge(
-        encoder,
-        "bgptap_sessions",
-        "TCP connections known now",
-        sessions,
-    )?;
-    let mut family = encoder.encode_descriptor(
-        "bgptap_session_state",
-        "State of the session as in MRT: 1 Idle, 2 Connect, 3 Active, 4 OpenSent, 5 OpenConfirm, 6 Established",
-        None,
-        MetricType::Gauge,
-    )?;
+    gauge(encoder, &catalogue::SESSIONS, sessions)?;
+    let mut family = describe(encoder, &catalogue::SESSION_STATE)?;
     for direction in directions {
         let state = direction.state.get();
         encode_gauge(&mut family, &session_labels(direction), state)?;
     }
-    let mut family = encoder.encode_descriptor(
-        "bgptap_session_established_timestamp_seconds",
-        "When the session became established, seconds since the epoch; 0 if it is not",
-        None,
-        MetricType::Gauge,
-    )?;
+    let mut family = describe(encoder, &catalogue::SESSION_ESTABLISHED)?;
     for direction in directions {
         #[allow(clippy::cast_precision_loss)]
         let seconds = direction.established_ns.load(Relaxed) as f64 / 1e9;
@@ -269,28 +219,16 @@ fn encode_sessions(
 }
 
 fn encode_bounds(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::Result {
-    gauge(
-        encoder,
-        "bgptap_handshakes",
-        "Connections of which only SYNs were seen",
-        snapshot.handshakes,
-    )?;
-    gauge(
-        encoder,
-        "bgptap_kept_bytes",
-        "Payload kept outside frames: searched for a header, or waiting for an OPEN",
-        snapshot.kept_bytes,
-    )?;
+    gauge(encoder, &catalogue::HANDSHAKES, snapshot.handshakes)?;
+    gauge(encoder, &catalogue::KEPT_BYTES, snapshot.kept_bytes)?;
     counters(
         encoder,
-        "bgptap_segments_refused",
-        "Segments of connections that there was no room for",
+        &catalogue::SEGMENTS_REFUSED,
         std::iter::once((Vec::new(), snapshot.refused)),
     )?;
     counters(
         encoder,
-        "bgptap_evicted",
-        "Connections that went before they ended, by reason",
+        &catalogue::EVICTED,
         snapshot
             .evicted
             .iter()
@@ -301,32 +239,18 @@ fn encode_bounds(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::R
 fn encode_caches(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::Result {
     type Value = fn(&intern::Stats) -> u64;
     let label = |stats: &intern::Stats| vec![("cache", stats.name.to_owned())];
-    let figures: [(&str, &str, Value); 5] = [
-        ("hits", "Values that a cache had already", |s| s.hits),
-        ("misses", "Values that a cache had not", |s| s.misses),
-        ("evictions", "Entries that made room for others", |s| {
-            s.evictions
-        }),
-        ("expired", "Entries that nobody asked for any more", |s| {
-            s.expired
-        }),
-        (
-            "uninterned",
-            "Values stored unshared because all entries were in use",
-            |s| s.uninterned_total,
-        ),
+    let figures: [(&Metric, Value); 5] = [
+        (&catalogue::CACHE_HITS, |s| s.hits),
+        (&catalogue::CACHE_MISSES, |s| s.misses),
+        (&catalogue::CACHE_EVICTIONS, |s| s.evictions),
+        (&catalogue::CACHE_EXPIRED, |s| s.expired),
+        (&catalogue::CACHE_UNINTERNED, |s| s.uninterned_total),
     ];
-    for (name, help, value) in figures {
-        let name = format!("bgptap_cache_{name}");
+    for (metric, value) in figures {
         let values = snapshot.caches.iter().map(|s| (label(s), value(s)));
-        counters(encoder, &name, help, values)?;
+        counters(encoder, metric, values)?;
     }
-    let mut family = encoder.encode_descriptor(
-        "bgptap_cache_entries",
-        "Values in a cache",
-        None,
-        MetricType::Gauge,
-    )?;
+    let mut family = describe(encoder, &catalogue::CACHE_ENTRIES)?;
     for stats in &snapshot.caches {
         encode_gauge(&mut family, &label(stats), stats.entries)?;
     }
@@ -340,8 +264,7 @@ fn encode_ribs(
 ) -> fmt::Result {
     counters(
         encoder,
-        "bgptap_rib_changes",
-        "Routes by what messages did to them in the Adj-RIB",
+        &catalogue::RIB_CHANGES,
         directions.iter().flat_map(|direction| {
             by_name(direction, "change", &CHANGES, |i| {
                 direction.rib_changes[i].get()
@@ -349,24 +272,13 @@ fn encode_ribs(
         }),
     )?;
     type Value = fn(&super::FamilyCounters) -> u64;
-    let figures: [(&str, &str, Value); 3] = [
-        ("prefixes", "Routes in an Adj-RIB", |family| {
-            family.rib().unwrap_or(0)
-        }),
-        (
-            "stale",
-            "Routes in an Adj-RIB that have to be announced again",
-            |family| family.rib_stale.get(),
-        ),
-        (
-            "complete",
-            "1 if an Adj-RIB is whole, 0 if it may lack routes or have too many",
-            |family| family.rib_complete.get(),
-        ),
+    let figures: [(&Metric, Value); 3] = [
+        (&catalogue::RIB_PREFIXES, |family| family.rib().unwrap_or(0)),
+        (&catalogue::RIB_STALE, |family| family.rib_stale.get()),
+        (&catalogue::RIB_COMPLETE, |family| family.rib_complete.get()),
     ];
-    for (name, help, value) in figures {
-        let name = format!("bgptap_rib_{name}");
-        let mut gauges = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
+    for (metric, value) in figures {
+        let mut gauges = describe(encoder, metric)?;
         for direction in directions {
             for (afi, safi, family) in direction.families() {
                 if family.rib().is_some() {
@@ -379,12 +291,7 @@ fn encode_ribs(
     let Some(usage) = snapshot.rib else {
         return Ok(());
     };
-    let mut bytes = encoder.encode_descriptor(
-        "bgptap_rib_bytes",
-        "Bytes that all Adj-RIBs take, and the most that they may take",
-        None,
-        MetricType::Gauge,
-    )?;
+    let mut bytes = describe(encoder, &catalogue::RIB_BYTES)?;
     let parts = [
         ("tables", usage.tables),
         ("attributes", usage.attributes),
@@ -399,8 +306,7 @@ fn encode_ribs(
 fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::Result {
     counters(
         encoder,
-        "bgptap_output_dropped",
-        "Events that an output lost",
+        &catalogue::OUTPUT_DROPPED,
         snapshot.outputs.iter().flat_map(|output| {
             output.dropped.iter().map(|(reason, count)| {
                 let labels = vec![
@@ -411,20 +317,14 @@ fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::
             })
         }),
     )?;
-    let mut family = encoder.encode_descriptor(
-        "bgptap_output_queue_ratio",
-        "Share of an output's queue in use, 0 to 1",
-        None,
-        MetricType::Gauge,
-    )?;
+    let mut family = describe(encoder, &catalogue::OUTPUT_QUEUE)?;
     for output in &snapshot.outputs {
         let labels = vec![("output", output.name.to_owned())];
         family.encode_family(&labels)?.encode_gauge(&output.queue)?;
     }
     counters(
         encoder,
-        "bgptap_output_filtered",
-        "Events that the filters of an output left out",
+        &catalogue::OUTPUT_FILTERED,
         snapshot
             .filtered
             .iter()
@@ -432,8 +332,7 @@ fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::
     )?;
     counters(
         encoder,
-        "bgptap_evidence_files",
-        "Files of evidence written, and those of them removed again to make room",
+        &catalogue::EVIDENCE_FILES,
         snapshot.evidence.iter().flat_map(|counts| {
             [("written", counts.files), ("removed", counts.removed)]
                 .map(|(outcome, count)| (vec![("outcome", outcome.to_owned())], count))
@@ -441,8 +340,7 @@ fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::
     )?;
     counters(
         encoder,
-        "bgptap_rendered_attributes",
-        "Attributes that the JSON output wrote as it had written them before (hit) or anew (miss)",
+        &catalogue::RENDERED_ATTRIBUTES,
         snapshot.rendered.iter().flat_map(|rendered| {
             [("hit", rendered.hits), ("miss", rendered.misses)]
                 .map(|(result, count)| (vec![("result", result.to_owned())], count))
@@ -450,14 +348,15 @@ fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::
     )
 }
 
-/// `peer`, `peer_as`, `local`, `local_as`: the sender first. An unknown AS is 0.
+/// The labels of a session: the sender first. An unknown AS is 0.
 fn session_labels(direction: &Direction) -> Labels<'static> {
-    vec![
-        ("peer", direction.peer.to_string()),
-        ("peer_as", direction.peer_as.load(Relaxed).to_string()),
-        ("local", direction.local.to_string()),
-        ("local_as", direction.local_as.load(Relaxed).to_string()),
-    ]
+    let values = [
+        direction.peer.to_string(),
+        direction.peer_as.load(Relaxed).to_string(),
+        direction.local.to_string(),
+        direction.local_as.load(Relaxed).to_string(),
+    ];
+    SESSION.into_iter().zip(values).collect()
 }
 
 fn family_labels(direction: &Direction, afi: u16, safi: u8) -> Labels<'static> {
@@ -480,13 +379,21 @@ fn by_name<'a>(
     })
 }
 
+/// Begins a family with its name, type and help.
+fn describe<'e>(
+    encoder: &'e mut DescriptorEncoder<'_>,
+    metric: &Metric,
+) -> Result<MetricEncoder<'e>, fmt::Error> {
+    let kind = metric.kind.metric_type();
+    encoder.encode_descriptor(metric.name, metric.help, None, kind)
+}
+
 fn counters<'a>(
     encoder: &mut DescriptorEncoder,
-    name: &str,
-    help: &str,
+    metric: &Metric,
     values: impl Iterator<Item = (Labels<'a>, u64)>,
 ) -> fmt::Result {
-    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    let mut family = describe(encoder, metric)?;
     for (labels, value) in values {
         family
             .encode_family(&labels)?
@@ -495,11 +402,9 @@ fn counters<'a>(
     Ok(())
 }
 
-fn gauge(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: u64) -> fmt::Result {
+fn gauge(encoder: &mut DescriptorEncoder, metric: &Metric, value: u64) -> fmt::Result {
     let value = i64::try_from(value).unwrap_or(i64::MAX);
-    encoder
-        .encode_descriptor(name, help, None, MetricType::Gauge)?
-        .encode_gauge(&value)
+    describe(encoder, metric)?.encode_gauge(&value)
 }
 
 fn encode_gauge(family: &mut MetricEncoder, labels: &Labels, value: u64) -> fmt::Result {
@@ -510,65 +415,12 @@ fn encode_gauge(family: &mut MetricEncoder, labels: &Labels, value: u64) -> fmt:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sink::json::Lookups;
-    use crate::sink::metrics::{Output, Pool};
-    use prometheus_client::registry::Registry;
+    use crate::sink::metrics::fixture::{full, text};
     use std::net::Ipv4Addr;
-
-    fn text(metrics: Arc<Metrics>) -> String {
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(Exporter(metrics)));
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &registry)
-            .expect("a String takes all");
-        text
-    }
 
     #[test]
     fn names_and_labels_are_those_of_the_contract() {
-        let metrics = Arc::new(Metrics::default());
-        let peer = Ipv4Addr::new(192, 0, 2, 1).into();
-        let local = Ipv4Addr::new(192, 0, 2, 2).into();
-        let direction = metrics.direction(peer, local);
-        direction.peer_as.store(65001, Relaxed);
-        direction.messages[1].add(5);
-        direction.prefixes(1, 1).announced.add(7);
-        direction
-            .attribute_errors
-            .add(2, crate::bgp::Disposition::TreatAsWithdraw);
-        direction.prefixes(1, 250).undecoded_bytes.add(8);
-        direction.state.set(6);
-        metrics.publish(&Snapshot {
-            frames: vec![("mon0".into(), vec![("seen", 9)])],
-            frames_held: 3,
-            frame_states: vec![("free", 4)],
-            pools: vec![Pool {
-                name: "umem".into(),
-                utilisation: 0.5,
-                fallbacks: 0,
-            }],
-            outputs: vec![Output {
-                name: "json",
-                dropped: vec![("queue_full", 2)],
-                queue: 0.25,
-            }],
-            filtered: vec![("json", 3)],
-            evidence: Some(crate::sink::evidence::Counts {
-                files: 5,
-                removed: 1,
-                ..Default::default()
-            }),
-            rendered: Some(Lookups { hits: 8, misses: 1 }),
-            sessions: 1,
-            caches: vec![intern::Stats {
-                name: "as_path",
-                hits: 8,
-                entries: 2,
-                ..intern::Stats::default()
-            }],
-            ..Snapshot::default()
-        });
-        let text = text(metrics);
+        let text = text(full());
         let session = r#"peer="192.0.2.1",peer_as="65001",local="192.0.2.2",local_as="0""#;
         for line in [
             format!(r#"bgptap_messages_total{{{session},type="UPDATE"}} 5"#),

@@ -5,12 +5,16 @@
 //! reads both when it is scraped. Nothing here is locked per frame.
 
 mod attribute_errors;
+mod catalogue;
 mod count;
 mod direction;
 
 mod export;
+#[cfg(test)]
+mod fixture;
 mod latency;
 mod server;
+mod status;
 mod tcp;
 
 pub use attribute_errors::{AttributeErrors, label as attribute_label};
