@@ -303,6 +303,8 @@ fn prefixes(address: SocketAddr) {
     vpns.dedup_by_key(|route| &route["nlri"]["rd"]);
     assert_eq!(vpns.len(), usize::from(VPNS));
     assert!(found("prefix=192.0.2.1").is_empty());
+}
+
 /// What clients that ask for these paths are told, while a thousand UPDATEs come after a thousand others.
 fn heard(paths: &[&str]) -> Vec<Vec<Value>> {
     let hub = Hub::default();
