@@ -371,6 +371,8 @@ fn each_listener_gets_what_its_filter_selects() {
 
 #[test]
 fn what_events_cannot_be_asked_for_is_told() {
-    let (status, _) = asking(|address| get(address, "localhost", "/events?colour=red"));
+    let (status, _) = asking(idle_worker(), |address| {
+        get(address, "localhost", "/events?colour=red")
+    });
     assert_eq!(status, 400);
 }
