@@ -1,5 +1,9 @@
 //! The command line: parsed here, judged in `main`.
 
+mod text;
+
+pub use text::{Color, Text};
+
 use crate::bgp::MessageType;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -71,6 +75,9 @@ pub struct Outputs {
     /// Name of this monitor in events [default: the host name].
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
+    /// What is printed for people.
+    #[command(flatten)]
+    pub text: Text,
 }
 
 /// What is done about TCP checksums.
@@ -343,6 +350,8 @@ mod tests {
             "bgptap read x.pcap --messages update,route-refresh --zero-buffers",
             "bgptap read x.pcap --rib-out - --rib-memory 64",
             "bgptap read x.pcap --no-rib",
+            "bgptap read x.pcap -v --color always --peer-name 192.0.2.1=rtr1 --peer-name 192.0.2.2=rtr2",
+            "bgptap live -i a --text - --verbose",
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
             "bgptap doctor",
             "bgptap doctor -i a -i b --json --fix",

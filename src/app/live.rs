@@ -22,6 +22,7 @@ use bgptap_bpf::{Mode, Program, Release, TapMode};
 use bgptap_umem::xsk::{FramePool, Gauges, PoolOptions};
 use caps::Capability;
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -199,7 +200,7 @@ impl<'o> Run<'o> {
             warnings: doctor::admit(&doctor::preflight(wanted), options.force)?,
             listener: Listener::bind(options.metrics)?,
             http: http.transpose()?,
-            files: outputs::Files::open(&options.outputs)?,
+            files: outputs::Files::open(&options.outputs, std::io::stdout().is_terminal())?,
         })
     }
 

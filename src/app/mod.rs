@@ -9,6 +9,7 @@ mod read;
 #[cfg(feature = "capture")]
 mod replay;
 mod rib;
+mod text;
 #[cfg(feature = "capture")]
 mod watch;
 

@@ -1,6 +1,7 @@
 //! Outputs as the command line asks for them, and what is said at the end.
 
 use super::Ended;
+use super::text::Text;
 use crate::bgp::{Disposition, MessageType};
 use crate::cli;
 use crate::config::Limits;
@@ -26,10 +27,12 @@ pub(super) type Target = Box<dyn Write + Send>;
 pub(super) struct Files {
     json: Option<Target>,
     summary: Option<Target>,
+    text: Option<Text>,
 }
 
 impl Files {
-    pub(super) fn open(options: &cli::Outputs) -> Result<Self, SetupError> {
+    /// Opens them; without any, lines for people go to standard output if `text`.
+    pub(super) fn open(options: &cli::Outputs, text: bool) -> Result<Self, SetupError> {
         let open = |path: &Option<PathBuf>| match path {
             Some(path) => target(path)
                 .map(Some)
@@ -39,7 +42,13 @@ impl Files {
         Ok(Self {
             json: open(&options.json)?,
             summary: open(&options.summary)?,
+            text: Text::open(options, text)?,
         })
+    }
+
+    /// Lines are going to appear on a terminal.
+    pub(super) fn are_on_terminal(&self) -> bool {
+        self.text.as_ref().is_some_and(Text::is_on_terminal)
     }
 
     /// Starts the threads that write.
@@ -59,15 +68,20 @@ impl Files {
             }
             _ => None,
         };
+        let text = self.text.take();
+        let text = text.map(|text| text.start(&options.text, when_full));
         let host = options.host.clone().unwrap_or_else(host_name);
-        Ok(Outputs::new(metrics, json, host))
+        let mut outputs = Outputs::new(metrics, json, host);
+        outputs.text = text.transpose()?;
+        Ok(outputs)
     }
 }
 
 /// The folders that outputs are written to.
 #[cfg(feature = "capture")]
 pub(super) fn folders(options: &cli::Outputs) -> Vec<PathBuf> {
-    let files = [&options.json, &options.summary].into_iter().flatten();
+    let files = [&options.json, &options.summary, &options.text.text];
+    let files = files.into_iter().flatten();
     files
         .filter_map(|file| crate::privileges::folder_of(file))
         .collect()
@@ -192,23 +206,15 @@ pub(super) fn close(
         eprintln!("bgptap: {interrupted}; what came before it was kept");
         ended = Ended::InPart;
     }
-    if let Some(json) = &mut outputs.json {
-        let lost = (json.writer.lost_full(), json.writer.lost_broken());
-        if let Err(error) = json.writer.close()
-            // Whoever reads our output may stop reading: `| head` is no failure.
-            && error.kind() != io::ErrorKind::BrokenPipe
-        {
-            eprintln!("bgptap: writing JSON: {error}; events lost: {}", lost.1);
+    if let Some(text) = &mut outputs.text {
+        text.writer.event(|out| text.lines.closing(out, summary));
+    }
+    let json = outputs.json.as_mut().map(|json| ("JSON", &mut json.writer));
+    let text = outputs.text.as_mut().map(|text| ("text", &mut text.writer));
+    for (name, writer) in json.into_iter().chain(text) {
+        let kept_up = close_writer(name, writer, &mut ended);
+        if !kept_up && options.strict {
             ended = Ended::InPart;
-        }
-        if lost.0 > 0 {
-            eprintln!(
-                "bgptap: the JSON output could not keep up: {} events dropped",
-                lost.0
-            );
-            if options.strict {
-                ended = Ended::InPart;
-            }
         }
     }
     eprintln!("{summary}");
@@ -231,4 +237,23 @@ pub(super) fn close(
         write.and_then(|()| target.flush()).map_err(failed)?;
     }
     Ok(ended)
+}
+
+/// Writes out what there is, and says what was lost; whether the writer kept up.
+fn close_writer(name: &str, writer: &mut Writer, ended: &mut Ended) -> bool {
+    let lost = (writer.lost_full(), writer.lost_broken());
+    if let Err(error) = writer.close()
+        // Whoever reads our output may stop reading: `| head` is no failure.
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        eprintln!("bgptap: writing {name}: {error}; events lost: {}", lost.1);
+        *ended = Ended::InPart;
+    }
+    if lost.0 > 0 {
+        eprintln!(
+            "bgptap: the {name} output could not keep up: {} events dropped",
+            lost.0
+        );
+    }
+    lost.0 == 0
 }

@@ -22,7 +22,8 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
         .metrics
         .map(|address| Server::start(address, Arc::clone(&metrics)))
         .transpose()?;
-    let mut files = outputs::Files::open(&options.outputs)?;
+    let text = options.rib_out.is_none();
+    let mut files = outputs::Files::open(&options.outputs, text)?;
     let rib_out = options.rib_out.as_deref();
     let rib_out = rib_out.map(super::rib::Out::open).transpose()?;
     let outputs = files.start(&options.outputs, metrics, WhenFull::Wait)?;
@@ -31,7 +32,11 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     let memory = outputs::memory(&limits)?;
     let mut worker = Worker::new(limits, ports, outputs, memory);
 
-    let bar = progress_bar(&source);
+    let bar = match files.are_on_terminal() {
+        // It would be drawn over lines.
+        true => ProgressBar::hidden(),
+        false => progress_bar(&source),
+    };
     let interrupted = worker.run(&mut source, stop, |source: &mut PcapSource, _| {
         bar.set_position(source.progress().0);
     });

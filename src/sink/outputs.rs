@@ -2,6 +2,7 @@
 
 use super::json::{self, ContextSource, Meta};
 use super::metrics::{Direction, FamilyCounters, Metrics};
+use super::text::{TextLines, TextWriter};
 use super::totals::{Gaps, Messages, Prefixes};
 use super::writer::Writer;
 use crate::bgp::{self, Message, MessageType};
@@ -45,6 +46,8 @@ pub struct Outputs {
     pub metrics: Arc<Metrics>,
     /// If asked for.
     pub json: Option<JsonLines>,
+    /// Lines for people, if asked for.
+    pub text: Option<TextLines>,
     /// Over the whole run.
     pub totals: Totals,
     /// Name of this monitor.
@@ -60,6 +63,7 @@ impl Outputs {
         Self {
             metrics,
             json,
+            text: None,
             totals: Totals::default(),
             host,
             messages: None,
@@ -87,6 +91,7 @@ impl Outputs {
                 .event(|out| messages.write_with(out, meta, message, Some(context), raw, changes));
             self.totals.rendered = messages.lookups();
         }
+        self.line(|out, lines| lines.message(out, meta, message, context, changes));
     }
 
     /// A message that nobody asked for: all that is known of it is its type.
@@ -171,6 +176,7 @@ impl Outputs {
                 json::write_state(out, meta, state.number(), previous.number(), reason);
             });
         }
+        self.line(|out, lines| lines.state(out, meta, state, previous, reason));
     }
 
     /// The transfer of one side's routes has come to another point.
@@ -179,6 +185,7 @@ impl Outputs {
             json.writer
                 .event(|out| json::write_transfer(out, meta, transfer));
         }
+        self.line(|out, lines| lines.transfer(out, meta, transfer));
     }
 
     /// The TCP under a session is in trouble, or out of it.
@@ -188,6 +195,7 @@ impl Outputs {
             json.writer
                 .event(|out| json::write_alarm(out, meta, alarm.name(), alarm.nanoseconds()));
         }
+        self.line(|out, lines| lines.alarm(out, meta, alarm));
     }
 
     /// A hole was given up.
@@ -197,12 +205,13 @@ impl Outputs {
         if let Some(counters) = counters {
             counters.gaps.add(1);
         }
+        let reason = gap_reason(gap.reason);
         if let Some(json) = &mut self.json {
-            let reason = gap_reason(gap.reason);
             json.writer.event(|out| {
                 json::write_gap(out, meta, gap.bytes, gap.seq_from, gap.seq_to, reason);
             });
         }
+        self.line(|out, lines| lines.gap(out, meta, gap.bytes, reason));
     }
 
     /// Contiguous bytes were passed over.
@@ -219,6 +228,14 @@ impl Outputs {
             json.writer
                 .event(|out| json::write_malformed(out, meta, bytes, name));
         }
+        self.line(|out, lines| lines.malformed(out, meta, bytes, name));
+    }
+
+    /// Writes a line for people, if there are any.
+    fn line(&mut self, write: impl FnOnce(&mut Vec<u8>, &mut TextWriter)) {
+        if let Some(TextLines { writer, lines }) = &mut self.text {
+            writer.event(|out| write(out, lines));
+        }
     }
 
     /// Hands over what has been encoded so far.
@@ -226,14 +243,22 @@ impl Outputs {
         if let Some(json) = &mut self.json {
             json.writer.flush();
         }
+        if let Some(text) = &mut self.text {
+            text.writer.flush();
+        }
     }
 
     /// An output has nobody left to write for.
     #[must_use]
     pub fn is_broken(&self) -> bool {
-        self.json
-            .as_ref()
-            .is_some_and(|json| json.writer.is_broken())
+        self.writers().any(|(_, writer)| writer.is_broken())
+    }
+
+    /// The outputs that can lose events, by their names in metrics.
+    pub fn writers(&self) -> impl Iterator<Item = (&'static str, &Writer)> {
+        let json = self.json.as_ref().map(|json| ("json", &json.writer));
+        let text = self.text.as_ref().map(|text| ("text", &text.writer));
+        json.into_iter().chain(text)
     }
 }
 

@@ -375,15 +375,17 @@ impl<F: Frame> Worker<F> {
                 }
             }));
         }
-        if let Some(json) = &self.outputs.json {
+        for (name, writer) in self.outputs.writers() {
             snapshot.outputs.push(crate::sink::metrics::Output {
-                name: "json",
+                name,
                 dropped: vec![
-                    ("queue_full", json.writer.lost_full()),
-                    ("write_error", json.writer.lost_broken()),
+                    ("queue_full", writer.lost_full()),
+                    ("write_error", writer.lost_broken()),
                 ],
-                queue: json.writer.queue_ratio(),
+                queue: writer.queue_ratio(),
             });
+        }
+        if self.outputs.json.is_some() {
             snapshot.rendered = Some(self.outputs.totals.rendered);
         }
         gather(&mut snapshot);

@@ -7,9 +7,9 @@
 mod cache;
 mod fields;
 mod heads;
-mod message;
-mod open;
-mod refresh;
+pub(super) mod message;
+pub(super) mod open;
+pub(super) mod refresh;
 mod route;
 mod transfer;
 mod update;
