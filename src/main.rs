@@ -4,6 +4,7 @@
 use bgptap::app::{self, Ended};
 use bgptap::cli::Cli;
 use clap::Parser;
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -11,7 +12,8 @@ fn main() -> ExitCode {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::InPart) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("bgptap: {error}");
+            // Where nobody reads it, the status tells.
+            let _ = writeln!(std::io::stderr(), "bgptap: {error}");
             ExitCode::from(2)
         }
     }

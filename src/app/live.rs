@@ -1,7 +1,7 @@
 //! `bgptap live`
 
 use super::watch::{FRAMES, Watch};
-use super::{Ended, outputs};
+use super::{Ended, outputs, paths};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
 use crate::capture::xdp::{
     Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, ZeroCopy, best_mode, plan,
@@ -191,6 +191,7 @@ impl<'o> Run<'o> {
         limits: Limits,
         wanted: &doctor::Wanted,
     ) -> Result<Self, SetupError> {
+        paths::check(&[], &outputs::Files::named(&options.outputs))?;
         let http = options.http;
         let http = http.map(|address| Listener::bind_for(address, "--http"));
         Ok(Self {

@@ -1,10 +1,21 @@
 //! The subcommands: set up, run, report.
 
+/// As the standard one, but where nobody reads standard error any more, work goes on: a monitor does
+/// not end because the `head` that watched its start has.
+macro_rules! eprintln {
+    ($($arg:tt)*) => {{
+        use std::io::Write;
+        let _ = std::writeln!(std::io::stderr(), $($arg)*);
+    }};
+}
+
 #[cfg(feature = "capture")]
 mod doctor;
+mod generate;
 #[cfg(feature = "capture")]
 mod live;
 mod outputs;
+mod paths;
 mod read;
 #[cfg(feature = "capture")]
 mod replay;
@@ -35,6 +46,8 @@ pub enum Ended {
 pub fn run(cli: Cli) -> Result<Ended, SetupError> {
     let stop = stop_on_signals()?;
     match cli.command {
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man { folder } => generate::man(&folder),
         Command::Read(options) => read::run(&options, &stop),
         #[cfg(feature = "capture")]
         Command::Live(options) => live::run(&options, &stop),

@@ -31,6 +31,15 @@ pub(super) struct Files {
 }
 
 impl Files {
+    /// What the command line names, by its flags.
+    pub(super) fn named(options: &cli::Outputs) -> [(&'static str, Option<&Path>); 3] {
+        [
+            ("--json", options.json.as_deref()),
+            ("--summary", options.summary.as_deref()),
+            ("--text", options.text.text.as_deref()),
+        ]
+    }
+
     /// Opens them; without any, lines for people go to standard output if `text`.
     pub(super) fn open(options: &cli::Outputs, text: bool) -> Result<Self, SetupError> {
         let open = |path: &Option<PathBuf>| match path {

@@ -1,6 +1,6 @@
 //! `bgptap read`
 
-use super::{Ended, outputs};
+use super::{Ended, outputs, paths};
 use crate::capture::pcap::PcapSource;
 use crate::cli;
 use crate::error::SetupError;
@@ -22,9 +22,12 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
         .metrics
         .map(|address| Server::start(address, Arc::clone(&metrics)))
         .transpose()?;
-    let text = options.rib_out.is_none();
-    let mut files = outputs::Files::open(&options.outputs, text)?;
     let rib_out = options.rib_out.as_deref();
+    let mut named = outputs::Files::named(&options.outputs).to_vec();
+    named.push(("--rib-out", rib_out));
+    paths::check(&options.files, &named)?;
+    let text = rib_out.is_none();
+    let mut files = outputs::Files::open(&options.outputs, text)?;
     let rib_out = rib_out.map(super::rib::Out::open).transpose()?;
     let outputs = files.start(&options.outputs, metrics, WhenFull::Wait)?;
     let ports = Ports::new(&options.outputs.ports);
@@ -48,12 +51,31 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
             unreadable.frames, unreadable.link_type, unreadable.name
         );
     }
+    if let Some(warning) = without_bgp(&outcome, &options.outputs.ports) {
+        eprintln!("bgptap: warning: {warning}");
+    }
     let summary = outputs::summarise(&outcome, frames(&outcome));
     drop(server);
     if let (Some(out), Some(ribs)) = (rib_out, &outcome.ribs) {
         out.write(ribs)?;
     }
     outputs::close(&options.outputs, files, closing, &outcome, &summary)
+}
+
+/// What may be amiss where no BGP was found.
+fn without_bgp(outcome: &Outcome, ports: &[u16]) -> Option<String> {
+    let counts = &outcome.frames;
+    match (counts.received, counts.segments) {
+        (0, _) => Some("there are no frames to be read".into()),
+        (frames, 0) => {
+            let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
+            Some(format!(
+                "none of {frames} frames is of TCP port {}; if these sessions use another one, name it: --port N",
+                ports.join(" or ")
+            ))
+        }
+        _ => None,
+    }
 }
 
 /// A file has no kernel in front of it: what holds a segment was "redirected" and "received".

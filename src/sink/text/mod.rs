@@ -119,7 +119,7 @@ impl TextWriter {
             let (state, previous) = (state.name(), previous.name());
             write!(
                 line.out,
-                " {previous} > {style}{state}{style:#} by {reason}"
+                " {previous} -> {style}{state}{style:#} ({reason})"
             )
         });
     }
