@@ -363,3 +363,72 @@ fn other_outputs_are_left_alone() {
         );
     }
 }
+
+/// `live` on a terminal, stopped by Ctrl-C there: the messages as they come, in colours, and the table.
+#[cfg(feature = "capture")]
+#[test]
+fn live_tells_a_terminal() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::Stdio;
+    use support::net::{Net, TAP, allowed};
+
+    if !allowed() || !have("script") {
+        return;
+    }
+    let net = Net::new();
+    let program = env!("CARGO_BIN_EXE_bgptap");
+    let live = format!("'{program}' live -i {TAP} --metrics 127.0.0.1:0");
+    let mut script = Command::new("ip");
+    script.args([
+        "netns",
+        "exec",
+        &net.mon,
+        "script",
+        "-qec",
+        &live,
+        "/dev/null",
+    ]);
+    plain_environment(&mut script);
+    let mut child = script
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut keyboard = child.stdin.take().unwrap();
+    let mut screen = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    let mut until = |text: &mut String, part: &str, times: usize| {
+        let mut seen = 0;
+        while seen < times {
+            let start = text.len();
+            let read = screen.read_line(text).unwrap();
+            assert!(read > 0, "it ended without {part:?}: {text}");
+            seen += usize::from(text[start..].contains(part));
+        }
+    };
+    until(&mut text, "metrics at", 1);
+    net.replay(recording(), &["--rate", "2000"]);
+    // The last three messages of the recording.
+    until(&mut text, "the lab closes", 3);
+    keyboard.write_all(b"\x03").unwrap();
+    until(&mut text, "prefixes announced", 1);
+    until(&mut text, "unaccounted frames 0, bytes 0", 1);
+    assert!(child.wait().unwrap().success());
+    assert!(text.contains(ESCAPE));
+    let plain = without_colours(&text);
+    let updates = plain.matches(" UPDATE ").count();
+    assert_eq!(updates, 3249, "as many as tshark counts in the recording");
+    assert!(plain.contains("\nsender "), "{plain}");
+}
+
+/// Without colours: `ESC [ … m`.
+#[cfg(feature = "capture")]
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split(ESCAPE);
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.map(|part| part.split_once('m').map_or("", |(_, rest)| rest));
+    std::iter::once(first)
+        .chain(rest)
+        .collect::<String>()
+        .replace('\r', "")
+}
