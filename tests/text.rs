@@ -46,7 +46,11 @@ struct Line<'a> {
 
 /// The lines of messages and events: up to the table.
 fn lines(text: &str) -> Vec<Line<'_>> {
-    let (lines, _table) = text.split_once("\n\n").unwrap_or((text, ""));
+    // Where nothing was said, it begins with the empty line.
+    let (lines, _table) = match text.strip_prefix('\n') {
+        Some(table) => ("", table),
+        None => text.split_once("\n\n").unwrap_or((text, "")),
+    };
     lines
         .lines()
         .filter(|line| !line.is_empty())
@@ -302,10 +306,11 @@ fn the_table_adds_up_to_the_summary() {
             .iter()
             .all(|row| row["receiver"] == "192.0.2.1 AS65001")
     );
-    assert!(
-        !text.contains("192.0.2.10 "),
-        "the name stands in its place"
-    );
+    let addresses = lines(&text).into_iter().flat_map(|line| line.speakers);
+    let addresses: Vec<_> = addresses
+        .filter(|speaker| *speaker == "192.0.2.10")
+        .collect();
+    assert!(addresses.is_empty(), "the name stands in its place");
     assert!(table.iter().any(|row| row["state"] == "Established"));
     assert!(text.ends_with("0 gaps of 0 bytes\n"));
 }
