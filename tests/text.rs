@@ -145,12 +145,12 @@ fn every_event_of_the_corpus_is_one_line() {
     let Some(files) = corpus() else { return };
     let scratch = Scratch::new("text");
     let (json, lines_file) = (scratch.path("json"), scratch.path("text"));
-    // Every so often: the others differ in what the decoder's tests are about.
+    // The few larger ones hold more of the same.
     let files = files
         .iter()
         .filter(|file| file.metadata().unwrap().len() < 1 << 20);
     let mut told = 0;
-    for file in files.step_by(7) {
+    for file in files {
         let mut read = bgptap(&["read", file.to_str().unwrap(), "--json"]);
         let output = read
             .arg(&json)
