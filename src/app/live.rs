@@ -2,7 +2,7 @@
 
 use super::reload::{self, Reloader};
 use super::watch::{FRAMES, Watch};
-use super::{Ended, feeds, outputs};
+use super::{Ended, feeds, outputs, paths};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
 use crate::capture::xdp::{
     Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, ZeroCopy, best_mode, plan,
@@ -25,6 +25,7 @@ use bgptap_bpf::{Mode, Program, Release, TapMode};
 use bgptap_umem::xsk::{FramePool, Gauges, PoolOptions};
 use caps::Capability;
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -217,6 +218,7 @@ impl<'o> Run<'o> {
         limits: Limits,
         wanted: &doctor::Wanted,
     ) -> Result<Self, SetupError> {
+        paths::check(&[], &outputs::Files::named(&options.outputs))?;
         // Without a file to read again the signal ends the capture.
         let reloader = options.outputs.config.is_some();
         let reloader = reloader.then(Reloader::register);
@@ -231,7 +233,7 @@ impl<'o> Run<'o> {
             warnings: doctor::admit(&doctor::preflight(wanted), options.force)?,
             listener: Listener::bind(options.metrics)?,
             http: http.transpose()?,
-            files: outputs::Files::open(&options.outputs)?,
+            files: outputs::Files::open(&options.outputs, std::io::stdout().is_terminal())?,
         })
     }
 

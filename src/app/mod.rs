@@ -1,20 +1,32 @@
 //! The subcommands: set up, run, report.
 
+/// As the standard one, but where nobody reads standard error any more, work goes on: a monitor does
+/// not end because the `head` that watched its start has.
+macro_rules! eprintln {
+    ($($arg:tt)*) => {{
+        use std::io::Write;
+        let _ = std::writeln!(std::io::stderr(), $($arg)*);
+    }};
+}
+
 mod destination;
 #[cfg(feature = "capture")]
 mod doctor;
 mod feeds;
+mod generate;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "capture")]
 mod live;
 mod outputs;
+mod paths;
 mod read;
 #[cfg(feature = "capture")]
 mod reload;
 #[cfg(feature = "capture")]
 mod replay;
 mod rib;
+mod text;
 #[cfg(feature = "capture")]
 mod watch;
 
@@ -51,6 +63,8 @@ pub fn run(cli: Cli, command_line: &CommandLine) -> Result<Ended, SetupError> {
     let stop = stop_on_signals(reloads)?;
     match cli.command {
         Command::Config(command) => config(&command),
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man { folder } => generate::man(&folder),
         Command::Read(options) => read::run(&options, &stop),
         #[cfg(feature = "capture")]
         Command::Live(options) => live::run(&options, &stop, command_line),
@@ -80,7 +94,9 @@ fn config(command: &Config) -> Result<Ended, SetupError> {
             })?;
             eprintln!("bgptap: {} can be used", file.display());
         }
-        Config::Show { file } => print!("{}", config_file::show(file)?),
+        Config::Show { file } => {
+            return generate::print(config_file::show(file)?.as_bytes());
+        }
     }
     Ok(Ended::Done)
 }
