@@ -303,6 +303,8 @@ fn prefixes(address: SocketAddr) {
     vpns.dedup_by_key(|route| &route["nlri"]["rd"]);
     assert_eq!(vpns.len(), usize::from(VPNS));
     assert!(found("prefix=192.0.2.1").is_empty());
+}
+
 /// What clients that ask for these paths are told, while a thousand UPDATEs come after a thousand others.
 fn heard(paths: &[&str]) -> Vec<Vec<Value>> {
     let hub = Hub::default();
@@ -369,6 +371,8 @@ fn each_listener_gets_what_its_filter_selects() {
 
 #[test]
 fn what_events_cannot_be_asked_for_is_told() {
-    let (status, _) = asking(|address| get(address, "localhost", "/events?colour=red"));
+    let (status, _) = asking(idle_worker(), |address| {
+        get(address, "localhost", "/events?colour=red")
+    });
     assert_eq!(status, 400);
 }

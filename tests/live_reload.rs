@@ -45,6 +45,23 @@ fn updates(file: &Path) -> Vec<(String, u64)> {
         .collect()
 }
 
+/// UPDATEs in an archive: BGP4MP_ET (17) messages of type 2 (RFC 6396 §3, §4.4.2, §4.4.3).
+fn archived_updates(file: &Path) -> usize {
+    let bytes = std::fs::read(file).unwrap();
+    let (mut rest, mut updates) = (bytes.as_slice(), 0);
+    while let Some((head, behind)) = rest.split_at_checked(12) {
+        assert_eq!(head[4..6], [0, 17]);
+        let length = u32::from_be_bytes(head[8..].try_into().unwrap());
+        let (body, next) = behind.split_at(length as usize);
+        // The message is the end of the record: its marker, length and type come first.
+        let marker = body.windows(16).position(|octets| octets == [0xff; 16]);
+        updates += usize::from(marker.is_some_and(|at| body[at + 18] == 2));
+        rest = next;
+    }
+    assert!(rest.is_empty(), "whole records");
+    updates
+}
+
 #[test]
 fn outputs_change_without_losing_a_frame() {
     if !allowed() {
@@ -66,6 +83,14 @@ fn outputs_change_without_losing_a_frame() {
         scratch.path("second.json"),
     );
     let open = |path: &Path, more: &str| format!("json = '{}'\n{more}", path.display());
+    // What may be written to later is in the same folder.
+    let (beside, mrt) = (scratch.path("beside.json"), scratch.path("beside.mrt"));
+    let evidence = scratch.path("evidence");
+    let with_others = format!(
+        "ring = 64\nmrt = '{}'\nevidence = '{}'",
+        mrt.display(),
+        evidence.display()
+    );
     std::fs::write(&config, open(&first, "")).unwrap();
     let live = Live::start(
         &net.mon,
@@ -98,7 +123,7 @@ fn outputs_change_without_losing_a_frame() {
         );
         assert!(live.log().contains("perhaps `type`"), "{}", live.log());
         pause();
-        reload(&live, &config, &open(&second, "ring = 64"), 3);
+        reload(&live, &config, &open(&second, &with_others), 3);
         assert!(
             live.log()
                 .contains("a restart is needed for what changed of ring"),
@@ -106,8 +131,10 @@ fn outputs_change_without_losing_a_frame() {
             live.log()
         );
         pause();
+        reload(&live, &config, &open(&scratch.path("third.json"), ""), 4);
+        std::fs::rename(&second, &beside).unwrap();
         // Many in a row, each with another file or filter.
-        for round in 4..24 {
+        for round in 5..25 {
             let path = if round % 2 == 0 {
                 &second
             } else {
@@ -121,7 +148,7 @@ fn outputs_change_without_losing_a_frame() {
             );
             std::fs::rename(path, scratch.path(&format!("kept-{round}.json"))).unwrap();
         }
-        reload(&live, &config, &open(&second, ""), 24);
+        reload(&live, &config, &open(&second, ""), 25);
         replay.join().unwrap()
     });
     std::thread::sleep(Duration::from_millis(300));
@@ -150,7 +177,18 @@ fn outputs_change_without_losing_a_frame() {
         .unwrap();
     let mut told = updates(&first);
     let early = told.len();
-    for round in 4..24 {
+    // The archive began and ended with a file of lines, and has the same UPDATEs.
+    let others = updates(&beside);
+    let archived = archived_updates(&mrt);
+    println!("{} UPDATEs in lines and archive", others.len());
+    assert!(!others.is_empty());
+    assert_eq!(archived, others.len());
+    assert!(
+        std::fs::read_dir(&evidence).unwrap().next().is_none(),
+        "nothing went wrong"
+    );
+    told.extend(others);
+    for round in 5..25 {
         let kept = scratch.path(&format!("kept-{round}.json"));
         told.extend(updates(&kept));
     }

@@ -302,6 +302,8 @@ fn series_agree(prometheus: &Prometheus, text: &[(String, Value, f64)]) {
 /// Whatever the dashboard and the rules ask for is among what the capture tells.
 fn expressions_mean_something(prometheus: &Prometheus) {
     let names = prometheus.names();
+    let families = bgptap::sink::metrics::catalogue().count();
+    assert!(names.len() >= families, "{names:?}");
     let board = dashboard();
     assert!(board.len() > 30, "{}", board.len());
     let rules = prometheus.ask("/api/v1/rules");

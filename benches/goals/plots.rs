@@ -8,6 +8,8 @@ use std::path::Path;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 type Point = (f64, f64);
+/// Bars that stand side by side, and what stands below them.
+type Group = (String, Vec<(String, f64)>);
 
 const SIZE: (u32, u32) = (860, 420);
 const OURS: RGBColor = RGBColor(0, 90, 170);
@@ -202,7 +204,7 @@ fn lines(file: &Path, across: &Axis, up: &Axis, series: &[Series]) -> Result<()>
 }
 
 /// Groups of bars, on a logarithmic scale.
-fn bars(file: &Path, unit: &str, groups: &[(String, Vec<(String, f64)>)]) -> Result<()> {
+fn bars(file: &Path, unit: &str, groups: &[Group]) -> Result<()> {
     let values = groups
         .iter()
         .flat_map(|group| group.1.iter().map(|bar| least(bar.1)));
@@ -233,7 +235,7 @@ fn bars(file: &Path, unit: &str, groups: &[(String, Vec<(String, f64)>)]) -> Res
             OTHERS[number % OTHERS.len()]
         };
         let width = 0.8 / names.len() as f64;
-        let bar = |(at, group): (usize, &(String, Vec<(String, f64)>))| {
+        let bar = |(at, group): (usize, &Group)| {
             let left = at as f64 + 0.1 + number as f64 * width;
             let value = group.1.get(number).map_or(low, |bar| least(bar.1));
             Rectangle::new([(left, low), (left + width * 0.9, value)], color.filled())
@@ -246,7 +248,7 @@ fn bars(file: &Path, unit: &str, groups: &[(String, Vec<(String, f64)>)]) -> Res
     // The library would put names between groups.
     let style = ("sans-serif", 14).into_font().color(&BLACK);
     for (at, group) in groups.iter().enumerate() {
-        let step = (SIZE.0 as f64 - 94.0) / groups.len() as f64;
+        let step = (f64::from(SIZE.0) - 94.0) / groups.len() as f64;
         let x = 82.0 + step * at as f64 + step * 0.1;
         root.draw(&Text::new(
             group.0.clone(),

@@ -286,7 +286,9 @@ impl<'o> Run<'o> {
             let bounds = reload::Bounds {
                 ports,
                 anywhere,
+                #[cfg(feature = "kafka")]
                 host: closing.host.clone(),
+                #[cfg(feature = "kafka")]
                 delivered: Arc::clone(&closing.kafka_delivered),
             };
             closing.reload_by(reloader.start(self.command_line.clone(), outputs, bounds)?);

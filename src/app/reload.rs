@@ -14,6 +14,7 @@ use crate::cli::{self, Command, JsonFormat};
 use crate::config_file::{CommandLine, Refused};
 use crate::error::SetupError;
 use crate::sink::bmp::Wanted;
+#[cfg(feature = "kafka")]
 use crate::sink::delivered::Delivered;
 use crate::sink::evidence;
 #[cfg(feature = "kafka")]
@@ -140,8 +141,10 @@ pub(super) struct Bounds {
     /// Any may.
     pub(super) anywhere: bool,
     /// Name of this monitor.
+    #[cfg(feature = "kafka")]
     pub(super) host: String,
     /// Counts lines to Kafka.
+    #[cfg(feature = "kafka")]
     pub(super) delivered: Arc<Delivered>,
 }
 

@@ -45,6 +45,11 @@ fn sample(long: &str, arg: &Arg) -> (String, String) {
         (Some(value), _) => value.get_name(),
         (None, Some("FILE" | "DIR" | "NAME" | "IFACE")) => "x",
         (None, Some("ADDR")) => "127.0.0.1:7",
+        (None, Some("ADDR,…")) => "192.0.2.1,2001:db8::1",
+        (None, Some("BROKERS" | "HOST:PORT")) => "localhost:7",
+        (None, Some("TEMPLATE")) => "bgp.{router}",
+        (None, Some("TIME")) => "15m",
+        (None, Some("SIZE")) => "100M",
         (None, Some("EXPR")) => "eor",
         (None, Some("ADDR=NAME")) => "192.0.2.1=rtr1",
         (None, Some("TYPE,…")) => "open",
@@ -63,12 +68,20 @@ fn sample(long: &str, arg: &Arg) -> (String, String) {
 
 /// What a subcommand cannot do without, unless it is the flag in question.
 fn needed(name: &str, long: &str) -> String {
-    match name {
-        "live" if long == "interface" => String::new(),
-        "live" if long == "tap-mode" => "-i a --tap".into(),
-        "live" => "-i a".into(),
-        _ => "file".into(),
-    }
+    let source = match name {
+        "live" if long == "interface" => "",
+        "live" => "-i a",
+        _ => "file",
+    };
+    let more = match long {
+        "tap-mode" => "--tap",
+        "json-rotate" | "json-rotate-size" => "--json y",
+        "mrt-rotate" | "mrt-rotate-size" => "--mrt y",
+        "mrt-rib-interval" => "--mrt-rib y",
+        "kafka-format" | "kafka-topic" => "--kafka y",
+        _ => "",
+    };
+    format!("{source} {more}")
 }
 
 #[test]

@@ -262,6 +262,9 @@ impl<F: Frame> Worker<F> {
                 source: clock,
             };
             self.advance(stamp);
+        } else {
+            // No clock runs before the first frame, but who asks is told that there is nothing yet.
+            self.answer_questions();
         }
         self.outputs.flush();
     }

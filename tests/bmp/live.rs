@@ -193,3 +193,62 @@ fn a_station_that_comes_back_gets_the_tables() {
     assert_eq!(peer.figures["9 1/1"], wanted.len() as u64);
     assert_no_frame_lost(&summary);
 }
+
+/// On SIGHUP a station gets other routes, by the same connection, and another one comes into it.
+#[test]
+fn filters_and_stations_change_on_sighup() {
+    if !allowed() {
+        return;
+    }
+    let mut scene = Scene::new();
+    let first = scene.station();
+    // Another address, and the port that may be connected to.
+    let mut other: SocketAddr = first.address;
+    other.set_ip([127, 0, 0, 2].into());
+    let second = Net::within(&scene.net.mon, || Station::start_at(other));
+    let config = scene.scratch.path("bgptap.toml");
+    let write = |stations: &[SocketAddr], more: &str| {
+        let stations: Vec<_> = stations.iter().map(|at| format!("'{at}'")).collect();
+        let text = format!(
+            "bmp = [{}]\nrouter = '{ROUTER}'\n{more}\n",
+            stations.join(", ")
+        );
+        std::fs::write(&config, text).unwrap();
+    };
+    write(&[first.address], "");
+    let more = ["--config", config.to_str().unwrap()];
+    let live = Live::start(&scene.net.mon, TAP, &scene.scratch, &more);
+    (0..200).for_each(|number| scene.talk.announce(number, 1));
+    (200..300).for_each(|number| scene.talk.announce(number, 2));
+    scene.send();
+    let all = scene.talk.routes.clone();
+    first.wait_for("all routes", |came| has(came, &all));
+
+    write(&[first.address, other], "bmp-filter = 'origin-as 2'");
+    live.signal("HUP");
+    let mut some = all.clone();
+    some.retain(|_, path| path.ends_with(" 2"));
+    first.wait_for("those that are selected", |came| has(came, &some));
+    second.wait_for("the same", |came| has(came, &some));
+
+    write(&[other], "");
+    live.signal("HUP");
+    second.wait_for("all routes", |came| has(came, &all));
+    write(&[other, ([127, 0, 0, 3], 9).into()], "");
+    live.signal("HUP");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !live.log().contains("the right to connect") {
+        assert!(std::time::Instant::now() < until, "{}", live.log());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    scene.talk.withdraw(7);
+    scene.send();
+    let all = scene.talk.routes.clone();
+    second.wait_for("what came later", |came| has(came, &all));
+    let summary = live.stop();
+    let connections = first.finish();
+    assert_eq!(connections.len(), 1, "by the same connection");
+    assert!(View::of(&connections[0]).terminated, "it is wanted no more");
+    assert_eq!(second.finish().len(), 1);
+    assert_no_frame_lost(&summary);
+}

@@ -12,10 +12,12 @@ mod station;
 mod support;
 mod view;
 
+use conversation::Conversation;
 use ours::{Ours, Side};
 use station::{Messages, Station};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use support::Scratch;
 use view::{Table, View};
 
 /// The views of all connections, by router.
@@ -134,4 +136,39 @@ fn only_routers_that_were_named_are_told_of() {
     let wanted = ours.tables.keys().filter(|side| side.0 == router);
     assert_eq!(neighbours, wanted.map(|side| side.1).collect());
     assert!(!neighbours.is_empty());
+}
+
+/// A filter by what changes while routes stay: the station has those that are selected, and none that was once and
+/// is not any more.
+#[test]
+fn a_filtered_feed_ends_with_the_routes_that_are_selected() {
+    let mut talk = Conversation::new();
+    // Half of them are announced anew with another origin, either way, and some of each go.
+    (0..100).for_each(|number| talk.announce(number, 1));
+    (100..200).for_each(|number| talk.announce(number, 2));
+    (0..50).for_each(|number| talk.announce(number, 2));
+    (100..150).for_each(|number| talk.announce(number, 1));
+    (45..55).for_each(|number| talk.withdraw(number));
+    (145..155).for_each(|number| talk.withdraw(number));
+    let scratch = Scratch::new("bmp-filter");
+    let file = scratch.write("talk.pcap", &talk.part());
+    let station = Station::start();
+    let filter = ["--bmp-filter", "announces and origin-as 1"];
+    let ours = ours::read(&file, station.address, &filter);
+    assert_eq!(ours.status, Some(0), "{}", ours.log);
+    let (wanted, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        (talk.routes.into_iter()).partition(|(_, path)| path == "65001 1");
+    assert!(wanted.len() > 50 && others.len() > 50);
+    let views = views(&station.finish());
+    let ends: [IpAddr; 2] = ["192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap()];
+    for (router, neighbour, sent) in [(ends[1], ends[0], false), (ends[0], ends[1], true)] {
+        let table = &views[&router].peers[&neighbour].tables[usize::from(sent)];
+        let told = table.iter();
+        let told = told.map(|((prefix, _), (path, _))| (prefix.clone(), path.clone()));
+        assert_eq!(told.collect::<BTreeMap<_, _>>(), wanted, "{router}");
+    }
+    // Figures are those of the whole tables.
+    let figure = views[&ends[1]].peers[&ends[0]].figures["9 1/1"];
+    assert_eq!(figure, (wanted.len() + others.len()) as u64);
+    assert!(ours.log.contains("of bmp"), "{}", ours.log);
 }

@@ -281,7 +281,8 @@ impl fmt::Display for Teller {
 fn bird(text: &str) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     for line in text.lines() {
-        if let Some((name, value)) = line.trim().split_once(": ")
+        // The space is there without a value, too.
+        if let Some((name, value)) = line.trim_start().split_once(": ")
             && line.starts_with('\t')
         {
             let Some(route) = routes.last_mut() else {

@@ -15,9 +15,14 @@ struct Tables {
 
 impl Tables {
     fn of(file: &Path) -> Self {
+        Self::filtered(file, &[])
+    }
+
+    fn filtered(file: &Path, more: &[&str]) -> Self {
         let scratch = Scratch::new("tables");
         let mrt = scratch.path("rib.mrt");
-        let args = ["--mrt-rib", mrt.to_str().unwrap(), "--rib-out", "-"];
+        let mut args = vec!["--mrt-rib", mrt.to_str().unwrap(), "--rib-out", "-"];
+        args.extend(more);
         let mut routes = lines(&read(file, &args).stdout);
         routes.retain(|line| line["type"] == "ROUTE");
         Self { scratch, routes }
@@ -47,6 +52,21 @@ impl Tables {
     }
 }
 
+impl Tables {
+    /// The routes as bgpkit-parser reads them.
+    fn by_bgpkit(&self) -> impl Iterator<Item = String> {
+        let parser = BgpkitParser::from_reader(File::open(self.mrt()).unwrap());
+        parser.into_elem_iter().map(|elem| {
+            let path = elem.as_path.map(|path| path.to_string());
+            let path = path.unwrap_or_default();
+            let (peer, asn) = (elem.peer_ip, elem.peer_asn);
+            // Path identifiers belong to entries in these records, and it leaves them there.
+            let prefix = elem.prefix.prefix;
+            format!("{peer} {asn} {prefix} {path} {}", elem.timestamp)
+        })
+    }
+}
+
 /// The lab's recording, and archives: with path identifiers, of AS numbers of two octets, of several families.
 fn sources() -> Option<Vec<PathBuf>> {
     let mut sources = vec![recording().to_owned()];
@@ -66,17 +86,7 @@ fn bgpkit_parser_reads_the_routes_that_there_are() {
     let Some(sources) = sources() else { return };
     for source in sources {
         let tables = Tables::of(&source);
-        let parser = BgpkitParser::from_reader(File::open(tables.mrt()).unwrap());
-        let theirs = bgpdump::counted(parser.into_elem_iter().map(|elem| {
-            let path = elem
-                .as_path
-                .map(|path| path.to_string())
-                .unwrap_or_default();
-            let (peer, asn) = (elem.peer_ip, elem.peer_asn);
-            // Path identifiers belong to entries in these records, and it leaves them there.
-            let prefix = elem.prefix.prefix;
-            format!("{peer} {asn} {prefix} {path} {}", elem.timestamp)
-        }));
+        let theirs = bgpdump::counted(tables.by_bgpkit());
         let ours = bgpdump::counted(tables.known(&[1, 2]));
         assert!(!ours.is_empty(), "{}", source.display());
         assert_eq!(ours, theirs, "{}", source.display());
@@ -189,4 +199,38 @@ fn a_snapshot_is_taken_each_time_and_at_the_end() {
         counts.windows(2).any(|pair| pair[0] != pair[1]),
         "{counts:?}"
     );
+}
+
+/// A filter looks at each route of a table as at the UPDATE that would announce it.
+#[test]
+fn a_filter_selects_routes() {
+    let source = recording();
+    let all = Tables::of(source).known(&[1, 2]);
+    let path_of = |route: &str| -> String {
+        let words: Vec<_> = route.split(' ').collect();
+        words[3..words.len() - 1].join(" ")
+    };
+    let asns: std::collections::BTreeSet<String> = (all.iter())
+        .flat_map(|route| {
+            path_of(route)
+                .split(' ')
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .filter(|asn| asn.parse::<u32>().is_ok())
+        .collect();
+    let mut parted = 0;
+    for asn in asns {
+        let filter = format!("as {asn}");
+        let tables = Tables::filtered(source, &["--mrt-rib-filter", &filter]);
+        let with = |route: &&String| path_of(route).split(' ').any(|other| other == asn);
+        let wanted: Vec<_> = all.iter().filter(with).cloned().collect();
+        parted += usize::from(wanted.len() < all.len());
+        assert_eq!(
+            bgpdump::counted(tables.by_bgpkit()),
+            bgpdump::counted(wanted),
+            "{asn}"
+        );
+    }
+    assert!(parted > 1, "filters that leave something out");
 }

@@ -14,7 +14,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use support::encode::Frame;
-use support::net::{self, Live, Net, TAP, allowed};
+use support::net::{Live, Net, TAP, allowed};
 use support::segments::{Seg, keepalive, message, open_with};
 use support::{Scratch, frames, have, recording};
 

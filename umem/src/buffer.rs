@@ -396,7 +396,8 @@ impl BufferPool {
     }
 }
 
-/// Memory for a buffer, with a reference to [`Inner`] that is to be the buffer's.
+/// Memory for one buffer, with a reference to [`Inner`] that is to be the buffer's.
+#[derive(Clone, Copy)]
 struct Taken {
     start: NonNull<u8>,
     slot: u32,

@@ -14,7 +14,7 @@ pub(super) const SESSION: [&str; 4] = ["peer", "peer_as", "local", "local_as"];
 
 /// What a metric is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// Goes up and down.
     Gauge,
     /// Only grows; its samples end in `_total`.
@@ -39,7 +39,7 @@ impl Kind {
 
 /// One metric.
 #[derive(Debug)]
-pub(super) struct Metric {
+pub struct Metric {
     /// Name of the family: without `_total` and `_info`.
     pub name: &'static str,
     /// Its type.
@@ -184,7 +184,7 @@ metrics! {
 }
 
 /// Every metric, in the order of the page.
-pub(super) fn all() -> impl Iterator<Item = &'static Metric> {
+pub fn all() -> impl Iterator<Item = &'static Metric> {
     let tcp = tcp::COUNTERS.iter().chain(&tcp::GAUGES);
     DECLARED.iter().copied().chain(tcp.map(|row| &row.metric))
 }

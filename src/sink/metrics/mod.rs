@@ -18,6 +18,7 @@ mod status;
 mod tcp;
 
 pub use attribute_errors::{AttributeErrors, label as attribute_label};
+pub use catalogue::{Kind, Metric, all as catalogue};
 pub use count::Count;
 pub use direction::{
     BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES, Prefixes as FamilyCounters,

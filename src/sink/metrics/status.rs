@@ -216,7 +216,7 @@ fn figure(direction: &Direction, name: &str) -> Option<f64> {
         .chain(gauges)
         .find(|(row, _)| row.metric.name == name)?;
     let value = value.get();
-    (value != UNKNOWN).then(|| value as f64 * row.scale)
+    (value != UNKNOWN).then_some(value as f64 * row.scale)
 }
 
 #[cfg(test)]

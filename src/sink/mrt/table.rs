@@ -77,9 +77,10 @@ impl RouteRecords {
     ) {
         self.collect(ribs, rib, route);
         ribs.nlri(&route.key, &mut self.nlri);
+        let path_ids = rib.context().add_path.contains(rib.family());
         let (path_id, octets) = match (&route.key, self.nlri.split_first_chunk()) {
             (RouteKey::Prefix(prefix), _) => (prefix.path_id, &[][..]),
-            (_, Some((path_id, octets))) if rib.has_path_ids() => {
+            (_, Some((path_id, octets))) if path_ids => {
                 (Some(u32::from_be_bytes(*path_id)), octets)
             }
             _ => (None, &self.nlri[..]),
