@@ -11,6 +11,7 @@
 //! bgp      borrowed views of messages, decoded lazily      → Update<'a> …
 //! rib      what each side has told the other           → tables
 //! sink     metrics, JSON lines, summary
+//! top      a running instance in the terminal
 //! worker   the loop that carries a frame through all of it
 //! ```
 //!
@@ -36,5 +37,7 @@ pub mod rib;
 pub mod session;
 pub mod sink;
 pub mod stream;
+#[cfg(feature = "top")]
+pub mod top;
 pub mod wire;
 pub mod worker;

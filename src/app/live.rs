@@ -1,7 +1,7 @@
 //! `bgptap live`
 
 use super::watch::{FRAMES, Watch};
-use super::{Ended, outputs};
+use super::{Ended, outputs, screen};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
 use crate::capture::xdp::{
     Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, ZeroCopy, best_mode, plan,
@@ -11,7 +11,7 @@ use crate::cli;
 use crate::config::Limits;
 use crate::doctor;
 use crate::error::SetupError;
-use crate::http;
+use crate::http::{self, Status};
 use crate::privileges::{self, Confined, Keep};
 use crate::sink::metrics::{Listener, Metrics, Pool, Snapshot};
 use crate::sink::stream::Hub;
@@ -191,6 +191,9 @@ impl<'o> Run<'o> {
         limits: Limits,
         wanted: &doctor::Wanted,
     ) -> Result<Self, SetupError> {
+        if options.top {
+            screen::need(&options.outputs)?;
+        }
         let http = options.http;
         let http = http.map(|address| Listener::bind_for(address, "--http"));
         Ok(Self {
@@ -225,13 +228,14 @@ impl<'o> Run<'o> {
         let metrics = Arc::new(Metrics::default());
         let server = self.listener.serve(Arc::clone(&metrics))?;
         let (desk, hub) = (http::Desk::default(), Hub::default());
+        let status = Status::new(Arc::clone(&metrics), outputs::host(outputs));
         let http = self
             .http
-            .map(|listener| http::serve(listener, desk.clone(), hub.clone()));
+            .map(|listener| http::serve(listener, desk.clone(), hub.clone(), status.clone()));
         let http = http.transpose()?;
         let mut closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
-        if http.is_some() {
-            closing.stream = Some(outputs::event_stream(hub, outputs.raw)?);
+        if http.is_some() || self.options.top {
+            closing.stream = Some(outputs::event_stream(hub.clone(), outputs.raw)?);
         }
         self.warnings.extend_from_slice(source.warnings());
         announce(&source, room, &confined, &self.warnings);
@@ -247,20 +251,25 @@ impl<'o> Run<'o> {
         }
         eprintln!("bgptap: metrics at http://{}/metrics", server.address());
         let mut worker = Worker::new(self.limits, Ports::new(&outputs.ports), closing, memory);
-        worker.answer_at(desk);
+        worker.answer_at(desk.clone());
         let started = Instant::now();
-        let mut watch = Watch::default();
+        let told = (desk, hub, status);
+        let (screen, mut watch) = screen::open(self.options.top, told, self.stop)?;
         let mut interrupted = worker.run(&mut source, self.stop, |source, snapshot| {
             for pool in &snapshot.pools {
-                warn(watch.buffers(pool));
+                let warning = watch.buffers(pool);
+                watch.warn(warning);
             }
             for output in &snapshot.outputs {
-                warn(watch.output(output));
+                let warning = watch.output(output);
+                watch.warn(warning);
             }
-            warn(snapshot.rib.as_ref().and_then(|usage| watch.tables(usage)));
+            let warning = snapshot.rib.as_ref().and_then(|usage| watch.tables(usage));
+            watch.warn(warning);
             count_frames(source, snapshot);
             describe(source, snapshot, &mut watch);
         });
+        screen::close(screen, &mut watch);
         // Off first: then what came is in the rings, and the last round finds it all.
         // Where that fails the interface is gone.
         if let Err(error) = source.stop()
@@ -368,12 +377,6 @@ fn stop_after(duration: Duration, stop: &Arc<AtomicBool>) {
     });
 }
 
-fn warn(warning: Option<String>) {
-    if let Some(warning) = warning {
-        eprintln!("bgptap: warning: {warning}");
-    }
-}
-
 fn count_frames<S: Live>(source: &S, snapshot: &mut Snapshot) {
     snapshot.frames.clear();
     for (name, counts) in source.interfaces().iter().zip(source.counts()) {
@@ -420,7 +423,8 @@ fn describe_usage(usages: &[Usage; 2], snapshot: &mut Snapshot, watch: &mut Watc
             utilisation: usage.utilisation(),
             fallbacks: 0,
         });
-        warn(watch.frames(*which, usage));
+        let warning = watch.frames(*which, usage);
+        watch.warn(warning);
     }
 }
 

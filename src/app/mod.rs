@@ -11,6 +11,11 @@ mod read;
 mod replay;
 mod rib;
 #[cfg(feature = "capture")]
+#[cfg_attr(not(feature = "top"), path = "no_screen.rs")]
+mod screen;
+#[cfg(feature = "top")]
+mod top;
+#[cfg(feature = "capture")]
 mod watch;
 
 use crate::cli::{Cli, Command};
@@ -42,12 +47,26 @@ pub fn run(cli: Cli) -> Result<Ended, SetupError> {
         Command::Replay(options) => replay::run(&options, &stop),
         #[cfg(feature = "capture")]
         Command::Doctor(options) => doctor::run(&options),
+        #[cfg(feature = "top")]
+        Command::Top(options) => top::run(&options, &stop),
+        #[cfg(not(feature = "top"))]
+        Command::Top(_) => Err(no_top()),
         #[cfg(not(feature = "capture"))]
         Command::Live(_) | Command::Replay(_) | Command::Doctor(_) => Err(SetupError::Other {
             what: "capturing".into(),
             why: "this bgptap was built without the feature `capture`".into(),
             remedy: "cargo build --release, with clang and libelf-dev installed".into(),
         }),
+    }
+}
+
+/// The terminal view was left out.
+#[cfg(not(feature = "top"))]
+fn no_top() -> SetupError {
+    SetupError::Other {
+        what: "showing the terminal view".into(),
+        why: "this bgptap was built without the feature `top`".into(),
+        remedy: "cargo build --release --features top".into(),
     }
 }
 

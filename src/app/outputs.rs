@@ -92,8 +92,7 @@ impl Files {
             raw: options.raw,
             format: options.files.json_format.into(),
         });
-        let host = options.host.clone().unwrap_or_else(host_name);
-        let mut outputs = Outputs::new(metrics, json, host);
+        let mut outputs = Outputs::new(metrics, json, host(options));
         let files = &options.files;
         // A record takes a fraction of the room that a line takes.
         outputs.mrt = start(self.mrt.take(), &files.mrt, CHUNKS / 4)?;
@@ -176,6 +175,11 @@ pub(super) fn cannot_write(path: &Path, source: &io::Error) -> SetupError {
         why: source.to_string(),
         remedy: "name a file in a folder that exists and that you may write to".into(),
     }
+}
+
+/// The name of this monitor in events.
+pub(super) fn host(options: &cli::Outputs) -> String {
+    options.host.clone().unwrap_or_else(host_name)
 }
 
 fn host_name() -> String {

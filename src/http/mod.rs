@@ -1,12 +1,15 @@
-//! What a running instance tells over HTTP: `/sessions`, `/rib` and `/events`.
+//! What a running instance tells over HTTP: `/sessions`, `/rib`, `/status` and `/events`.
 //!
 //! The worker owns all state, and nothing it holds is ever locked. A request becomes a [`Question`] in a
 //! queue of fixed length ([`Desk`]); the worker looks into it on its tick, and its [`Answer`] goes back to the
 //! one who waits. How much work one answer is has a bound: what goes beyond is told in pages.
+//! `/status` is told from the metrics, which are shared as it is.
 //! Events are not asked for one by one: they come through [`crate::sink::stream`].
 
 mod ask;
 mod server;
+mod status;
 
 pub use ask::{Answer, Asked, Desk, PAGE_MAX, PLACES_MAX, Question, RibQuestion};
 pub use server::serve;
+pub use status::Status;

@@ -1,6 +1,7 @@
 //! The HTTP side: from a request to a question, and from its answer to a response.
 
 use super::ask::{Desk, PAGE_MAX, Question, RibQuestion};
+use super::status::Status;
 use crate::bgp::Prefix;
 use crate::error::SetupError;
 use crate::sink::metrics::{Listener, Server};
@@ -25,15 +26,21 @@ use tokio::sync::mpsc;
 /// The worker looks at questions every 20 ms; one that is this late has no time for them.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Serves `/sessions`, `/rib` and `/events` on a thread of its own.
+/// Serves `/sessions`, `/rib`, `/status` and `/events` on a thread of its own.
 ///
 /// # Errors
 /// No thread can be started.
-pub fn serve(listener: Listener, desk: Desk, hub: Hub) -> Result<Server, SetupError> {
+pub fn serve(
+    listener: Listener,
+    desk: Desk,
+    hub: Hub,
+    status: Status,
+) -> Result<Server, SetupError> {
     let mut app = Router::new()
         .route("/sessions", get(sessions))
         .route("/rib", get(rib))
         .with_state(desk)
+        .route("/status", get(tell_status).with_state(status))
         .route("/events", get(events).with_state(hub));
     if listener.address().ip().is_loopback() {
         // A page in a browser must not reach it under a name of its own (DNS rebinding).
@@ -59,6 +66,10 @@ async fn sessions(State(desk): State<Desk>, RawQuery(query): RawQuery) -> Respon
         Ok(question) => answer(&desk, question).await,
         Err(wrong) => bad(&wrong),
     }
+}
+
+async fn tell_status(State(status): State<Status>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], status.tell()).into_response()
 }
 
 async fn rib(State(desk): State<Desk>, RawQuery(query): RawQuery) -> Response {

@@ -4,7 +4,7 @@ use super::Worker;
 use crate::capture::Frame;
 use crate::http::{Answer, Desk, PLACES_MAX, Question, RibQuestion};
 use crate::rib::{AdjRib, Ribs, Route, RouteKey, Tables};
-use crate::sink::json::RouteWriter;
+use crate::sink::json::{RouteWriter, write_session};
 
 /// Questions that are answered on one tick.
 const QUESTIONS: usize = 2;
@@ -33,7 +33,6 @@ impl<F: Frame> Worker<F> {
     }
 
     fn tell_sessions(&self, from: usize, limit: usize) -> Vec<u8> {
-        let mut writer = RouteWriter::default();
         let mut out = b"{\"sessions\":[".to_vec();
         let mut next = None;
         // Places in the slab are numbers that stay; at most as many as there are sessions.
@@ -47,10 +46,8 @@ impl<F: Frame> Worker<F> {
                 break;
             }
             left -= 1;
-            let session = connection.session();
-            let tables = self.ribs.as_ref().and_then(|ribs| ribs.session(session.id));
             separate(&mut out);
-            writer.session(&mut out, session, tables);
+            write_session(&mut out, &connection.facts(self.now_ns, self.ribs.as_ref()));
         }
         end(&mut out, next);
         out

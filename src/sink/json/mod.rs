@@ -12,6 +12,7 @@ mod message;
 mod open;
 mod refresh;
 mod route;
+mod session;
 mod transfer;
 mod update;
 
@@ -30,6 +31,7 @@ pub use elem::ElemWriter;
 use heads::Heads;
 use message::MessageLine;
 pub use route::RouteWriter;
+pub use session::{DirectionFacts, SessionFacts, write_session};
 use transfer::TransferLine;
 
 /// What lines look like.

@@ -144,7 +144,9 @@ impl Metrics {
         all
     }
 
-    fn snapshot(&self) -> Snapshot {
+    /// The figures that were published last.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
         let shared = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
         shared.clone()
     }
