@@ -12,21 +12,21 @@
 //! Nothing here touches the capture: questions go to the worker as anybody's do ([`crate::http`]), and who
 //! does not read events in time is dropped.
 
-mod app;
-mod describe;
-mod events;
-mod feed;
-mod filter;
-mod history;
+pub mod app;
+pub mod describe;
+pub mod events;
+pub mod feed;
+pub mod filter;
+pub mod history;
 mod local;
-mod losses;
-mod model;
+pub mod losses;
+pub mod model;
 mod remote;
 mod screen;
-mod sort;
+pub mod sort;
 mod source;
-mod text;
-mod view;
+pub mod text;
+pub mod view;
 
 pub use feed::ask;
 pub use local::Local;

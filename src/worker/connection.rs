@@ -370,10 +370,6 @@ impl<F: Frame> Connection<F> {
         self.session.has_ended()
     }
 
-    pub(super) fn session(&self) -> &Session {
-        &self.session
-    }
-
     pub(super) fn key(&self) -> Key {
         self.session.key
     }
