@@ -52,6 +52,7 @@ fn main() {
 
 fn svg(screen: &Screen) -> String {
     let (rows, cols) = screen.size();
+    let (rows, cols) = (rows.get(), cols.get());
     // What was printed may be shorter than the screen.
     let filled = (0..rows).rev().find(|row| {
         (0..cols).any(|col| {

@@ -63,8 +63,8 @@ fn top(net: &Net, rows: u16, cols: u16) -> Pty {
 /// Whether a text stands on the screen in red.
 fn in_red(screen: &vt100::Screen, text: &str) -> bool {
     let (rows, cols) = screen.size();
-    (0..rows).any(|row| {
-        let cells = (0..cols).filter_map(|col| screen.cell(row, col));
+    (0..rows.get()).any(|row| {
+        let cells = (0..cols.get()).filter_map(|col| screen.cell(row, col));
         let red = cells.filter(|cell| cell.fgcolor() == vt100::Color::Idx(1));
         let line: String = red.map(|cell| cell.contents().to_owned()).collect();
         line.contains(text)

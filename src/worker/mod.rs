@@ -254,6 +254,9 @@ impl<F: Frame> Worker<F> {
                 source: clock,
             };
             self.advance(stamp);
+        } else {
+            // Without a frame so far there is no clock, and somebody may ask all the same.
+            self.answer_questions();
         }
         self.outputs.flush();
     }

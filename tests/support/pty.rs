@@ -7,6 +7,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex};
@@ -52,7 +53,7 @@ impl Pty {
             .stderr(end())
             .spawn()
             .unwrap();
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, cols, 0)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(some(rows), some(cols), 0)));
         let master = File::from(master);
         let (mut from, to) = (master.try_clone().unwrap(), Arc::clone(&screen));
         let reader = std::thread::spawn(move || {
@@ -77,7 +78,7 @@ impl Pty {
 
     /// Gives the terminal another size; the kernel tells the program.
     pub fn resize(&mut self, rows: u16, cols: u16) {
-        self.screen.lock().unwrap().set_size(rows, cols);
+        self.screen.lock().unwrap().set_size(some(rows), some(cols));
         tcsetwinsize(&self.slave, size(rows, cols)).unwrap();
     }
 
@@ -137,6 +138,11 @@ impl Drop for Pty {
         // The reader ends with the last end of the terminal, which is dropped after this.
         drop(self.reader.take());
     }
+}
+
+/// No terminal is without rows or columns.
+fn some(number: u16) -> NonZero<u16> {
+    NonZero::new(number).unwrap()
 }
 
 fn size(rows: u16, cols: u16) -> Winsize {
