@@ -66,6 +66,8 @@ pub enum Command {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Watch a running `live --http` in the terminal: sessions, events, latency, losses.
+    Top(Top),
 }
 
 /// Options of everything that decodes.
@@ -252,9 +254,12 @@ pub struct Live {
     /// Serve Prometheus metrics at ADDR.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9179", value_parser = address)]
     pub metrics: SocketAddr,
-    /// Tell about sessions and Adj-RIBs over HTTP (`/sessions`, `/rib`), at ADDR.
+    /// Tell about sessions and Adj-RIBs over HTTP (`/sessions`, `/rib`, `/status`, `/events`), at ADDR.
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:9180", value_parser = address)]
     pub http: Option<SocketAddr>,
+    /// Watch it in this terminal, as `bgptap top` does; who quits ends the capture.
+    #[arg(long)]
+    pub top: bool,
     /// Frames that are not BGP.
     #[arg(long, value_enum, default_value = "pass")]
     pub foreign: Foreign,
@@ -399,6 +404,26 @@ pub enum Config {
     },
 }
 
+/// `bgptap top`
+#[derive(Args, Debug)]
+pub struct Top {
+    /// Where `live --http` listens.
+    #[arg(value_name = "ADDR:PORT", default_value = "127.0.0.1:9180")]
+    pub address: String,
+    /// Seconds between two looks at the figures.
+    #[arg(short = 'd', long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
+    pub interval: f64,
+}
+
+/// From a tenth of a second to an hour.
+fn interval(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text} is no number"))?;
+    let possible = (0.1..=3600.0).contains(&seconds);
+    possible
+        .then_some(seconds)
+        .ok_or("it can be 0.1 to 3600".into())
+}
+
 /// `6.1`
 fn release(text: &str) -> Result<(u16, u16), String> {
     let (major, minor) = text.split_once('.').ok_or("a release is two numbers")?;
@@ -441,6 +466,9 @@ mod tests {
             "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
             "bgptap completions bash",
             "bgptap man /tmp",
+            "bgptap live -i a --top",
+            "bgptap top",
+            "bgptap top [::1]:9180 --interval 0.5",
             "bgptap doctor",
             "bgptap doctor -i a -i b --json --fix",
             "bgptap doctor -i a --tap --tap-mode clsact",
@@ -452,6 +480,7 @@ mod tests {
             Cli::try_parse_from(["bgptap", "live"]).is_err(),
             "an interface is needed"
         );
+        assert!(Cli::try_parse_from(["bgptap", "top", "-d", "0"]).is_err());
         let too_many = ["bgptap", "live", "-i", "a", "--held-frames", "4294967295"];
         let error = Cli::try_parse_from(too_many).expect_err("more than there can be");
         assert!(error.to_string().contains("1048576"), "{error}");

@@ -28,6 +28,11 @@ mod replay;
 mod rib;
 mod text;
 #[cfg(feature = "capture")]
+#[cfg_attr(not(feature = "top"), path = "no_screen.rs")]
+mod screen;
+#[cfg(feature = "top")]
+mod top;
+#[cfg(feature = "capture")]
 mod watch;
 
 use crate::cli::{Cli, Command, Config};
@@ -72,6 +77,10 @@ pub fn run(cli: Cli, command_line: &CommandLine) -> Result<Ended, SetupError> {
         Command::Replay(options) => replay::run(&options, &stop),
         #[cfg(feature = "capture")]
         Command::Doctor(options) => doctor::run(&options),
+        #[cfg(feature = "top")]
+        Command::Top(options) => top::run(&options, &stop),
+        #[cfg(not(feature = "top"))]
+        Command::Top(_) => Err(no_top()),
         #[cfg(not(feature = "capture"))]
         Command::Live(_) | Command::Replay(_) | Command::Doctor(_) => Err(SetupError::Other {
             what: "capturing".into(),
@@ -99,6 +108,16 @@ fn config(command: &Config) -> Result<Ended, SetupError> {
         }
     }
     Ok(Ended::Done)
+}
+
+/// The terminal view was left out.
+#[cfg(not(feature = "top"))]
+fn no_top() -> SetupError {
+    SetupError::Other {
+        what: "showing the terminal view".into(),
+        why: "this bgptap was built without the feature `top`".into(),
+        remedy: "cargo build --release --features top".into(),
+    }
 }
 
 /// A flag that SIGINT, SIGTERM and SIGHUP raise; SIGHUP does not where it has the configuration read again. A second

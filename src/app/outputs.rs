@@ -108,8 +108,7 @@ impl Files {
         let files = &options.files;
         let json = start(self.json.take(), &options.json, CHUNKS)?;
         let json = json.map(|writer| json_lines(options, writer));
-        let host = options.host.clone().unwrap_or_else(host_name);
-        let mut outputs = Outputs::new(metrics, json, host);
+        let mut outputs = Outputs::new(metrics, json, host(options));
         let mrt = start(self.mrt.take(), &files.mrt, MRT_CHUNKS)?;
         outputs.mrt = mrt.map(|writer| mrt_records(options, writer));
         let tables = start(self.tables.take(), &files.mrt_rib, TABLE_CHUNKS)?;
@@ -356,6 +355,11 @@ pub(super) fn cannot_write(path: &Path, source: &io::Error) -> SetupError {
         why: source.to_string(),
         remedy: "name a file in a folder that exists and that you may write to".into(),
     }
+}
+
+/// The name of this monitor in events.
+pub(super) fn host(options: &cli::Outputs) -> String {
+    options.host.clone().unwrap_or_else(host_name)
 }
 
 fn host_name() -> String {

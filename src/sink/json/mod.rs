@@ -12,6 +12,7 @@ pub(super) mod message;
 pub(super) mod open;
 pub(super) mod refresh;
 mod route;
+mod session;
 mod transfer;
 mod update;
 
@@ -27,6 +28,7 @@ pub use elem::ElemWriter;
 use heads::Heads;
 pub use message::MessageLine;
 pub use route::RouteWriter;
+pub use session::{DirectionFacts, SessionFacts, write_session};
 use transfer::TransferLine;
 
 /// What lines look like.
