@@ -172,6 +172,16 @@ fn outputs() {
             ],
         ),
         (
+            "read good.pcap --mrt - --text -",
+            2,
+            &["--mrt and --text to standard output", "mixed"],
+        ),
+        (
+            "read good.pcap --mrt a --mrt-rib a",
+            2,
+            &["writing a for --mrt-rib", "--mrt is written to the same"],
+        ),
+        (
             "read good.pcap --metrics 192.0.2.1:9",
             2,
             &["listening on 192.0.2.1:9", "another address with --metrics"],

@@ -75,8 +75,8 @@ fn offered(words: &[&str]) -> Vec<String> {
 #[test]
 fn bash_completes_commands_options_and_values() {
     assert_eq!(offered(&["bgptap", "re"]), ["read", "replay"]);
-    let options = offered(&["bgptap", "read", "--js"]);
-    assert_eq!(options, ["--json"]);
+    let options = offered(&["bgptap", "read", "--summ"]);
+    assert_eq!(options, ["--summary"]);
     let colors = offered(&["bgptap", "live", "--color", ""]);
     assert_eq!(colors, ["auto", "always", "never"]);
 }
@@ -131,7 +131,8 @@ fn manual_pages_say_what_help_says() {
         .collect();
     pages.sort();
     assert!(folder.join("bgptap.1").is_file());
-    for subcommand in ["live", "read", "replay", "doctor", "completions", "man"] {
+    let subcommands = ["live", "read", "replay", "doctor", "top", "config"];
+    for subcommand in subcommands.into_iter().chain(["completions", "man"]) {
         let text = fs::read_to_string(folder.join(format!("bgptap-{subcommand}.1"))).unwrap();
         let options = options(subcommand);
         assert!(options.contains(&"--help".to_owned()), "{options:?}");

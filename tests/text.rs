@@ -359,14 +359,29 @@ fn colours_are_for_terminals_that_want_them() {
 #[test]
 fn other_outputs_are_left_alone() {
     let scratch = Scratch::new("text");
-    let path = scratch.path("out");
-    for flag in ["--json", "--summary", "--rib-out"] {
+    for flag in ["--json", "--summary", "--rib-out", "--mrt", "--mrt-rib", "--evidence"] {
+        let path = scratch.path(flag.trim_start_matches('-'));
         assert_eq!(
             text(recording(), &[flag, path.to_str().unwrap()]),
             "",
             "{flag}"
         );
     }
+}
+
+/// Messages of a type are those that a filter leaves of all lines, whichever of the two filters it is.
+#[test]
+fn filters_select_lines() {
+    let all = text(recording(), &[]);
+    let updates = lines(&all).iter().filter(|l| l.word == "UPDATE").count();
+    assert!(updates > 0 && updates < lines(&all).len());
+    for flag in ["--filter", "--text-filter"] {
+        let some = text(recording(), &[flag, "type update"]);
+        assert!(lines(&some).iter().all(|line| line.word == "UPDATE"));
+        assert_eq!(lines(&some).len(), updates, "{flag}");
+    }
+    let other = text(recording(), &["--json-filter", "type update"]);
+    assert_eq!(other, all, "a filter of another output");
 }
 
 /// `live` on a terminal, stopped by Ctrl-C there: the messages as they come, in colours, and the table.
