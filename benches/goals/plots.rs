@@ -8,7 +8,7 @@ use std::path::Path;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 type Point = (f64, f64);
-/// Bars that stand side by side, and what stands below them.
+/// A name, and bars with theirs.
 type Group = (String, Vec<(String, f64)>);
 
 const SIZE: (u32, u32) = (860, 420);
@@ -252,7 +252,7 @@ fn bars(file: &Path, unit: &str, groups: &[Group]) -> Result<()> {
         let x = 82.0 + step * at as f64 + step * 0.1;
         root.draw(&Text::new(
             group.0.clone(),
-            (x as i32, SIZE.1 as i32 - 40),
+            (x as i32, SIZE.1.cast_signed() - 40),
             style.clone(),
         ))?;
     }
@@ -266,7 +266,7 @@ fn bars(file: &Path, unit: &str, groups: &[Group]) -> Result<()> {
 }
 
 fn decode(data: &Data, file: &Path) -> Result<()> {
-    let mut groups: Vec<(String, Vec<(String, f64)>)> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     for row in data.rows("decode") {
         let name = row[0].split(',').next().unwrap_or_default().to_owned();
         if groups.last().is_none_or(|group| group.0 != name) {
@@ -280,7 +280,7 @@ fn decode(data: &Data, file: &Path) -> Result<()> {
 }
 
 fn latency(data: &Data, file: &Path) -> Result<()> {
-    let mut groups: Vec<(String, Vec<(String, f64)>)> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     for row in data.rows("latency") {
         let waiting = row[1].split(' ').next().unwrap_or_default();
         let name = format!("{} {waiting} {}", row[0], row[3]);

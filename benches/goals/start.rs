@@ -45,7 +45,7 @@ pub(crate) fn live_lines() -> Vec<Line> {
         let mut command = Net::bgptap(&net.mon, &["live", "-i", TAP, "--metrics", "127.0.0.1:0"]);
         ours.push(until_said(&mut command, "metrics at"));
         let started = Instant::now();
-        let link = ["-n", &net.mon, "link", "add", "other0", "type", "dummy"];
+        let link = ["-n", &net.mon, "link", "add", "other0", "type", "veth"];
         run(Command::new("ip").args(link));
         let linked = started.elapsed().as_secs_f64();
         let mut tcpdump = Command::new("ip");

@@ -195,12 +195,13 @@ impl Teller {
     pub(crate) fn select<'a>(&self, routes: &'a [Route]) -> Vec<&'a Route> {
         let mut all: Vec<_> = routes.iter().collect();
         if self.software == Software::FrrRoutes {
-            // Those of other routers than the feeder come last; FRR drops what has its own AS in the path.
+            // FRR drops what has its own AS in the path. What others than the feeder announce is asked for as a whole.
             all.retain(|route| route.path.split(' ').all(|asn| asn != "65002"));
             all.sort();
-            let step = all.len().div_ceil(40).max(1);
-            let rest = all.split_off(all.len().saturating_sub(5));
-            all = all.into_iter().step_by(step).chain(rest).collect();
+            let of_others = |route: &&Route| route.prefix.starts_with("203.0.113.");
+            let (rest, fed): (Vec<_>, Vec<_>) = all.into_iter().partition(of_others);
+            let step = fed.len().div_ceil(40).max(1);
+            all = fed.into_iter().step_by(step).chain(rest).collect();
         }
         all
     }

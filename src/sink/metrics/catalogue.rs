@@ -44,7 +44,7 @@ pub struct Metric {
     pub name: &'static str,
     /// Its type.
     pub kind: Kind,
-    /// Told for each direction of a session: [`SESSION`] comes before the other labels.
+    /// Told for each direction of a session: the labels of its two ends come before the other labels.
     pub session: bool,
     /// Names of its other labels, in their order.
     pub labels: &'static [&'static str],
