@@ -359,7 +359,14 @@ fn colours_are_for_terminals_that_want_them() {
 #[test]
 fn other_outputs_are_left_alone() {
     let scratch = Scratch::new("text");
-    for flag in ["--json", "--summary", "--rib-out", "--mrt", "--mrt-rib", "--evidence"] {
+    for flag in [
+        "--json",
+        "--summary",
+        "--rib-out",
+        "--mrt",
+        "--mrt-rib",
+        "--evidence",
+    ] {
         let path = scratch.path(flag.trim_start_matches('-'));
         assert_eq!(
             text(recording(), &[flag, path.to_str().unwrap()]),

@@ -26,10 +26,10 @@ mod reload;
 #[cfg(feature = "capture")]
 mod replay;
 mod rib;
-mod text;
 #[cfg(feature = "capture")]
 #[cfg_attr(not(feature = "top"), path = "no_screen.rs")]
 mod screen;
+mod text;
 #[cfg(feature = "top")]
 mod top;
 #[cfg(feature = "capture")]

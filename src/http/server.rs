@@ -32,12 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// No thread can be started.
-pub fn serve(
-    listener: Listener,
-    desk: Desk,
-    hub: Hub,
-    told: Status,
-) -> Result<Server, SetupError> {
+pub fn serve(listener: Listener, desk: Desk, hub: Hub, told: Status) -> Result<Server, SetupError> {
     let mut app = Router::new()
         .route("/sessions", get(sessions))
         .route("/rib", get(rib))

@@ -40,7 +40,9 @@ impl Remote {
         let answer = answer.map_err(|error| Trouble::Unreachable(error.to_string()))?;
         match answer.status().as_u16() {
             200 => Ok(answer),
-            503 => Err(Trouble::Busy("it has no time to answer at the moment".into())),
+            503 => Err(Trouble::Busy(
+                "it has no time to answer at the moment".into(),
+            )),
             status => Err(Trouble::Stranger(format!(
                 "it answers {path} with the status {status}"
             ))),

@@ -130,12 +130,7 @@ impl Metrics {
     ///
     /// # Errors
     /// None that are known: what is written is numbers and names.
-    pub fn status(
-        &self,
-        about: &About,
-        from: usize,
-        limit: usize,
-    ) -> serde_json::Result<Vec<u8>> {
+    pub fn status(&self, about: &About, from: usize, limit: usize) -> serde_json::Result<Vec<u8>> {
         let directions = self.directions();
         let until = from.saturating_add(limit).min(directions.len());
         let listed = directions.get(from..until).unwrap_or_default();
@@ -293,7 +288,9 @@ mod tests {
             host: "monitor".into(),
             started: UNIX_EPOCH,
         };
-        let text = metrics.status(&about, from, limit).expect("numbers and names");
+        let text = metrics
+            .status(&about, from, limit)
+            .expect("numbers and names");
         serde_json::from_slice(&text).expect("JSON")
     }
 
@@ -326,11 +323,17 @@ mod tests {
             ("rx_dropped", 0),
         ];
         metrics.publish(&Snapshot {
-            frames: vec![("eth0".into(), outcomes), ("eth1".into(), vec![("seen", 1)])],
+            frames: vec![
+                ("eth0".into(), outcomes),
+                ("eth1".into(), vec![("seen", 1)]),
+            ],
             ..Snapshot::default()
         });
         let told = status(&metrics, 0, 0);
-        assert_eq!((&told["host"], &told["started"]), (&json!("monitor"), &json!(0)));
+        assert_eq!(
+            (&told["host"], &told["started"]),
+            (&json!("monitor"), &json!(0))
+        );
         assert_eq!(told["frames"]["eth0"]["not_tcp"], 4);
         assert_eq!(told["lost"], json!({ "eth0": { "rx_ring_full": 2 } }));
     }

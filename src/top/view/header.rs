@@ -76,7 +76,10 @@ fn timing(app: &App) -> Line<'static> {
     if let Some(rib) = &status.rib {
         let taken = text::bytes(rib.tables + rib.attributes);
         spans.push(Span::styled("   Tables ", LABEL));
-        spans.push(Span::raw(format!("{taken} of {}", text::bytes(rib.bytes_max))));
+        spans.push(Span::raw(format!(
+            "{taken} of {}",
+            text::bytes(rib.bytes_max)
+        )));
     }
     let pools = status.pools.iter();
     if let Some(fullest) = pools.max_by(|a, b| a.utilisation.total_cmp(&b.utilisation)) {
