@@ -36,7 +36,7 @@ struct Cell {
 }
 
 impl Cell {
-    fn plain(text: impl ToString) -> Self {
+    fn plain(text: &(impl ToString + ?Sized)) -> Self {
         Self {
             text: text.to_string(),
             style: Style::new(),
@@ -103,20 +103,20 @@ fn row(
     let mut receiver = Vec::new();
     let asn = answered.and_then(|other| other.asn);
     write_speaker(&mut receiver, names, direction.local, asn)?;
-    let text = |bytes: Vec<u8>| Cell::plain(String::from_utf8_lossy(&bytes));
+    let text = |bytes: Vec<u8>| Cell::plain(&String::from_utf8_lossy(&bytes));
     let bad = palette.bad;
     Ok([
         text(sender),
         text(receiver),
         state(*session, palette, tally),
-        Cell::plain(said.total()),
-        Cell::plain(said.messages.update),
-        Cell::plain(said.prefixes.announced),
-        Cell::plain(said.prefixes.withdrawn),
+        Cell::plain(&said.total()),
+        Cell::plain(&said.messages.update),
+        Cell::plain(&said.prefixes.announced),
+        Cell::plain(&said.prefixes.withdrawn),
         Cell::count(said.errors, bad),
         gaps(said, bad),
-        Cell::plain(rtt(tcp)),
-        Cell::plain(tcp.retransmitted),
+        Cell::plain(&rtt(tcp)),
+        Cell::plain(&tcp.retransmitted),
         hold(tcp),
     ])
 }
@@ -149,7 +149,7 @@ fn state(session: u64, palette: &Palette, tally: &Tally) -> Cell {
 
 fn gaps(said: &Spoken, bad: Style) -> Cell {
     match said.gaps.count {
-        0 => Cell::plain(0),
+        0 => Cell::plain(&0),
         count => Cell {
             text: format!("{count} of {} B", said.gaps.bytes),
             style: bad,
@@ -175,7 +175,7 @@ fn rtt(tcp: &Figures) -> String {
 
 /// The least that was left of the hold time.
 fn hold(tcp: &Figures) -> Cell {
-    Cell::plain(match tcp.hold_margin_min_ms {
+    Cell::plain(&match tcp.hold_margin_min_ms {
         None => "-".to_owned(),
         Some(ms) => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
     })

@@ -115,10 +115,10 @@ fn cells(app: &App, session: &Session) -> [Text<'static>; COLUMNS.len()] {
         state(app, session),
         families(session),
         lines(&|_, side| routes(side)),
-        lines(&|_, side| right(text::count(side.messages), 6)),
+        lines(&|_, side| right(&text::count(side.messages), 6)),
         lines(&|number, _| {
             right(
-                rates(number).map_or_else(String::new, |s| text::rate(s.rate())),
+                &rates(number).map_or_else(String::new, |s| text::rate(s.rate())),
                 6,
             )
         }),
@@ -133,7 +133,7 @@ fn cells(app: &App, session: &Session) -> [Text<'static>; COLUMNS.len()] {
     ]
 }
 
-fn right(text: String, width: usize) -> Line<'static> {
+fn right(text: &str, width: usize) -> Line<'static> {
     Line::raw(format!("{text:>width$}"))
 }
 
@@ -194,7 +194,7 @@ fn rtt(side: &Side) -> Line<'static> {
     if rtt.samples == 0 {
         return Line::styled("      -", DIM);
     }
-    right(text::short_time(rtt.smoothed_us as f64 / 1e6), 7)
+    right(&text::short_time(rtt.smoothed_us as f64 / 1e6), 7)
 }
 
 fn margin(session: &Session, side: &Side) -> Line<'static> {
