@@ -190,6 +190,53 @@ fn a_capture_is_watched_by_its_own_process() {
     assert_given_back(&pty);
 }
 
+/// What is told while the screen is on is on the screen, and told again when the terminal is given back.
+#[test]
+fn what_a_capture_says_is_on_its_screen() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("top"));
+    let config = scratch.write("bgptap.toml", b"only-changes = false\n");
+    let command = [
+        "ip",
+        "netns",
+        "exec",
+        &net.mon,
+        env!("CARGO_BIN_EXE_bgptap"),
+        "live",
+        "-i",
+        TAP,
+        "--top",
+        "--config",
+        config.to_str().unwrap(),
+    ];
+    let mut pty = Pty::start(&command, 40, 150);
+    pty.shows("no session has said anything yet");
+    let reload = |pty: &Pty, text: &[u8]| {
+        fs::write(&config, text).unwrap();
+        let pid = pty.pid().to_string();
+        let mut kill = Command::new("kill");
+        assert!(kill.args(["-s", "HUP", &pid]).status().unwrap().success());
+    };
+    reload(&pty, b"only-changes = true\n");
+    pty.shows("SIGHUP: the configuration was read again");
+    reload(&pty, b"only-chances = true\n");
+    pty.shows("SIGHUP: refused, all stays as it was");
+    pty.keys("4");
+    pty.shows("only-chances = true");
+    pty.until("screen that is whole", |screen| {
+        let text = screen.contents();
+        // The first line and the last, which a line between would have moved.
+        text.starts_with("bgptap") && text.contains("F10") && !text.contains("bgptap: SIGHUP")
+    });
+    pty.keys(F10);
+    assert!(pty.ended().success());
+    pty.shows("bgptap: SIGHUP: the configuration was read again");
+    pty.shows("bgptap: SIGHUP: refused");
+    assert_given_back(&pty);
+}
+
 /// The error of a `bgptap top` that does not begin.
 fn refused(address: &str) -> String {
     let mut top = Command::new(env!("CARGO_BIN_EXE_bgptap"));

@@ -1,7 +1,7 @@
 //! `bgptap live`
 
 use super::reload::{self, Reloader};
-use super::watch::{FRAMES, Watch};
+use super::watch::{FRAMES, Watch, warn};
 use super::{Ended, feeds, outputs, paths, screen};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
 use crate::capture::xdp::{
@@ -316,22 +316,23 @@ impl<'o> Run<'o> {
         worker.answer_at(desk.clone());
         let started = Instant::now();
         let told = (desk, hub, status);
-        let (screen, mut watch) = screen::open(self.options.top, told, self.stop)?;
+        let screen = screen::open(self.options.top, told, self.stop)?;
+        let mut watch = Watch::default();
         let mut interrupted = worker.run(&mut source, self.stop, |source, snapshot| {
             for pool in &snapshot.pools {
                 let warning = watch.buffers(pool, heap_max);
-                watch.warn(warning);
+                warn(warning);
             }
             for output in &snapshot.outputs {
                 let warning = watch.output(output);
-                watch.warn(warning);
+                warn(warning);
             }
             let warning = snapshot.rib.as_ref().and_then(|usage| watch.tables(usage));
-            watch.warn(warning);
+            warn(warning);
             count_frames(source, snapshot);
             describe(source, snapshot, &mut watch);
         });
-        screen::close(screen, &mut watch);
+        screen::close(screen);
         // Off first: then what came is in the rings, and the last round finds it all.
         // Where that fails the interface is gone.
         if let Err(error) = source.stop()
@@ -486,7 +487,7 @@ fn describe_usage(usages: &[Usage; 2], snapshot: &mut Snapshot, watch: &mut Watc
             fallbacks: 0,
         });
         let warning = watch.frames(*which, usage);
-        watch.warn(warning);
+        warn(warning);
     }
 }
 

@@ -1,12 +1,10 @@
 //! The subcommands: set up, run, report.
 
-/// As the standard one, but where nobody reads standard error any more, work goes on: a monitor does
-/// not end because the `head` that watched its start has.
+/// As the standard one, but by [`say`](say::say): it does not spoil a screen, and does not end with who reads.
 macro_rules! eprintln {
-    ($($arg:tt)*) => {{
-        use std::io::Write;
-        let _ = std::writeln!(std::io::stderr(), $($arg)*);
-    }};
+    ($($arg:tt)*) => {
+        crate::app::say::say(format_args!($($arg)*))
+    };
 }
 
 mod destination;
@@ -26,6 +24,7 @@ mod reload;
 #[cfg(feature = "capture")]
 mod replay;
 mod rib;
+mod say;
 #[cfg(feature = "capture")]
 #[cfg_attr(not(feature = "top"), path = "no_screen.rs")]
 mod screen;

@@ -1,6 +1,5 @@
 //! `live --top` of a program that was built without the terminal view.
 
-use super::watch::Watch;
 use crate::cli;
 use crate::error::SetupError;
 use crate::http::{Desk, Status};
@@ -20,8 +19,8 @@ pub(super) fn open(
     _wanted: bool,
     _source: (Desk, Hub, Status),
     _stop: &Arc<AtomicBool>,
-) -> Result<(Option<Screen>, Watch), SetupError> {
-    Ok((None, Watch::default()))
+) -> Result<Option<Screen>, SetupError> {
+    Ok(None)
 }
 
-pub(super) fn close(_: Option<Screen>, _: &mut Watch) {}
+pub(super) fn close(_: Option<Screen>) {}

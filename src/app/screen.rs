@@ -1,8 +1,8 @@
 //! `live --top`: the screen over a capture of this process.
 
 use super::outputs::Files;
+use super::say;
 use super::top::{need_terminal, no_screen};
-use super::watch::Watch;
 use crate::cli;
 use crate::error::SetupError;
 use crate::http::{Desk, Status};
@@ -34,27 +34,28 @@ pub(super) fn need(outputs: &cli::Outputs) -> Result<(), SetupError> {
     need_terminal()
 }
 
-/// Opens it, if it is wanted, and has warnings go there.
+/// Opens it, if it is wanted. From then on all that is told is told there.
 pub(super) fn open(
     wanted: bool,
     (desk, hub, status): (Desk, Hub, Status),
     stop: &Arc<AtomicBool>,
-) -> Result<(Option<Screen>, Watch), SetupError> {
+) -> Result<Option<Screen>, SetupError> {
     if !wanted {
-        return Ok((None, Watch::default()));
+        return Ok(None);
     }
     let source = Local { desk, hub, status };
     let (sender, notices) = mpsc::channel();
     let screen = Screen::start(Arc::new(source), INTERVAL, notices, stop);
     let screen = screen.map_err(|error| no_screen(&error))?;
-    Ok((Some(screen), Watch::covered_by(sender)))
+    say::cover_by(sender);
+    Ok(Some(screen))
 }
 
 /// Gives the terminal back, and tells there what only the screen was told.
-pub(super) fn close(screen: Option<Screen>, watch: &mut Watch) {
-    if let Some(Err(error)) = screen.map(Screen::end) {
-        watch.uncover();
-        watch.warn(Some(no_screen(&error).to_string()));
+pub(super) fn close(screen: Option<Screen>) {
+    let ended = screen.map(Screen::end);
+    say::uncover();
+    if let Some(Err(error)) = ended {
+        eprintln!("bgptap: warning: {}", no_screen(&error));
     }
-    watch.uncover();
 }

@@ -116,7 +116,8 @@ fn health(app: &App) -> Line<'static> {
     } else {
         Line::from(vec![Span::styled("LOST ", BAD), Span::styled(sum, BAD)])
     };
-    if let Some(notice) = app.notices.back() {
+    // The page of losses has all of it.
+    if let Some(notice) = app.notices.back().and_then(|text| text.lines().next()) {
         line.push_span(Span::styled(format!("   {notice}"), WARN));
     }
     line

@@ -50,7 +50,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App) {
         app.notices
             .iter()
             .rev()
-            .map(|text| Line::styled(text.clone(), WARN)),
+            .flat_map(|text| text.lines())
+            .map(|line| Line::styled(line.to_owned(), WARN)),
     );
     let scroll = app.scroll.min(lines.len().saturating_sub(1));
     frame.render_widget(Text::from(lines.split_off(scroll)), area);
