@@ -203,6 +203,59 @@ impl Drop for Layer {
     }
 }
 
+/// Runs a command that must succeed; what it printed.
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = net::run(Command::new(program).args(arguments));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(errors, "", "{program} {arguments:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Manual pages and completions are where man(1), mandb(8) and shells look for them, and as those want them.
+fn assert_has_manual_and_completions(package: &Path, scratch: &Scratch) {
+    let root = scratch.path("extracted");
+    let root = root.to_str().unwrap();
+    said("dpkg-deb", &["--extract", package.to_str().unwrap(), root]);
+    let pages = format!("{root}/usr/share/man/man1");
+    let mut names: Vec<_> = fs::read_dir(&pages)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    for subcommand in [
+        "", "-live", "-read", "-replay", "-doctor", "-top", "-config",
+    ] {
+        let name = format!("bgptap{subcommand}.1.gz");
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    for name in names {
+        let page = format!("{pages}/{name}");
+        said("gzip", &["--test", &page]);
+        if have("lexgrog") {
+            // What apropos(1) finds it by: its name and what that is.
+            let title = name.strip_suffix(".1.gz").unwrap();
+            let found = said("lexgrog", &[&page]);
+            assert!(found.contains(&format!("\"{title} - ")), "{found}");
+        }
+    }
+    let completions = format!("{root}/usr/share/bash-completion/completions/bgptap");
+    let script = format!(". '{completions}' && complete -p bgptap");
+    assert!(said("bash", &["--norc", "-c", &script]).contains("-F _bgptap"));
+    // By the first word zsh finds it, by the name of the file fish.
+    let zsh = format!("{root}/usr/share/zsh/vendor-completions/_bgptap");
+    assert!(
+        fs::read_to_string(zsh)
+            .unwrap()
+            .starts_with("#compdef bgptap")
+    );
+    let fish = format!("{root}/usr/share/fish/vendor_completions.d/bgptap.fish");
+    assert!(
+        fs::read_to_string(fish)
+            .unwrap()
+            .contains("complete -c bgptap")
+    );
+}
+
 #[test]
 fn the_package_installs_captures_as_its_user_and_leaves_nothing() {
     let tools = [
@@ -222,6 +275,7 @@ fn the_package_installs_captures_as_its_user_and_leaves_nothing() {
     let package = String::from_utf8(output.stdout).unwrap();
     let package = PathBuf::from(package.trim());
 
+    assert_has_manual_and_completions(&package, &scratch);
     let mut layer = Layer::start(&net, &package, scratch);
     layer.wait("live.log", "metrics at");
     net.replay(recording(), &["--speed", "max"]);

@@ -4,20 +4,12 @@
 # Runs in a mount namespace of its own (unshare --mount): nothing outlives it but what it writes to SCRATCH.
 set -euo pipefail
 
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/../support/layer.sh"
 scratch=$1 package=$2 capabilities=$3 user=$4 state=$5
 shift 5
 
-mount --make-rprivate /
-mkdir -p "$scratch/layer"
-mount -t tmpfs layer "$scratch/layer"
-layer=$scratch/layer/changes root=$scratch/layer/root
-mkdir "$layer" "$scratch/layer/work" "$root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$layer,workdir=$scratch/layer/work" "$root"
-mount -t proc proc "$root/proc"
-mount --rbind /sys "$root/sys"
-mount --rbind /dev "$root/dev"
-mount -t tmpfs tmpfs "$root/tmp"
-mount -t tmpfs tmpfs "$root/run"
+layer_over "$scratch"
 inside() { chroot "$root" "$@"; }
 
 cp "$package" "$root/tmp/bgptap.deb"
