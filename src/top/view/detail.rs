@@ -29,8 +29,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App) {
     match app.session(&detail.session) {
         Some(session) => {
             frame.render_widget(head(app, session), title);
-            let halves = Layout::horizontal([Constraint::Fill(1); 2]).areas::<2>(sides);
-            for (number, half) in halves.into_iter().enumerate() {
+            let halves = Layout::horizontal([Constraint::Fill(1); 2]).spacing(2);
+            for (number, half) in halves.areas::<2>(sides).into_iter().enumerate() {
                 let side = &session.directions[number];
                 frame.render_widget(Text::from(about(session, side)), half);
             }
