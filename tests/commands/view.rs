@@ -57,7 +57,7 @@ impl View {
         assert_eq!(said, "ready\n", "the view is there");
         if named("station") {
             listen(&net.mon, 11019, |stream| {
-                drop(io::copy(&mut &stream, &mut io::sink()))
+                drop(io::copy(&mut &stream, &mut io::sink()));
             });
         }
         let broker = named("kafka").then(|| Self::broker(&net.mon));
