@@ -70,13 +70,13 @@ fn outputs(json: bool, filter: Option<&str>) -> Outputs {
     let filter = filter.map(|text| Filter::parse(text).expect("an expression"));
     let selection: Selection = filter.into_iter().collect();
     let json = json.then(|| JsonLines {
-        writer: Writer::start(std::io::sink(), WhenFull::Wait).unwrap(),
+        writer: Writer::start(std::io::sink(), WhenFull::Wait, 16).unwrap(),
         raw: true,
         format: bgptap::sink::json::Format::Ris,
         selection: selection.clone(),
     });
     let mrt = || MrtRecords {
-        writer: Writer::start(std::io::sink(), WhenFull::Wait).unwrap(),
+        writer: Writer::start(std::io::sink(), WhenFull::Wait, 16).unwrap(),
         selection: selection.clone(),
     };
     let mrt = json.is_some().then(mrt);
@@ -164,7 +164,7 @@ fn keeping_evidence_allocates_nothing() {
     let limits = Limits::default();
     let memory = Memory::new(&limits).unwrap();
     let mut outputs = outputs(false, None);
-    outputs.evidence = Some(Evidence::start(&options, WhenFull::Wait).unwrap());
+    outputs.evidence = Some(Evidence::start(&options, WhenFull::Wait, 16).unwrap());
     let mut worker = Worker::new(limits, Ports::new(&[179]), outputs, memory);
     feed(&mut worker, &frames[..10_000]);
     let steady = feed(&mut worker, &frames[10_000..]);

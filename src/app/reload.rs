@@ -22,7 +22,7 @@ use crate::sink::kafka::Settings;
 #[cfg(feature = "kafka")]
 use crate::sink::outputs::JsonLines;
 use crate::sink::reload::{Change, Exchange, News, Selections};
-use crate::sink::writer::{CHUNKS, WhenFull, Writer};
+use crate::sink::writer::{WhenFull, Writer};
 use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
 use std::collections::BTreeMap;
@@ -247,10 +247,10 @@ impl Running {
     fn news(&self, options: &cli::Outputs, at: &Places) -> Result<News, SetupError> {
         self.bounds.admit(at, self.tables)?;
         let filters = &options.filters;
-        let json = renewed(&self.at.json, &at.json, |(files, _)| files, CHUNKS)?;
-        let mrt = renewed(&self.at.mrt, &at.mrt, |files| files, outputs::MRT_CHUNKS)?;
-        let chunks = outputs::TABLE_CHUNKS;
-        let tables = renewed(&self.at.tables, &at.tables, |files| files, chunks)?;
+        let queues = outputs::Queues::of(options);
+        let json = renewed(&self.at.json, &at.json, |(files, _)| files, queues.lines)?;
+        let mrt = renewed(&self.at.mrt, &at.mrt, |files| files, queues.records)?;
+        let tables = renewed(&self.at.tables, &at.tables, |files| files, queues.tables)?;
         let tables_every = outputs::tables_every(options, WhenFull::Drop);
         Ok(News {
             raw: options.raw,

@@ -31,9 +31,9 @@ impl Outputs {
         }
     }
 
-    /// Hands over what has been encoded so far.
+    /// Hands over what has been encoded so far, to whom has nothing else to do.
     pub fn flush(&mut self) {
-        self.writers_mut().for_each(Writer::flush);
+        self.writers_mut().for_each(Writer::offer);
         if let Some(bmp) = &mut self.bmp {
             bmp.flush();
         }
