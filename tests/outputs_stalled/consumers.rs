@@ -1,15 +1,12 @@
 //! Who reads what `bgptap` tells: a broker and its consumer, a listener, archives, lines.
 
+use super::support::broker::Broker;
 use super::support::net::{Net, run};
-use nix::sched::{CloneFlags, setns};
-use rdkafka::mocking::MockCluster;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::Command;
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -23,70 +20,10 @@ pub fn number(line: &[u8]) -> Number {
     path.last()?.as_u64()
 }
 
-/// A broker that keeps what it was given while it is down.
-pub struct Broker {
-    pub address: String,
-    topic: &'static str,
-    space: String,
-    /// Whether it is up; hung up at the end.
-    up: Option<Sender<bool>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Broker {
-    /// In a namespace: librdkafka's mock cluster, on a thread that stays there.
-    pub fn start(space: &str, topic: &'static str) -> Self {
-        let namespace = File::open(Path::new("/run/netns").join(space)).unwrap();
-        let (up, orders) = channel();
-        let (tell, address) = channel();
-        let thread = std::thread::spawn(move || {
-            setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
-            let cluster = MockCluster::new(1).unwrap();
-            cluster.create_topic(topic, 1, 1).unwrap();
-            tell.send(cluster.bootstrap_servers()).unwrap();
-            for up in orders {
-                let act = if up {
-                    MockCluster::broker_up
-                } else {
-                    MockCluster::broker_down
-                };
-                act(&cluster, 1).unwrap();
-            }
-        });
-        Self {
-            address: address.recv().unwrap(),
-            topic,
-            space: space.to_owned(),
-            up: Some(up),
-            thread: Some(thread),
-        }
-    }
-
-    /// Has it die, or come back.
-    pub fn set_up(&self, up: bool) {
-        self.up.as_ref().unwrap().send(up).unwrap();
-    }
-
-    /// What kcat reads of it, from the beginning to the end.
-    pub fn numbers(&self) -> Vec<Number> {
-        let mut kcat = Command::new("ip");
-        kcat.args(["netns", "exec", &self.space, "kcat", "-q", "-e"]);
-        kcat.args(["-b", &self.address, "-C", "-t", self.topic]);
-        kcat.args(["-o", "beginning", "-p", "0"]);
-        // Debian's librdkafka: cargo would have it take the one that was built for us.
-        let output = run(kcat.env_remove("LD_LIBRARY_PATH"));
-        let lines = output.stdout.split(|byte| *byte == b'\n');
-        lines.filter(|line| !line.is_empty()).map(number).collect()
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.up = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
+/// What kcat reads of a broker, from the beginning to the end.
+pub fn recorded(broker: &Broker, topic: &str) -> Vec<Number> {
+    let records = broker.records(topic).into_iter();
+    records.map(|(_, payload)| number(&payload)).collect()
 }
 
 /// Somebody who listens to `/events`.
