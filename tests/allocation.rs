@@ -164,7 +164,7 @@ fn keeping_evidence_allocates_nothing() {
     let limits = Limits::default();
     let memory = Memory::new(&limits).unwrap();
     let mut outputs = outputs(false, None);
-    outputs.evidence = Some(Evidence::start(&options, WhenFull::Wait, 16).unwrap());
+    outputs.evidence = Some(Evidence::start(&options, WhenFull::Wait).unwrap());
     let mut worker = Worker::new(limits, Ports::new(&[179]), outputs, memory);
     feed(&mut worker, &frames[..10_000]);
     let steady = feed(&mut worker, &frames[10_000..]);

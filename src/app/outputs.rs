@@ -445,6 +445,11 @@ pub(super) fn close(
     }
     for closed in outputs.close() {
         let output = closed.output;
+        if closed.error.is_none() && closed.lost_broken > 0 {
+            let lost = closed.lost_broken;
+            eprintln!("bgptap: writing {output} failed before: events lost: {lost}");
+            ended = Ended::InPart;
+        }
         if let Some(error) = closed.error
             // Whoever reads our output may stop reading: `| head` is no failure.
             && error.kind() != io::ErrorKind::BrokenPipe

@@ -343,7 +343,15 @@ impl Running {
             }
         }
         for mut carrier in retired.carriers {
+            let before = carrier.fate().undelivered;
             carrier.close();
+            let lost = carrier.fate().undelivered.saturating_sub(before);
+            if lost > 0 {
+                let output = carrier.name();
+                eprintln!(
+                    "bgptap: closing the former output {output}: {lost} messages not delivered"
+                );
+            }
         }
         if let Some(mut evidence) = retired.evidence {
             outputs::tell_evidence(evidence.close());

@@ -105,13 +105,34 @@ struct Chunk {
     at_ns: u64,
 }
 
+/// What a writer has lost: told also when the writer has gone.
+#[derive(Debug, Default)]
+pub struct Losses {
+    full: AtomicU64,
+    broken: AtomicU64,
+}
+
+impl Losses {
+    /// Events lost because the writer did not keep up.
+    #[must_use]
+    pub fn full(&self) -> u64 {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// Events lost because writing failed.
+    #[must_use]
+    pub fn broken(&self) -> u64 {
+        self.broken.load(Ordering::Relaxed)
+    }
+}
+
 struct Shared {
     full: ArrayQueue<Chunk>,
     empty: ArrayQueue<Chunk>,
     closing: AtomicBool,
     /// The writer met an error; what comes after it is lost.
     broken: AtomicBool,
-    lost_broken: AtomicU64,
+    losses: Arc<Losses>,
     error: Mutex<Option<io::Error>>,
 }
 
@@ -123,7 +144,6 @@ pub struct Writer {
     /// A file may be open that is over with the next time.
     unfinished: bool,
     when_full: WhenFull,
-    lost_full: u64,
     writer: Thread,
     thread: Option<JoinHandle<()>>,
 }
@@ -157,7 +177,7 @@ impl Writer {
             empty: ArrayQueue::new(chunks),
             closing: AtomicBool::new(false),
             broken: AtomicBool::new(false),
-            lost_broken: AtomicU64::new(0),
+            losses: Arc::default(),
             error: Mutex::new(None),
         });
         for _ in 1..chunks {
@@ -175,7 +195,6 @@ impl Writer {
             division: options.division,
             unfinished: false,
             when_full: options.when_full,
-            lost_full: 0,
             writer: thread.thread().clone(),
             thread: Some(thread),
         })
@@ -232,7 +251,7 @@ impl Writer {
 
     fn hand_over(&mut self) {
         let Some(mut empty) = self.take_empty() else {
-            self.lost_full += self.current.events;
+            self.lose(self.current.events);
             self.current.clear();
             return;
         };
@@ -240,9 +259,13 @@ impl Writer {
         let chunk = std::mem::replace(&mut self.current, empty);
         // There are as many chunks as places in the queue, so there is always one.
         if let Err(chunk) = self.shared.full.push(chunk) {
-            self.lost_full += chunk.events;
+            self.lose(chunk.events);
         }
         self.writer.unpark();
+    }
+
+    fn lose(&self, events: u64) {
+        self.shared.losses.full.fetch_add(events, Ordering::Relaxed);
     }
 
     fn take_empty(&self) -> Option<Chunk> {
@@ -258,23 +281,22 @@ impl Writer {
         }
     }
 
-    /// Counts what the writer before this one lost as lost by this one.
-    pub fn inherit(&mut self, before: &Self) {
-        self.lost_full += before.lost_full;
-        let broken = before.lost_broken();
-        self.shared.lost_broken.fetch_add(broken, Ordering::Relaxed);
+    /// What it loses, to be asked when it is not at hand any more.
+    #[must_use]
+    pub fn losses(&self) -> Arc<Losses> {
+        Arc::clone(&self.shared.losses)
     }
 
     /// Events lost because the writer did not keep up.
     #[must_use]
     pub fn lost_full(&self) -> u64 {
-        self.lost_full
+        self.shared.losses.full()
     }
 
     /// Events lost because writing failed.
     #[must_use]
     pub fn lost_broken(&self) -> u64 {
-        self.shared.lost_broken.load(Ordering::Relaxed)
+        self.shared.losses.broken()
     }
 
     /// Writing has failed: there is nobody to write for.
@@ -373,7 +395,7 @@ struct End<'a, T> {
 impl<T: Target> End<'_, T> {
     fn write(&mut self, chunk: &Chunk) {
         if !self.attempt(|target| target.write(&chunk.bytes, chunk.at_ns)) {
-            let lost = &self.shared.lost_broken;
+            let lost = &self.shared.losses.broken;
             lost.fetch_add(chunk.events, Ordering::Relaxed);
         }
     }
