@@ -15,7 +15,7 @@ use super::reload::Reload;
 use super::stream::EventStream;
 use super::text::{TextLines, TextWriter};
 use super::totals::{Gaps, Messages, Prefixes};
-use super::writer::Writer;
+use super::writer::{Losses, Writer};
 use crate::bgp::{self, Message, MessageType};
 use crate::filter::{Event, Selection, What};
 use crate::health::Alarm;
@@ -91,6 +91,8 @@ pub struct Outputs {
     pub evidence: Option<Evidence>,
     /// Where changes come from while it runs, if any may.
     pub(super) reload: Option<Reload>,
+    /// What writers have lost that were replaced or removed, by the names of their outputs.
+    pub(super) former: BTreeMap<&'static str, Vec<Arc<Losses>>>,
     /// The names of the source's interfaces.
     pub(super) interfaces: Vec<String>,
     /// Lines for people, if asked for.
@@ -120,6 +122,7 @@ impl Outputs {
             stream: None,
             evidence: None,
             reload: None,
+            former: BTreeMap::new(),
             interfaces: Vec::new(),
             text: None,
             totals: Totals::default(),

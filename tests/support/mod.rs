@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(all(feature = "capture", feature = "kafka"))]
+pub mod broker;
 pub mod dissect;
 pub mod encode;
 pub mod events;
