@@ -50,7 +50,7 @@ impl MessageLine<'_> {
         let (cache, head) = kept.map_or((None, None), |(cache, head)| (Some(cache), head));
         let mut map = Fields::open(out);
         self.begin(&mut map, head)?;
-        map.serialize_entry("length", &self.message.length())?;
+        map.field("length", &self.message.length())?;
         match self.message {
             Message::Open(message) => open::write(&mut map, message)?,
             Message::Update(message) => update::write(&mut map, message, cache)?,
@@ -66,14 +66,14 @@ impl MessageLine<'_> {
             }
         }
         if let Some(changes) = self.changes {
-            map.serialize_entry("rib", changes)?;
+            map.field("rib", changes)?;
         }
         let errors = self.message.errors();
         if !errors.is_empty() {
             map.serialize_entry("errors", &List(|| errors.iter().map(ErrorView)))?;
         }
         if let Some(raw) = self.raw {
-            map.serialize_entry("raw", &Hex(raw))?;
+            map.field("raw", &Hex(raw))?;
         }
         map.close();
         Ok(())
