@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Room above [`CHUNK_BYTES`] for the event that fills it; a chunk grows for one that is longer.
 const CHUNK_CAPACITY: usize = CHUNK_BYTES + 32 * 1024;
+/// Where there is time, so many chunks wake the thread; it looks for fewer now and then, too.
+const WAKES: usize = 4;
 /// Chunks in flight: 64 MiB of text, what a table of 100,000 prefixes makes in a second.
 pub const CHUNKS: usize = 1024;
 
@@ -119,6 +121,9 @@ struct Shared {
 pub struct Writer {
     shared: Arc<Shared>,
     current: Chunk,
+    /// Chunks that were never used. Those that come back are taken first: they are in the cache, and
+    /// no more of the memory is touched than were ever in flight.
+    spare: Vec<Chunk>,
     division: Division,
     /// A file may be open that is over with the next time.
     unfinished: bool,
@@ -158,10 +163,13 @@ impl Writer {
             lost_broken: AtomicU64::new(0),
             error: Mutex::new(None),
         });
-        for _ in 1..chunks {
-            // Cannot fail: the queue has room for one more than are made.
-            let _ = shared.empty.push(Chunk::new());
-        }
+        // Capture does not allocate; a file has time.
+        let room = match options.when_full {
+            WhenFull::Drop => CHUNK_CAPACITY,
+            WhenFull::Wait => 0,
+        };
+        let spare = std::iter::repeat_with(|| Chunk::new(room));
+        let spare = spare.take(chunks - 1).collect();
         let theirs = Arc::clone(&shared);
         let worker = std::thread::current();
         let thread = std::thread::Builder::new()
@@ -169,7 +177,8 @@ impl Writer {
             .spawn(move || run(&theirs, target, &worker))?;
         Ok(Self {
             shared,
-            current: Chunk::new(),
+            current: Chunk::new(CHUNK_CAPACITY),
+            spare,
             division: options.division,
             unfinished: false,
             when_full: options.when_full,
@@ -187,7 +196,11 @@ impl Writer {
         encode(&mut self.current.bytes);
         self.current.events += 1;
         if self.current.bytes.len() >= CHUNK_BYTES {
-            self.flush();
+            self.unfinished = true;
+            self.hand_over();
+            if self.when_full == WhenFull::Drop || self.shared.full.len() >= WAKES {
+                self.writer.unpark();
+            }
         }
     }
 
@@ -208,6 +221,7 @@ impl Writer {
         self.current.at_ns = at_ns;
         if self.unfinished {
             self.hand_over();
+            self.writer.unpark();
             self.unfinished = false;
         }
     }
@@ -217,6 +231,7 @@ impl Writer {
         if self.current.events > 0 {
             self.unfinished = true;
             self.hand_over();
+            self.writer.unpark();
         }
     }
 
@@ -232,12 +247,13 @@ impl Writer {
         if let Err(chunk) = self.shared.full.push(chunk) {
             self.lost_full += chunk.events;
         }
-        self.writer.unpark();
     }
 
-    fn take_empty(&self) -> Option<Chunk> {
+    fn take_empty(&mut self) -> Option<Chunk> {
         loop {
-            if let Some(chunk) = self.shared.empty.pop() {
+            let back = self.shared.empty.pop();
+            if let Some(mut chunk) = back.or_else(|| self.spare.pop()) {
+                chunk.bytes.reserve(CHUNK_CAPACITY);
                 return Some(chunk);
             }
             if self.when_full == WhenFull::Drop {
@@ -310,9 +326,9 @@ impl Drop for Writer {
 }
 
 impl Chunk {
-    fn new() -> Self {
+    fn new(room: usize) -> Self {
         Self {
-            bytes: Vec::with_capacity(CHUNK_CAPACITY),
+            bytes: Vec::with_capacity(room),
             events: 0,
             at_ns: 0,
         }
