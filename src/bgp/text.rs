@@ -205,21 +205,6 @@ impl Display for Escaped<'_> {
     }
 }
 
-/// Addresses joined by commas, as RIS Live writes several next hops.
-pub struct Joined<I>(pub I);
-
-impl<I: Iterator<Item = IpAddr> + Clone> Display for Joined<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, addr) in self.0.clone().enumerate() {
-            if index > 0 {
-                f.write_str(",")?;
-            }
-            write!(f, "{addr}")?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

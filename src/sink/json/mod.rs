@@ -4,7 +4,6 @@
 //! field. The lines are serde views over borrowed data, which a serializer for memory
 //! writes ([`text`]): into a buffer that is reused, writing one allocates nothing.
 
-mod cache;
 mod decimal;
 mod elem;
 mod fields;
@@ -22,8 +21,6 @@ use std::net::IpAddr;
 
 use crate::bgp::text::{AddressText, hex_pair};
 use crate::session::Transfer;
-use cache::Cache;
-pub use cache::Lookups;
 pub use elem::ElemWriter;
 use fields::Fields;
 use heads::Heads;
@@ -173,20 +170,18 @@ pub fn write_message(out: &mut Vec<u8>, line: &MessageLine<'_>) {
     end_line(out, |out| line.write(out, None));
 }
 
-/// Writes the lines of messages, faster where their attributes recur: what an attribute looks
-/// like is kept and found again by its octets.
+/// Writes the lines of messages, faster where they come in the same sessions: what the lines of
+/// a session have in common is kept.
 pub struct MessageWriter {
-    attributes: Cache,
     heads: Heads,
 }
 
 impl MessageWriter {
-    /// A writer that has not seen anything. It takes two megabytes at once, and twelve at most, with
-    /// thousands of directions and long attributes only.
+    /// A writer that has not seen anything. It takes a megabyte at once, and three at most, with
+    /// thousands of directions only.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            attributes: Cache::new(),
             heads: Heads::new(),
         }
     }
@@ -194,15 +189,7 @@ impl MessageWriter {
     /// Appends the same line as [`write_message`].
     pub fn write(&mut self, out: &mut Vec<u8>, line: &MessageLine<'_>) {
         let head = self.heads.get(line.meta, line.context);
-        end_line(out, |out| {
-            line.write(out, Some((&mut self.attributes, head)))
-        });
-    }
-
-    /// How often an attribute was known.
-    #[must_use]
-    pub const fn lookups(&self) -> Lookups {
-        self.attributes.lookups
+        end_line(out, |out| line.write(out, head));
     }
 }
 

@@ -1,85 +1,37 @@
 //! The fields of an UPDATE.
 
-use super::cache::{Cache, Key};
 use super::fields::Fields;
 use super::message::pair;
 use super::text;
 use crate::bgp::attribute::{
-    Aggregator, AsPath, Attribute, Communities, Community, MergedPath, MpReach, MpUnreach,
-    NextHops, PathAttribute, Segment, SegmentKind, serialize_entries,
+    Aggregator, AsPath, Attribute, Communities, Community, MergedPath, NextHops, PathAttribute,
+    Segment, SegmentKind, serialize_entries,
 };
 use crate::bgp::text::{AddressText, Hex, List, Show};
 use crate::bgp::{Nlri, NlriField, Update};
 
-pub(super) fn write(
-    fields: &mut Fields<'_>,
-    update: &Update<'_>,
-    cache: Option<&mut Cache>,
-) -> serde_json::Result<()> {
-    write_attributes(fields, update, cache)?;
+pub(super) fn write(fields: &mut Fields<'_>, update: &Update<'_>) -> serde_json::Result<()> {
+    write_attributes(fields, update)?;
     write_routes(fields, update)
 }
 
 /// The attributes alone, and the next hop of MP_REACH_NLRI.
 pub(super) fn write_set(fields: &mut Fields<'_>, update: &Update<'_>) -> serde_json::Result<()> {
-    write_attributes(fields, update, None)?;
+    write_attributes(fields, update)?;
     match update.mp_reach() {
         Some(mp) => HopView::Mp(mp.next_hops).write(fields),
         None => Ok(()),
     }
 }
 
-fn write_attributes(
-    fields: &mut Fields<'_>,
-    update: &Update<'_>,
-    mut cache: Option<&mut Cache>,
-) -> serde_json::Result<()> {
+fn write_attributes(fields: &mut Fields<'_>, update: &Update<'_>) -> serde_json::Result<()> {
     let list = update.attributes();
     serialize_entries(fields, list, update.context(), |fields, attribute| {
-        write_attribute(fields, update, attribute, cache.as_deref_mut())
+        render(fields, update, attribute)
     })
 }
 
-/// Writes an attribute as it was written before, if it was; `false` if it is not decoded or malformed.
-fn write_attribute(
-    fields: &mut Fields<'_>,
-    update: &Update<'_>,
-    attribute: Attribute<'_>,
-    cache: Option<&mut Cache>,
-) -> serde_json::Result<bool> {
-    let key = Key {
-        code: attribute.code,
-        as4: update.context().as4,
-        value: attribute.value,
-    };
-    let known = cache
-        .filter(|_| stands_alone(update, attribute.code))
-        .and_then(|cache| {
-            cache.fields(key, |out| {
-                render(&mut Fields::bare(out), update, attribute).map(|_| ())
-            })
-        });
-    match known {
-        Some(known) if !known.is_empty() => {
-            fields.splice(known);
-            Ok(true)
-        }
-        // What has no fields is not decoded or malformed.
-        Some(_) => Ok(false),
-        None => render(fields, update, attribute),
-    }
-}
-
-/// Whether nothing but the width of AS numbers decides what the attribute says.
-const fn stands_alone(update: &Update<'_>, code: u8) -> bool {
-    match code {
-        MpReach::CODE | MpUnreach::CODE => false,
-        // AS4_PATH and AS4_AGGREGATOR may complete them.
-        AsPath::CODE | Aggregator::CODE => update.context().as4,
-        _ => true,
-    }
-}
-
+/// Writes an attribute; `false` if it is not decoded or malformed.
 fn render(
     fields: &mut Fields<'_>,
     update: &Update<'_>,
