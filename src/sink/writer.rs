@@ -163,13 +163,9 @@ impl Writer {
             lost_broken: AtomicU64::new(0),
             error: Mutex::new(None),
         });
-        // Capture does not allocate; a file has time.
-        let room = match options.when_full {
-            WhenFull::Drop => CHUNK_CAPACITY,
-            WhenFull::Wait => 0,
-        };
-        let spare = std::iter::repeat_with(|| Chunk::new(room));
-        let spare = spare.take(chunks - 1).collect();
+        let spare = std::iter::repeat_with(Chunk::new)
+            .take(chunks - 1)
+            .collect();
         let theirs = Arc::clone(&shared);
         let worker = std::thread::current();
         let thread = std::thread::Builder::new()
@@ -177,7 +173,7 @@ impl Writer {
             .spawn(move || run(&theirs, target, &worker))?;
         Ok(Self {
             shared,
-            current: Chunk::new(CHUNK_CAPACITY),
+            current: Chunk::new(),
             spare,
             division: options.division,
             unfinished: false,
@@ -252,8 +248,7 @@ impl Writer {
     fn take_empty(&mut self) -> Option<Chunk> {
         loop {
             let back = self.shared.empty.pop();
-            if let Some(mut chunk) = back.or_else(|| self.spare.pop()) {
-                chunk.bytes.reserve(CHUNK_CAPACITY);
+            if let Some(chunk) = back.or_else(|| self.spare.pop()) {
                 return Some(chunk);
             }
             if self.when_full == WhenFull::Drop {
@@ -326,9 +321,9 @@ impl Drop for Writer {
 }
 
 impl Chunk {
-    fn new(room: usize) -> Self {
+    fn new() -> Self {
         Self {
-            bytes: Vec::with_capacity(room),
+            bytes: Vec::with_capacity(CHUNK_CAPACITY),
             events: 0,
             at_ns: 0,
         }
