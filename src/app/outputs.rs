@@ -399,7 +399,6 @@ pub(super) fn summarise(outcome: &Outcome, frames: Frames) -> Summary {
             .zip(totals.errors)
             .filter(|(_, count)| *count > 0)
             .collect(),
-        rendered_attributes: totals.rendered,
         attribute_errors: by_attribute(&totals.attribute_errors),
         evicted: outcome
             .evicted

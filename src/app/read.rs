@@ -4,6 +4,7 @@ use super::{Ended, outputs, paths};
 use crate::capture::Source;
 use crate::capture::pcap::PcapSource;
 use crate::cli;
+use crate::config::Limits;
 use crate::error::SetupError;
 use crate::sink::metrics::{Metrics, Server};
 use crate::sink::totals::Frames;
@@ -33,7 +34,11 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     let mut outputs = files.start(&options.outputs, metrics, WhenFull::Wait)?;
     outputs.set_interfaces(source.interfaces());
     let ports = Ports::new(&options.outputs.ports);
-    let limits = outputs::limits(&options.outputs);
+    let limits = Limits {
+        // A file waits.
+        lock_memory: false,
+        ..outputs::limits(&options.outputs)
+    };
     let memory = outputs::memory(&limits)?;
     let mut worker = Worker::new(limits, ports, outputs, memory);
 

@@ -35,8 +35,6 @@ pub struct Totals {
     pub prefixes: Prefixes,
     /// Holes given up.
     pub gaps: Gaps,
-    /// Attributes that the JSON output knew from before, and those that it did not.
-    pub rendered: json::Lookups,
     /// What messages did to Adj-RIBs, see [`CHANGES`].
     pub rib: [u64; CHANGES.len()],
     /// Errors in the order of [`super::metrics::ERROR_KINDS`].
@@ -184,7 +182,6 @@ impl Outputs {
             ..json::MessageLine::new(meta, message)
         };
         lines.write(meta.ts_ns, |out| messages.write(out, &line));
-        self.totals.rendered = messages.lookups();
     }
 
     /// A message that nobody asked for: all that is known of it is its type.

@@ -21,6 +21,8 @@ const CHUNK_BYTES: usize = 64 * 1024;
 const CHUNK_CAPACITY: usize = CHUNK_BYTES + 32 * 1024;
 /// Chunks in a MiB.
 pub const CHUNKS_PER_MIB: usize = (1 << 20) / CHUNK_BYTES;
+/// Where there is time, so many chunks wake the thread; it looks for fewer now and then, too.
+const WAKES: usize = 4;
 
 /// What to do when the writer cannot keep up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +142,9 @@ struct Shared {
 pub struct Writer {
     shared: Arc<Shared>,
     current: Chunk,
+    /// Chunks that were never used. Those that come back are taken first: they are in the cache, and
+    /// no more of the memory is touched than were ever in flight.
+    spare: Vec<Chunk>,
     division: Division,
     /// A file may be open that is over with the next time.
     unfinished: bool,
@@ -180,10 +185,9 @@ impl Writer {
             losses: Arc::default(),
             error: Mutex::new(None),
         });
-        for _ in 1..chunks {
-            // Cannot fail: the queue has room for one more than are made.
-            let _ = shared.empty.push(Chunk::new());
-        }
+        let spare = std::iter::repeat_with(Chunk::new)
+            .take(chunks - 1)
+            .collect();
         let theirs = Arc::clone(&shared);
         let worker = std::thread::current();
         let thread = std::thread::Builder::new()
@@ -192,6 +196,7 @@ impl Writer {
         Ok(Self {
             shared,
             current: Chunk::new(),
+            spare,
             division: options.division,
             unfinished: false,
             when_full: options.when_full,
@@ -208,7 +213,11 @@ impl Writer {
         encode(&mut self.current.bytes);
         self.current.events += 1;
         if self.current.bytes.len() >= CHUNK_BYTES {
-            self.flush();
+            self.unfinished = true;
+            self.hand_over();
+            if self.when_full == WhenFull::Drop || self.shared.full.len() >= WAKES {
+                self.writer.unpark();
+            }
         }
     }
 
@@ -229,6 +238,7 @@ impl Writer {
         self.current.at_ns = at_ns;
         if self.unfinished {
             self.hand_over();
+            self.writer.unpark();
             self.unfinished = false;
         }
     }
@@ -238,6 +248,7 @@ impl Writer {
         if self.current.events > 0 {
             self.unfinished = true;
             self.hand_over();
+            self.writer.unpark();
         }
     }
 
@@ -261,16 +272,16 @@ impl Writer {
         if let Err(chunk) = self.shared.full.push(chunk) {
             self.lose(chunk.events);
         }
-        self.writer.unpark();
     }
 
     fn lose(&self, events: u64) {
         self.shared.losses.full.fetch_add(events, Ordering::Relaxed);
     }
 
-    fn take_empty(&self) -> Option<Chunk> {
+    fn take_empty(&mut self) -> Option<Chunk> {
         loop {
-            if let Some(chunk) = self.shared.empty.pop() {
+            let back = self.shared.empty.pop();
+            if let Some(chunk) = back.or_else(|| self.spare.pop()) {
                 return Some(chunk);
             }
             if self.when_full == WhenFull::Drop {

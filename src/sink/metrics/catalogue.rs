@@ -179,8 +179,6 @@ metrics! {
         "Events that the filters of an output left out", "";
     EVIDENCE_FILES: Counter "bgptap_evidence_files", instance ["outcome"],
         "Files of evidence written, and those of them removed again to make room", "`written`, `removed`";
-    RENDERED_ATTRIBUTES: Counter "bgptap_rendered_attributes", instance ["result"],
-        "Attributes that the JSON output wrote as it had written them before (hit) or anew (miss)", "";
 }
 
 /// Every metric, in the order of the page.
