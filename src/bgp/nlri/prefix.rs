@@ -2,8 +2,8 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::part::HOST_BITS;
-use super::{Codec, Form, Reader};
+use super::part::{HOST_BITS, has_host_bits, host_mask, leading, leading_u128};
+use super::{Codec, Each, Form, Reader};
 use crate::bgp::error::{ErrorCode, Fault};
 use crate::bgp::family::Afi;
 use crate::bgp::text::AddressText;
@@ -54,10 +54,12 @@ impl core::fmt::Display for Prefix {
 }
 
 /// Decoder of IPv4 prefixes.
-pub(crate) struct Ipv4;
+#[derive(Clone, Copy, Debug)]
+pub struct Ipv4;
 
 /// Decoder of IPv6 prefixes.
-pub(crate) struct Ipv6;
+#[derive(Clone, Copy, Debug)]
+pub struct Ipv6;
 
 // RFC 7606 §5.3: a prefix that is too long, or that does not fit the field,
 // makes the rest of the field unreadable.
@@ -77,26 +79,9 @@ impl Codec for Ipv4 {
 
     #[inline]
     fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<Prefix, Fault> {
-        // /17 to /24 are most of the Internet's prefixes. They take four octets
-        // with their length, so that one load reads length and address.
-        if !form.add_path
-            && let Some(word) = input.rest().first_chunk().map(|b| u32::from_be_bytes(*b))
-            && (17..=24).contains(&(word >> 24))
-        {
-            let len = word >> 24;
-            input.take(4);
-            let addr = IpAddr::V4(Ipv4Addr::from_bits((word << 8) & !(u32::MAX >> len)));
-            #[allow(clippy::cast_possible_truncation, reason = "at most 24")]
-            return Ok(Prefix {
-                addr,
-                len: len as u8,
-                path_id: None,
-            });
-        }
-        let (path_id, len, bits) = take_bits::<4>(input, form)?;
-        let mask = !u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+        let (path_id, len, bits) = take_ipv4(input, form)?;
         Ok(Prefix {
-            addr: IpAddr::V4(Ipv4Addr::from_bits(u32::from_be_bytes(bits) & mask)),
+            addr: IpAddr::V4(Ipv4Addr::from_bits(bits & !host_mask(len))),
             len,
             path_id,
         })
@@ -104,18 +89,8 @@ impl Codec for Ipv4 {
 
     fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
         check_all(field, report, |input| {
-            if !form.add_path
-                && let Some(word) = input.rest().first_chunk().map(|b| u32::from_be_bytes(*b))
-                && (17..=24).contains(&(word >> 24))
-            {
-                input.take(4);
-                return Ok((word << 8) & (u32::MAX >> (word >> 24)) != 0);
-            }
-            let (_, len, bits) = take_bits::<4>(input, form)?;
-            let below = |bits: u32| u32::MAX.checked_shr(bits).unwrap_or(0);
-            let len = u32::from(len);
-            let host = below(len) & !below(len.next_multiple_of(8));
-            Ok(u32::from_be_bytes(bits) & host != 0)
+            let (_, len, bits) = take_ipv4(input, form)?;
+            Ok(bits & host_mask(len))
         });
     }
 }
@@ -125,10 +100,10 @@ impl Codec for Ipv6 {
 
     #[inline]
     fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<Prefix, Fault> {
-        let (path_id, len, bits) = take_bits::<16>(input, form)?;
-        let mask = !u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+        let (path_id, len, octets) = take_octets(input, form, 128)?;
+        let host = u128::MAX.checked_shr(len.into()).unwrap_or(0);
         Ok(Prefix {
-            addr: IpAddr::V6(Ipv6Addr::from_bits(u128::from_be_bytes(bits) & mask)),
+            addr: IpAddr::V6(Ipv6Addr::from_bits(leading_u128(octets) & !host)),
             len,
             path_id,
         })
@@ -136,67 +111,93 @@ impl Codec for Ipv6 {
 
     fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
         check_all(field, report, |input| {
-            let (_, len, bits) = take_bits::<16>(input, form)?;
-            let below = |bits: u32| u128::MAX.checked_shr(bits).unwrap_or(0);
-            let len = u32::from(len);
-            let host = below(len) & !below(len.next_multiple_of(8));
-            Ok(u128::from_be_bytes(bits) & host != 0)
+            let (_, len, octets) = take_octets(input, form, 128)?;
+            Ok(has_host_bits(len, octets).into())
         });
     }
 }
 
-/// Runs `step` over the field; it says whether host bits are set, which is
-/// reported once, at the first such prefix.
+/// Path identifier, length and address of an IPv4 prefix; of the address all that was sent.
 #[inline]
-fn check_all(
-    field: &[u8],
-    report: &mut dyn FnMut(Fault),
-    mut step: impl FnMut(&mut Reader<'_>) -> Result<bool, Fault>,
-) {
-    let mut input = Reader::new(field);
-    let mut reported = false;
-    while !input.is_empty() {
-        let at = field.len() - input.len();
-        match step(&mut input) {
-            Ok(host_bits) => {
-                if host_bits && !reported {
-                    reported = true;
-                    report(HOST_BITS.shifted(at));
-                }
-            }
-            Err(fault) => return report(fault.shifted(at)),
-        }
+fn take_ipv4(input: &mut Reader<'_>, form: Form) -> Result<(Option<u32>, u8, u32), Fault> {
+    // /17 to /24 are most of the Internet's prefixes. They take four octets
+    // with their length, so that one load reads length and address.
+    if !form.add_path
+        && let Some((bytes, rest)) = input.rest().split_first_chunk::<4>()
+        && let [len @ 17..=24, ..] = *bytes
+    {
+        *input = Reader::new(rest);
+        return Ok((None, len, u32::from_be_bytes(*bytes) << 8));
     }
+    let (path_id, len, octets) = take_octets(input, form, 32)?;
+    #[allow(clippy::cast_possible_truncation, reason = "four octets at most")]
+    let bits = (leading(octets) >> 32) as u32;
+    Ok((path_id, len, bits))
 }
 
-/// Path identifier, length in bits, and the address. Only the octets that the
-/// length covers mean anything; behind them may be what follows the prefix.
+/// Path identifier, length in bits, and the octets that the length covers.
 #[inline]
-fn take_bits<const N: usize>(
-    input: &mut Reader<'_>,
+fn take_octets<'a>(
+    input: &mut Reader<'a>,
     form: Form,
-) -> Result<(Option<u32>, u8, [u8; N]), Fault> {
+    bits_max: u8,
+) -> Result<(Option<u32>, u8, &'a [u8]), Fault> {
     let path_id = if form.add_path {
         Some(input.u32().ok_or(CUT)?)
     } else {
         None
     };
     let len = input.u8().ok_or(CUT)?;
-    let octets = usize::from(len).div_ceil(8);
-    if octets > N {
+    if len > bits_max {
         return Err(TOO_LONG);
     }
-    // A copy of fixed size is a load; near the end of the field it would not fit.
-    let whole = input.rest().first_chunk::<N>().copied();
-    let sent = input.take(octets).ok_or(CUT)?;
-    let bits = whole.unwrap_or_else(|| {
-        let mut bits = [0; N];
-        for (target, octet) in bits.iter_mut().zip(sent) {
-            *target = *octet;
+    let octets = input.take(usize::from(len).div_ceil(8)).ok_or(CUT)?;
+    Ok((path_id, len, octets))
+}
+
+/// Runs `step` over the field; it gives the host bits that are set.
+///
+/// Nearly all fields are without fault: only if there is one its place is looked for.
+#[inline]
+fn check_all(
+    field: &[u8],
+    report: &mut dyn FnMut(Fault),
+    step: impl Fn(&mut Reader<'_>) -> Result<u32, Fault>,
+) {
+    let mut input = Reader::new(field);
+    let mut host_bits = 0;
+    while !input.is_empty() {
+        match step(&mut input) {
+            Ok(bits) => host_bits |= bits,
+            Err(_) => return report_all(field, report, step),
         }
-        bits
-    });
-    Ok((path_id, len, bits))
+    }
+    if host_bits != 0 {
+        report_all(field, report, step);
+    }
+}
+
+/// Reports the first prefix with host bits, and the one that ends the field before its end.
+#[cold]
+fn report_all(
+    field: &[u8],
+    report: &mut dyn FnMut(Fault),
+    step: impl Fn(&mut Reader<'_>) -> Result<u32, Fault>,
+) {
+    let mut input = Reader::new(field);
+    let mut reported = false;
+    while !input.is_empty() {
+        let at = field.len() - input.len();
+        match step(&mut input) {
+            Ok(0) => {}
+            Ok(_) if reported => {}
+            Ok(_) => {
+                reported = true;
+                report(HOST_BITS.shifted(at));
+            }
+            Err(fault) => return report(fault.shifted(at)),
+        }
+    }
 }
 
 /// Iterator over prefixes of one address family, up to one that cannot be read.
@@ -215,6 +216,12 @@ impl<'a> Prefixes<'a> {
     }
 }
 
+impl Prefixes<'_> {
+    fn is_ipv6(&self) -> bool {
+        self.form.family.afi == Afi::IPV6
+    }
+}
+
 impl Iterator for Prefixes<'_> {
     type Item = Prefix;
 
@@ -223,7 +230,7 @@ impl Iterator for Prefixes<'_> {
         if self.input.is_empty() {
             return None;
         }
-        let taken = if matches!(self.form.family.afi, Afi::IPV6) {
+        let taken = if self.is_ipv6() {
             Ipv6::take(&mut self.input, self.form)
         } else {
             Ipv4::take(&mut self.input, self.form)
@@ -232,6 +239,16 @@ impl Iterator for Prefixes<'_> {
             self.input.clear();
         }
         taken.ok()
+    }
+
+    /// As all of `for_each`, `sum`, `count` and the like do: the family is asked for once.
+    #[inline]
+    fn fold<B, F: FnMut(B, Prefix) -> B>(self, init: B, f: F) -> B {
+        if self.is_ipv6() {
+            Each::<Ipv6>::new(self.input.rest(), self.form).fold(init, f)
+        } else {
+            Each::<Ipv4>::new(self.input.rest(), self.form).fold(init, f)
+        }
     }
 }
 

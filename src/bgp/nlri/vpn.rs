@@ -23,7 +23,8 @@ pub struct VpnPrefix<'a> {
 }
 
 /// Decoder of VPN prefixes.
-pub(crate) struct Vpn;
+#[derive(Clone, Copy, Debug)]
+pub struct Vpn;
 
 impl Codec for Vpn {
     type Item<'a> = VpnPrefix<'a>;

@@ -76,23 +76,16 @@ pub(crate) fn prefix(afi: Afi, len: u8, octets: &[u8]) -> Option<(Prefix, bool)>
     if octets.len() != usize::from(len).div_ceil(8) {
         return None;
     }
+    if len > address_bits(afi) {
+        return None;
+    }
     let (addr, host_bits) = if afi == Afi::IPV6 {
-        let mut sent = [0; 16];
-        sent.get_mut(..octets.len())?.copy_from_slice(octets);
-        let sent = u128::from_be_bytes(sent);
-        let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+        let sent = leading_u128(octets);
+        let host = u128::MAX.checked_shr(len.into()).unwrap_or(0);
         (Ipv6Addr::from_bits(sent & !host).into(), sent & host != 0)
     } else {
-        let sent = match *octets {
-            [a, b, c] => [a, b, c, 0],
-            [a, b, c, d] => [a, b, c, d],
-            [a, b] => [a, b, 0, 0],
-            [a] => [a, 0, 0, 0],
-            [] => [0; 4],
-            _ => return None,
-        };
-        let sent = u32::from_be_bytes(sent);
-        let host = u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+        let sent = (leading(octets) >> 32) as u32;
+        let host = host_mask(len);
         (Ipv4Addr::from_bits(sent & !host).into(), sent & host != 0)
     };
     let prefix = Prefix {
@@ -101,6 +94,36 @@ pub(crate) fn prefix(afi: Afi, len: u8, octets: &[u8]) -> Option<(Prefix, bool)>
         path_id: None,
     };
     Some((prefix, host_bits))
+}
+
+/// The bits of an IPv4 address that a prefix of `len` bits, 32 at most, does not cover.
+#[inline]
+pub(crate) const fn host_mask(len: u8) -> u32 {
+    // In a register of twice the width a length of 32 is none of its own.
+    (u32::MAX as u64).wrapping_shr(len as u32) as u32
+}
+
+/// Up to eight octets as the upper end of a number, and zeros behind them.
+///
+/// It takes loads of fixed size that overlap. A copy into an array would be a call, and a load of the
+/// array would have to wait until all that the copy has stored is in the cache.
+#[inline]
+pub(crate) fn leading(octets: &[u8]) -> u64 {
+    let count = octets.len();
+    if let (Some(first), Some(last)) = (octets.first_chunk(), octets.last_chunk()) {
+        let [first, last] = [first, last].map(|word| u64::from(u32::from_be_bytes(*word)) << 32);
+        return first | last.wrapping_shr(8 * (count as u32 - 4));
+    }
+    // First, middle and last are all of up to three.
+    let at = |index: usize| octets.get(index).map_or(0, |octet| u64::from(*octet) << 56 >> (8 * index));
+    at(0) | at(count / 2) | at(count.saturating_sub(1))
+}
+
+/// The same of up to sixteen.
+#[inline]
+pub(crate) fn leading_u128(octets: &[u8]) -> u128 {
+    let (high, low) = octets.split_at_checked(8).unwrap_or((octets, &[]));
+    u128::from(leading(high)) << 64 | u128::from(leading(low))
 }
 
 /// Bits of an address of the family.
