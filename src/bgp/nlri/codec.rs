@@ -18,6 +18,23 @@ pub trait Codec {
     /// position in the fault counts from the start of the NLRI.
     fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<Self::Item<'a>, Fault>;
 
+    /// Gives `f` all NLRI, up to one that cannot be read. Implementations may know a faster way.
+    #[inline]
+    fn fold<'a, B>(
+        mut input: Reader<'a>,
+        form: Form,
+        init: B,
+        mut f: impl FnMut(B, Self::Item<'a>) -> B,
+    ) -> B {
+        let mut folded = init;
+        while !input.is_empty()
+            && let Ok(item) = Self::take(&mut input, form)
+        {
+            folded = f(folded, item);
+        }
+        folded
+    }
+
     /// Reads the whole field and reports what is wrong with it, at most one
     /// fault of each kind. Implementations may know a faster way.
     fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
@@ -102,18 +119,12 @@ impl<'a, C: Codec> Iterator for Each<'a, C> {
         Some(item)
     }
 
-    /// The same without keeping the state that no one can ask for any more.
     #[inline]
-    fn fold<B, F: FnMut(B, C::Item<'a>) -> B>(self, init: B, mut f: F) -> B {
-        let Self { mut input, form, .. } = self;
-        let mut folded = init;
-        while !self.ended
-            && !input.is_empty()
-            && let Ok(item) = C::take(&mut input, form)
-        {
-            folded = f(folded, item);
+    fn fold<B, F: FnMut(B, C::Item<'a>) -> B>(self, init: B, f: F) -> B {
+        if self.ended {
+            return init;
         }
-        folded
+        C::fold(self.input, self.form, init, f)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::part::{HOST_BITS, has_host_bits, host_mask, leading, leading_u128};
+use super::part::{HOST_BITS, has_host_bits, host_mask, leading_u32, leading_u128};
 use super::{Codec, Each, Form, Reader};
 use crate::bgp::error::{ErrorCode, Fault};
 use crate::bgp::family::Afi;
@@ -80,19 +80,79 @@ impl Codec for Ipv4 {
     #[inline]
     fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<Prefix, Fault> {
         let (path_id, len, bits) = take_ipv4(input, form)?;
-        Ok(Prefix {
-            addr: IpAddr::V4(Ipv4Addr::from_bits(bits & !host_mask(len))),
-            len,
-            path_id,
+        Ok(masked(path_id, len, bits))
+    }
+
+    #[inline]
+    fn fold<'a, B>(
+        mut input: Reader<'a>,
+        form: Form,
+        init: B,
+        mut f: impl FnMut(B, Self::Item<'a>) -> B,
+    ) -> B {
+        fold_ipv4(&mut input, form, init, |folded, (path_id, len, bits)| {
+            f(folded, masked(path_id, len, bits))
         })
     }
 
     fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
-        check_all(field, report, |input| {
-            let (_, len, bits) = take_ipv4(input, form)?;
-            Ok(bits & host_mask(len))
+        let mut input = Reader::new(field);
+        let faulty = fold_ipv4(&mut input, form, 0, |all, (_, len, bits)| {
+            all | host_bits(len, bits)
         });
+        if faulty != 0 || !input.is_empty() {
+            report_all(field, report, |input| {
+                let (_, len, bits) = take_ipv4(input, form)?;
+                Ok(host_bits(len, bits) != 0)
+            });
+        }
     }
+}
+
+/// Goes through the prefixes up to one that cannot be read, which stays in `input`.
+#[inline]
+fn fold_ipv4<B>(
+    input: &mut Reader<'_>,
+    form: Form,
+    init: B,
+    mut f: impl FnMut(B, (Option<u32>, u8, u32)) -> B,
+) -> B {
+    let mut folded = init;
+    loop {
+        while !form.add_path && let Some((len, bits)) = take_word(input) {
+            folded = f(folded, (None, len, bits));
+        }
+        let mut ahead = *input;
+        let Ok(taken) = take_ipv4(&mut ahead, form) else {
+            return folded;
+        };
+        folded = f(folded, taken);
+        *input = ahead;
+    }
+}
+
+/// What is left of an address when the bits that the prefix covers are shifted out.
+#[inline]
+const fn host_bits(len: u8, bits: u32) -> u32 {
+    ((bits as u64) << (len & 63)) as u32
+}
+
+#[inline]
+fn masked(path_id: Option<u32>, len: u8, bits: u32) -> Prefix {
+    let addr = IpAddr::V4(Ipv4Addr::from_bits(bits & !host_mask(len)));
+    Prefix { addr, len, path_id }
+}
+
+/// Takes a prefix of /17 to /24 off the front, as most of the Internet's are. It takes four octets with its
+/// length, so that one load reads length and address.
+#[inline]
+fn take_word(input: &mut Reader<'_>) -> Option<(u8, u32)> {
+    let (bytes, rest) = input.rest().split_first_chunk::<4>()?;
+    let [len @ 17..=24, ..] = *bytes else {
+        return None;
+    };
+    *input = Reader::new(rest);
+    Some((len, u32::from_be_bytes(*bytes) << 8))
 }
 
 impl Codec for Ipv6 {
@@ -110,29 +170,27 @@ impl Codec for Ipv6 {
     }
 
     fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
-        check_all(field, report, |input| {
+        let step = |input: &mut Reader<'_>| {
             let (_, len, octets) = take_octets(input, form, 128)?;
-            Ok(has_host_bits(len, octets).into())
-        });
+            Ok(has_host_bits(len, octets))
+        };
+        let mut input = Reader::new(field);
+        while !input.is_empty() {
+            if step(&mut input) != Ok(false) {
+                return report_all(field, report, step);
+            }
+        }
     }
 }
 
 /// Path identifier, length and address of an IPv4 prefix; of the address all that was sent.
 #[inline]
 fn take_ipv4(input: &mut Reader<'_>, form: Form) -> Result<(Option<u32>, u8, u32), Fault> {
-    // /17 to /24 are most of the Internet's prefixes. They take four octets
-    // with their length, so that one load reads length and address.
-    if !form.add_path
-        && let Some((bytes, rest)) = input.rest().split_first_chunk::<4>()
-        && let [len @ 17..=24, ..] = *bytes
-    {
-        *input = Reader::new(rest);
-        return Ok((None, len, u32::from_be_bytes(*bytes) << 8));
+    if !form.add_path && let Some((len, bits)) = take_word(input) {
+        return Ok((None, len, bits));
     }
     let (path_id, len, octets) = take_octets(input, form, 32)?;
-    #[allow(clippy::cast_possible_truncation, reason = "four octets at most")]
-    let bits = (leading(octets) >> 32) as u32;
-    Ok((path_id, len, bits))
+    Ok((path_id, len, leading_u32(octets)))
 }
 
 /// Path identifier, length in bits, and the octets that the length covers.
@@ -155,46 +213,24 @@ fn take_octets<'a>(
     Ok((path_id, len, octets))
 }
 
-/// Runs `step` over the field; it gives the host bits that are set.
-///
-/// Nearly all fields are without fault: only if there is one its place is looked for.
-#[inline]
-fn check_all(
-    field: &[u8],
-    report: &mut dyn FnMut(Fault),
-    step: impl Fn(&mut Reader<'_>) -> Result<u32, Fault>,
-) {
-    let mut input = Reader::new(field);
-    let mut host_bits = 0;
-    while !input.is_empty() {
-        match step(&mut input) {
-            Ok(bits) => host_bits |= bits,
-            Err(_) => return report_all(field, report, step),
-        }
-    }
-    if host_bits != 0 {
-        report_all(field, report, step);
-    }
-}
-
-/// Reports the first prefix with host bits, and the one that ends the field before its end.
+/// Reports the first prefix with bits behind its length, and the one that ends the field before its end.
+/// `step` takes one and says whether it has such bits.
 #[cold]
 fn report_all(
     field: &[u8],
     report: &mut dyn FnMut(Fault),
-    step: impl Fn(&mut Reader<'_>) -> Result<u32, Fault>,
+    step: impl Fn(&mut Reader<'_>) -> Result<bool, Fault>,
 ) {
     let mut input = Reader::new(field);
     let mut reported = false;
     while !input.is_empty() {
         let at = field.len() - input.len();
         match step(&mut input) {
-            Ok(0) => {}
-            Ok(_) if reported => {}
-            Ok(_) => {
+            Ok(host_bits) if host_bits && !reported => {
                 reported = true;
                 report(HOST_BITS.shifted(at));
             }
+            Ok(_) => {}
             Err(fault) => return report(fault.shifted(at)),
         }
     }

@@ -84,7 +84,7 @@ pub(crate) fn prefix(afi: Afi, len: u8, octets: &[u8]) -> Option<(Prefix, bool)>
         let host = u128::MAX.checked_shr(len.into()).unwrap_or(0);
         (Ipv6Addr::from_bits(sent & !host).into(), sent & host != 0)
     } else {
-        let sent = (leading(octets) >> 32) as u32;
+        let sent = leading_u32(octets);
         let host = host_mask(len);
         (Ipv4Addr::from_bits(sent & !host).into(), sent & host != 0)
     };
@@ -117,6 +117,12 @@ pub(crate) fn leading(octets: &[u8]) -> u64 {
     // First, middle and last are all of up to three.
     let at = |index: usize| octets.get(index).map_or(0, |octet| u64::from(*octet) << 56 >> (8 * index));
     at(0) | at(count / 2) | at(count.saturating_sub(1))
+}
+
+/// The same of up to four.
+#[inline]
+pub(crate) fn leading_u32(octets: &[u8]) -> u32 {
+    (leading(octets) >> 32) as u32
 }
 
 /// The same of up to sixteen.
