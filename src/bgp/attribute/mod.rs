@@ -263,9 +263,10 @@ fn check_as<'a, T: PathAttribute<'a>>(
     let mut report = |fault: Fault| {
         report(fault.with(fault.disposition.unwrap_or(T::disposition(context))));
     };
-    match T::parse(attribute.value, context) {
+    // Looked at where it is: what has been written in small parts is slow to move as a whole.
+    match &T::parse(attribute.value, context) {
         Ok(value) => value.check(&mut report),
-        Err(fault) => report(fault),
+        Err(fault) => report(*fault),
     }
 }
 

@@ -94,8 +94,6 @@ pub struct MpReach<'a> {
     pub next_hops: NextHops<'a>,
     /// What is announced.
     pub nlri: NlriField<'a>,
-    /// Octets of the value before the NLRI.
-    head: usize,
     /// The next hop has a length that the family may have.
     fits: bool,
 }
@@ -116,6 +114,7 @@ impl<'a> PathAttribute<'a> for MpReach<'a> {
     /// RFC 7606 §5.3: flags inconsistent with RFC 4760.
     const FLAGS_DISPOSITION: Disposition = Disposition::SessionReset;
 
+    #[inline]
     fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault> {
         let read = || {
             let mut reader = Reader::new(value);
@@ -130,7 +129,6 @@ impl<'a> PathAttribute<'a> for MpReach<'a> {
                     vpn: family.is_vpn(),
                 },
                 nlri: NlriField::new(Form::announced(family, context), reader.rest()),
-                head: value.len() - reader.len(),
                 fits: fits(family, length, context),
             })
         };
@@ -144,7 +142,9 @@ impl<'a> PathAttribute<'a> for MpReach<'a> {
             let text = "next hop of a length that the family does not have";
             report(Fault::new(3, ErrorCode::OptionalAttribute, text));
         }
-        self.nlri.check(|fault| report(incorrect(fault, self.head)));
+        // Family, length of the next hops, these, and a reserved octet.
+        let head = 5 + self.next_hops.bytes.len();
+        self.nlri.check(|fault| report(incorrect(fault, head)));
     }
 }
 
@@ -171,6 +171,7 @@ impl<'a> PathAttribute<'a> for MpUnreach<'a> {
     /// RFC 7606 §5.3: flags inconsistent with RFC 4760.
     const FLAGS_DISPOSITION: Disposition = Disposition::SessionReset;
 
+    #[inline]
     fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault> {
         let mut reader = Reader::new(value);
         let text = "MP_UNREACH_NLRI is shorter than its family";

@@ -108,8 +108,9 @@ macro_rules! families {
         }
 
         impl<$a> NlriIter<$a> {
+            #[inline]
             const fn new(field: NlriField<$a>) -> Self {
-                match Kind::of(field.form.family) {
+                match field.kind {
                     $(Kind::$codec => Self::$codec(Each::new(field.bytes, field.form)),)*
                     Kind::Opaque => Self::Opaque(field.bytes),
                 }
@@ -256,14 +257,17 @@ impl Form {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NlriField<'a> {
     form: Form,
+    kind: Kind,
     bytes: &'a [u8],
 }
 
 impl<'a> NlriField<'a> {
     /// A field to be read as `form` says.
     #[must_use]
+    #[inline]
     pub const fn new(form: Form, bytes: &'a [u8]) -> Self {
-        Self { form, bytes }
+        let kind = Kind::of(form.family);
+        Self { form, kind, bytes }
     }
 
     /// The family of all its NLRI.
@@ -299,11 +303,12 @@ impl<'a> NlriField<'a> {
     /// Whether the family is not decoded, so that the field is one [`Nlri::Opaque`].
     #[must_use]
     pub const fn is_opaque(&self) -> bool {
-        matches!(Kind::of(self.form.family), Kind::Opaque)
+        matches!(self.kind, Kind::Opaque)
     }
 
     /// The NLRI in wire order, up to one that cannot be read.
     #[must_use]
+    #[inline]
     pub const fn iter(&self) -> NlriIter<'a> {
         NlriIter::new(*self)
     }
@@ -313,7 +318,7 @@ impl<'a> NlriField<'a> {
     #[must_use]
     #[inline]
     pub const fn prefixes(&self) -> Prefixes<'a> {
-        let bytes: &[u8] = match Kind::of(self.form.family) {
+        let bytes: &[u8] = match self.kind {
             Kind::Ipv4 | Kind::Ipv6 => self.bytes,
             _ => &[],
         };
@@ -325,7 +330,7 @@ impl<'a> NlriField<'a> {
     #[must_use]
     #[inline]
     pub fn count(&self) -> usize {
-        match Kind::of(self.form.family) {
+        match self.kind {
             Kind::Ipv4 | Kind::Ipv6 => self.prefixes().count(),
             Kind::Opaque => 0,
             _ => self.iter().count(),
@@ -342,7 +347,7 @@ impl<'a> NlriField<'a> {
 
     pub(crate) fn check(&self, mut report: impl FnMut(Fault)) {
         if !self.bytes.is_empty() {
-            Kind::of(self.form.family).check(self.bytes, self.form, &mut report);
+            self.kind.check(self.bytes, self.form, &mut report);
         }
     }
 }
