@@ -21,18 +21,12 @@ pub trait Codec {
     /// Gives `f` all NLRI, up to one that cannot be read. Implementations may know a faster way.
     #[inline]
     fn fold<'a, B>(
-        mut input: Reader<'a>,
+        input: Reader<'a>,
         form: Form,
         init: B,
-        mut f: impl FnMut(B, Self::Item<'a>) -> B,
+        f: impl FnMut(B, Self::Item<'a>) -> B,
     ) -> B {
-        let mut folded = init;
-        while !input.is_empty()
-            && let Ok(item) = Self::take(&mut input, form)
-        {
-            folded = f(folded, item);
-        }
-        folded
+        fold_each(input, init, f, |input| Self::take(input, form))
     }
 
     /// Reads the whole field and reports what is wrong with it, at most one
@@ -46,6 +40,23 @@ pub trait Codec {
             }
         }
     }
+}
+
+/// Gives `f` what `take` takes off the front of `input`, up to its end or the first fault.
+#[inline]
+pub(crate) fn fold_each<'a, B, T>(
+    mut input: Reader<'a>,
+    init: B,
+    mut f: impl FnMut(B, T) -> B,
+    take: impl Fn(&mut Reader<'a>) -> Result<T, Fault>,
+) -> B {
+    let mut folded = init;
+    while !input.is_empty()
+        && let Ok(item) = take(&mut input)
+    {
+        folded = f(folded, item);
+    }
+    folded
 }
 
 /// Reads a field NLRI by NLRI; `step` takes one and says what is wrong inside it, if anything.

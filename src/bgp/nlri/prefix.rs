@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::part::{HOST_BITS, has_host_bits, host_mask, leading_u32, leading_u128};
+use super::part::{HOST_BITS, has_host_bits, host_mask, leading_u32, masked};
 use super::{Codec, Each, Form, Reader};
 use crate::bgp::error::{ErrorCode, Fault};
 use crate::bgp::family::Afi;
@@ -80,7 +80,7 @@ impl Codec for Ipv4 {
     #[inline]
     fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<Prefix, Fault> {
         let (path_id, len, bits) = take_ipv4(input, form)?;
-        Ok(masked(path_id, len, bits))
+        Ok(ipv4(path_id, len, bits))
     }
 
     #[inline]
@@ -91,7 +91,7 @@ impl Codec for Ipv4 {
         mut f: impl FnMut(B, Self::Item<'a>) -> B,
     ) -> B {
         fold_ipv4(&mut input, form, init, |folded, (path_id, len, bits)| {
-            f(folded, masked(path_id, len, bits))
+            f(folded, ipv4(path_id, len, bits))
         })
     }
 
@@ -138,7 +138,7 @@ const fn host_bits(len: u8, bits: u32) -> u32 {
 }
 
 #[inline]
-fn masked(path_id: Option<u32>, len: u8, bits: u32) -> Prefix {
+fn ipv4(path_id: Option<u32>, len: u8, bits: u32) -> Prefix {
     let addr = IpAddr::V4(Ipv4Addr::from_bits(bits & !host_mask(len)));
     Prefix { addr, len, path_id }
 }
@@ -161,9 +161,8 @@ impl Codec for Ipv6 {
     #[inline]
     fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<Prefix, Fault> {
         let (path_id, len, octets) = take_octets(input, form, 128)?;
-        let host = u128::MAX.checked_shr(len.into()).unwrap_or(0);
         Ok(Prefix {
-            addr: IpAddr::V6(Ipv6Addr::from_bits(leading_u128(octets) & !host)),
+            addr: masked(Afi::IPV6, len, octets),
             len,
             path_id,
         })

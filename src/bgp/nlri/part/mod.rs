@@ -79,21 +79,23 @@ pub(crate) fn prefix(afi: Afi, len: u8, octets: &[u8]) -> Option<(Prefix, bool)>
     if len > address_bits(afi) {
         return None;
     }
-    let (addr, host_bits) = if afi == Afi::IPV6 {
-        let sent = leading_u128(octets);
-        let host = u128::MAX.checked_shr(len.into()).unwrap_or(0);
-        (Ipv6Addr::from_bits(sent & !host).into(), sent & host != 0)
-    } else {
-        let sent = leading_u32(octets);
-        let host = host_mask(len);
-        (Ipv4Addr::from_bits(sent & !host).into(), sent & host != 0)
-    };
     let prefix = Prefix {
-        addr,
+        addr: masked(afi, len, octets),
         len,
         path_id: None,
     };
-    Some((prefix, host_bits))
+    Some((prefix, has_host_bits(len, octets)))
+}
+
+/// The address of a prefix of `len` bits out of the octets that were sent for it; the bits behind are zero.
+#[inline]
+pub(crate) fn masked(afi: Afi, len: u8, octets: &[u8]) -> IpAddr {
+    if afi == Afi::IPV6 {
+        let host = u128::MAX.checked_shr(len.into()).unwrap_or(0);
+        Ipv6Addr::from_bits(leading_u128(octets) & !host).into()
+    } else {
+        Ipv4Addr::from_bits(leading_u32(octets) & !host_mask(len)).into()
+    }
 }
 
 /// The bits of an IPv4 address that a prefix of `len` bits, 32 at most, does not cover.
