@@ -16,8 +16,8 @@ pub(crate) fn visit(bytes: &[u8], context: &Context) -> Option<Seen> {
         withdrawn: nlri(update.withdrawn()),
         ..Seen::default()
     };
-    for attribute in update.attributes() {
-        let value = match attribute.view(context) {
+    for (attribute, view) in update.views() {
+        let value = match view {
             View::Origin(origin) => origin as u64,
             View::AsPath(path) => segments(path),
             View::As4Path(path) => segments(path.0),
@@ -69,7 +69,7 @@ fn next_hops(reach: &MpReach<'_>) -> u64 {
     sum(reach.next_hops.iter().map(addr))
 }
 
-#[inline]
+#[inline(always)]
 fn nlri(field: NlriField<'_>) -> u64 {
     match field.iter() {
         NlriIter::Ipv4(list) => prefixes(list),
