@@ -119,7 +119,9 @@ fn fold_ipv4<B>(
 ) -> B {
     let mut folded = init;
     loop {
-        while !form.add_path && let Some((len, bits)) = take_word(input) {
+        while !form.add_path
+            && let Some((len, bits)) = take_word(input)
+        {
             folded = f(folded, (None, len, bits));
         }
         let mut ahead = *input;
@@ -185,7 +187,9 @@ impl Codec for Ipv6 {
 /// Path identifier, length and address of an IPv4 prefix; of the address all that was sent.
 #[inline]
 fn take_ipv4(input: &mut Reader<'_>, form: Form) -> Result<(Option<u32>, u8, u32), Fault> {
-    if !form.add_path && let Some((len, bits)) = take_word(input) {
+    if !form.add_path
+        && let Some((len, bits)) = take_word(input)
+    {
         return Ok((None, len, bits));
     }
     let (path_id, len, octets) = take_octets(input, form, 32)?;

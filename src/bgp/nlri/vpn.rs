@@ -41,12 +41,11 @@ impl Codec for Vpn {
         input: Reader<'a>,
         form: Form,
         init: B,
-        mut f: impl FnMut(B, Self::Item<'a>) -> B,
+        f: impl FnMut(B, Self::Item<'a>) -> B,
     ) -> B {
-        macro_rules! of { ($afi:expr) => { fold_each(input, init, |folded, parts: Parts<'a>| f(folded, parts.read($afi)), |input| Parts::take(input, form, $afi)) } }
         match form.family.afi {
-            Afi::IPV6 => of!(Afi::IPV6),
-            _ => of!(Afi::IPV4),
+            Afi::IPV6 => fold_of(Afi::IPV6, input, form, init, f),
+            _ => fold_of(Afi::IPV4, input, form, init, f),
         }
     }
 
@@ -57,6 +56,18 @@ impl Codec for Vpn {
             Ok(host_bits.then_some(HOST_BITS))
         });
     }
+}
+
+#[inline(always)]
+fn fold_of<'a, B>(
+    afi: Afi,
+    input: Reader<'a>,
+    form: Form,
+    init: B,
+    mut f: impl FnMut(B, VpnPrefix<'a>) -> B,
+) -> B {
+    let f = |folded, parts: Parts<'a>| f(folded, parts.read(afi));
+    fold_each(input, init, f, |input| Parts::take(input, form, afi))
 }
 
 const TOO_LONG: &str = "prefix length beyond the address length";

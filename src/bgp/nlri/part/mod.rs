@@ -117,7 +117,11 @@ pub(crate) fn leading(octets: &[u8]) -> u64 {
         return first | last.wrapping_shr(8 * (count as u32 - 4));
     }
     // First, middle and last are all of up to three.
-    let at = |index: usize| octets.get(index).map_or(0, |octet| u64::from(*octet) << 56 >> (8 * index));
+    let at = |index: usize| {
+        octets
+            .get(index)
+            .map_or(0, |octet| u64::from(*octet) << 56 >> (8 * index))
+    };
     at(0) | at(count / 2) | at(count.saturating_sub(1))
 }
 
