@@ -185,6 +185,21 @@ mod tests {
         assert_eq!(text(Afi::IPV4, 24, &[10, 1]), None);
     }
 
+    /// As a copy into an array of zeros has it.
+    #[test]
+    fn octets_lead_the_number() {
+        let octets: Vec<u8> = (1..=16).collect();
+        for count in 0..=octets.len() {
+            let sent = &octets[..count];
+            let mut whole = [0; 16];
+            whole[..count].copy_from_slice(sent);
+            assert_eq!(leading_u128(sent), u128::from_be_bytes(whole));
+            if count <= 8 {
+                assert_eq!(leading(sent), (u128::from_be_bytes(whole) >> 64) as u64);
+            }
+        }
+    }
+
     #[test]
     fn addresses_behind_their_length() {
         let take = |bytes: &[u8]| take_addr(&mut Reader::new(bytes));
