@@ -59,6 +59,7 @@ impl<'a> NextHops<'a> {
 }
 
 /// Whether a next hop of the family has that length: RFC 2545 §3, RFC 4659 §3.2.1, RFC 8950 §3.
+#[inline]
 fn fits(family: Family, length: usize, context: &Context) -> bool {
     // Without the OPENs nobody knows.
     let extended =
@@ -106,7 +107,8 @@ impl<'a> PathAttribute<'a> for MpReach<'a> {
     /// RFC 7606 §5.3: flags inconsistent with RFC 4760.
     const FLAGS_DISPOSITION: Disposition = Disposition::SessionReset;
 
-    #[inline]
+    // Its result is large, and slow to hand on.
+    #[inline(always)]
     fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault> {
         let read = || {
             let mut reader = Reader::new(value);

@@ -41,11 +41,17 @@ impl Codec for Vpn {
         input: Reader<'a>,
         form: Form,
         init: B,
-        f: impl FnMut(B, Self::Item<'a>) -> B,
+        mut f: impl FnMut(B, Self::Item<'a>) -> B,
     ) -> B {
         match form.family.afi {
-            Afi::IPV6 => fold_of(Afi::IPV6, input, form, init, f),
-            _ => fold_of(Afi::IPV4, input, form, init, f),
+            Afi::IPV6 => {
+                let f = |folded, parts: Parts<'a>| f(folded, parts.read(Afi::IPV6));
+                fold_each(input, init, f, |input| Parts::take(input, form, Afi::IPV6))
+            }
+            _ => {
+                let f = |folded, parts: Parts<'a>| f(folded, parts.read(Afi::IPV4));
+                fold_each(input, init, f, |input| Parts::take(input, form, Afi::IPV4))
+            }
         }
     }
 
@@ -56,18 +62,6 @@ impl Codec for Vpn {
             Ok(host_bits.then_some(HOST_BITS))
         });
     }
-}
-
-#[inline(always)]
-fn fold_of<'a, B>(
-    afi: Afi,
-    input: Reader<'a>,
-    form: Form,
-    init: B,
-    mut f: impl FnMut(B, VpnPrefix<'a>) -> B,
-) -> B {
-    let f = |folded, parts: Parts<'a>| f(folded, parts.read(afi));
-    fold_each(input, init, f, |input| Parts::take(input, form, afi))
 }
 
 const TOO_LONG: &str = "prefix length beyond the address length";

@@ -88,7 +88,9 @@ pub(crate) fn prefix(afi: Afi, len: u8, octets: &[u8]) -> Option<(Prefix, bool)>
 }
 
 /// The address of a prefix of `len` bits out of the octets that were sent for it; the bits behind are zero.
-#[inline]
+///
+/// Always inline: where the family is known, no memory is needed to hold an address of either.
+#[inline(always)]
 pub(crate) fn masked(afi: Afi, len: u8, octets: &[u8]) -> IpAddr {
     if afi == Afi::IPV6 {
         let host = u128::MAX.checked_shr(len.into()).unwrap_or(0);
