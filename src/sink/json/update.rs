@@ -94,7 +94,7 @@ fn write_routes(fields: &mut Fields<'_>, update: &Update<'_>) -> serde_json::Res
     let announced = announcements(update);
     if announced.iter().any(Option::is_some) {
         fields.name("announcements");
-        fields.list(announced.into_iter().flatten(), write_group)?;
+        fields.list(announced.iter().flatten(), write_group)?;
     }
     let mut withdrawn = update.all_withdrawn().peekable();
     if withdrawn.peek().is_some() {
@@ -159,7 +159,7 @@ struct Group<'a> {
     field: NlriField<'a>,
 }
 
-fn write_group(fields: &mut Fields<'_>, group: Group<'_>) -> serde_json::Result<()> {
+fn write_group(fields: &mut Fields<'_>, group: &Group<'_>) -> serde_json::Result<()> {
     group.next_hop.write(fields)?;
     write_nlri(fields, &group.field)
 }
