@@ -39,6 +39,7 @@ pub mod replay;
 pub mod rib;
 pub mod session;
 pub mod sink;
+mod staggered;
 pub mod stream;
 pub mod wire;
 pub mod worker;
