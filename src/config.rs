@@ -46,7 +46,9 @@ pub struct Limits {
     pub handshakes_max: u32,
     /// A session that was silent for so long may make room for another.
     pub stale_after: Duration,
-    /// Locked memory for payload that waits behind a hole when frames run low, bytes.
+    /// Memory for payload is locked, and so taken at once: a capture must not wait for a page.
+    pub lock_memory: bool,
+    /// Memory for payload that waits behind a hole when frames run low, bytes.
     pub spill_bytes: u32,
     /// Bytes that searches for a header, and messages that wait for an OPEN, may take in all.
     pub kept_bytes_max: u32,
@@ -81,6 +83,7 @@ impl Default for Limits {
             sessions_max: 65_536,
             handshakes_max: 8192,
             stale_after: Duration::from_secs(600),
+            lock_memory: true,
             spill_bytes: 8 << 20,
             kept_bytes_max: 64 << 20,
             carry_heap_max: 64 << 20,

@@ -40,6 +40,7 @@ pub mod replay;
 pub mod rib;
 pub mod session;
 pub mod sink;
+mod staggered;
 pub mod stream;
 #[cfg(feature = "top")]
 pub mod top;

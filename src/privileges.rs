@@ -124,7 +124,9 @@ fn restrict(keep: &Keep) -> Result<bool, RulesetError> {
     readable.extend(std::env::current_exe());
     readable.extend(keep.readable.clone());
     let port = |port: &u16| Ok(NetPort::new(*port, AccessNet::ConnectTcp));
-    let ports: Vec<Result<_, RulesetError>> = keep.ports.iter().map(port).collect();
+    // Landlock refuses rules for what the ruleset does not restrict.
+    let named = keep.ports.iter().filter(|_| !keep.anywhere);
+    let ports: Vec<Result<_, RulesetError>> = named.map(port).collect();
     let status = ruleset(keep.anywhere)?
         .create()?
         .add_rules(path_beneath_rules(

@@ -70,13 +70,13 @@ fn outputs(json: bool, filter: Option<&str>) -> Outputs {
     let filter = filter.map(|text| Filter::parse(text).expect("an expression"));
     let selection: Selection = filter.into_iter().collect();
     let json = json.then(|| JsonLines {
-        writer: Writer::start(std::io::sink(), WhenFull::Wait).unwrap(),
+        writer: Writer::start(std::io::sink(), WhenFull::Wait, 16).unwrap(),
         raw: true,
         format: bgptap::sink::json::Format::Ris,
         selection: selection.clone(),
     });
     let mrt = || MrtRecords {
-        writer: Writer::start(std::io::sink(), WhenFull::Wait).unwrap(),
+        writer: Writer::start(std::io::sink(), WhenFull::Wait, 16).unwrap(),
         selection: selection.clone(),
     };
     let mrt = json.is_some().then(mrt);

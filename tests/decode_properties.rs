@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use bgptap::bgp::attribute::{AsPath, MergedPath};
 use bgptap::bgp::family::KNOWN;
 use bgptap::bgp::header::HEADER_LEN;
+use bgptap::bgp::nlri::NlriIter;
 use bgptap::bgp::{
     Capability, Context, Family, FamilySet, Form, Message, Nlri, NlriField, Open, Update, View,
 };
@@ -309,6 +310,24 @@ fn visit_field(field: NlriField<'_>, body: &[u8], valid: bool) {
     if !field.is_opaque() {
         assert_eq!(field.count(), items);
     }
+    at_once_as_one_by_one(field);
+}
+
+/// What goes through a whole field at once, in a way of its own, gives the same as step by step.
+fn at_once_as_one_by_one(field: NlriField<'_>) {
+    fn check<T: PartialEq>(mut list: impl Iterator<Item = T> + Clone) {
+        let mut at_once = Vec::new();
+        list.clone().for_each(|item| at_once.push(item));
+        let one_by_one: Vec<_> = std::iter::from_fn(|| list.next()).collect();
+        assert!(at_once == one_by_one);
+    }
+    check(field.prefixes());
+    match field.iter() {
+        NlriIter::Ipv4(list) => check(list),
+        NlriIter::Ipv6(list) => check(list),
+        NlriIter::Vpn(list) => check(list),
+        list => check(list),
+    }
 }
 
 fn visit_path(path: AsPath<'_>, limit: usize) {
@@ -348,6 +367,8 @@ fn visit_update(update: &Update<'_>) {
         );
     }
     assert!(octets <= body.len());
+    let views = update.attributes().map(|a| (a, a.view(update.context())));
+    assert!(update.views().eq(views), "read otherwise the second time");
     for field in update.all_withdrawn().chain(update.all_announced()) {
         visit_field(field, body, valid);
     }

@@ -1,5 +1,5 @@
 //! Kafka as its consumers see it: librdkafka's mock cluster, kcat as consumer.
-#![cfg(feature = "kafka")]
+#![cfg(all(feature = "capture", feature = "kafka"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
@@ -9,109 +9,11 @@ use bgpkit_parser::parser::bmp::{parse_bmp_msg, parse_openbmp_header};
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+use support::broker::Broker;
 use support::read::read;
 use support::{Scratch, have, recording};
-
-/// Debian's kcat with Debian's librdkafka: cargo would have it take the one that was built for us.
-fn kcat() -> Command {
-    let mut kcat = Command::new("kcat");
-    kcat.env_remove("LD_LIBRARY_PATH");
-    kcat
-}
-
-/// A mock cluster of one broker, hosted by kcat.
-struct Broker {
-    child: Child,
-    address: String,
-}
-
-impl Broker {
-    fn start() -> Self {
-        let mut kcat = kcat();
-        // The consumer itself only keeps the cluster alive.
-        kcat.args([
-            "-b",
-            "x",
-            "-C",
-            "-t",
-            "nothing",
-            "-p",
-            "0",
-            "-d",
-            "mock",
-            "-X",
-            "test.mock.num.brokers=1",
-        ]);
-        let mut child = kcat
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
-        let (found, ready) = std::sync::mpsc::channel();
-        // Read to the end, or the broker would stop at a full pipe.
-        std::thread::spawn(move || {
-            let mut address = String::new();
-            for line in log.split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line);
-                if let Some((_, rest)) = line.split_once("bootstrap.servers=") {
-                    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
-                    address = rest[..end.unwrap_or(rest.len())].to_owned();
-                }
-                // By then it listens.
-                if line.contains("FetchRequest") {
-                    let _ = found.send(address.clone());
-                }
-            }
-        });
-        let address = ready
-            .recv_timeout(std::time::Duration::from_secs(20))
-            .unwrap();
-        Self { child, address }
-    }
-
-    /// All records of a topic: key and payload, in the order of their partition.
-    fn records(&self, topic: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut kcat = kcat();
-        // Partition, and both lengths before their bytes.
-        kcat.args([
-            "-q",
-            "-b",
-            &self.address,
-            "-C",
-            "-t",
-            topic,
-            "-o",
-            "beginning",
-            "-e",
-            "-f",
-            "%K %S\\n%k%s",
-        ]);
-        let output = kcat.output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let (mut rest, mut records) = (&output.stdout[..], Vec::new());
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let lengths = std::str::from_utf8(&rest[..end]).unwrap();
-            let (key, payload) = lengths.split_once(' ').unwrap();
-            let (key, payload): (usize, usize) = (key.parse().unwrap(), payload.parse().unwrap());
-            let bytes = &rest[end + 1..];
-            records.push((bytes[..key].to_vec(), bytes[key..key + payload].to_vec()));
-            rest = &bytes[key + payload..];
-        }
-        records
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Each router's BMP messages, in order, in OpenBMP frames that another project reads; their UPDATEs are ours.
 #[test]

@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
+#[cfg(feature = "kafka")]
+#[allow(dead_code, unreachable_pub, reason = "a part of it serves here")]
+#[path = "bmp/view.rs"]
+mod view;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -31,9 +35,12 @@ fn reload(live: &Live, config: &Path, text: &str, count: usize) {
 /// Session and number of each UPDATE in a file of JSON lines.
 fn updates(file: &Path) -> Vec<(String, u64)> {
     let text = std::fs::read_to_string(file).unwrap();
-    let events = text
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    updates_of(text.lines().map(str::as_bytes))
+}
+
+/// The same of lines.
+fn updates_of<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<(String, u64)> {
+    let events = lines.map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap());
     let updates = events.filter(|event| event["type"] == "UPDATE");
     updates
         .map(|event| {
@@ -43,6 +50,17 @@ fn updates(file: &Path) -> Vec<(String, u64)> {
             )
         })
         .collect()
+}
+
+/// A capture of so many UPDATEs of four sessions.
+fn synth(file: &Path, frames: u32) {
+    let shape = Synth {
+        frames,
+        sessions: 4,
+        gap_ns: 10_000,
+    };
+    let mut target = std::io::BufWriter::new(std::fs::File::create(file).unwrap());
+    shape.write(&mut target).unwrap();
 }
 
 /// UPDATEs in an archive: BGP4MP_ET (17) messages of type 2 (RFC 6396 §3, §4.4.2, §4.4.3).
@@ -69,14 +87,7 @@ fn outputs_change_without_losing_a_frame() {
     }
     let (net, scratch) = (Net::new(), Scratch::new("reload"));
     let file = scratch.path("frames.pcap");
-    let shape = Synth {
-        frames: FRAMES,
-        sessions: 4,
-        gap_ns: 10_000,
-    };
-    let mut target = std::io::BufWriter::new(std::fs::File::create(&file).unwrap());
-    shape.write(&mut target).unwrap();
-    drop(target);
+    synth(&file, FRAMES);
     let (config, first, second) = (
         scratch.path("bgptap.toml"),
         scratch.path("first.json"),
@@ -204,4 +215,128 @@ fn outputs_change_without_losing_a_frame() {
     assert_eq!(told.len() + left_out, FRAMES as usize, "{log}");
     let once: BTreeSet<_> = told.iter().collect();
     assert_eq!(once.len(), told.len(), "no event was told twice");
+}
+
+/// A disk of a few kilobytes; gone when dropped.
+#[cfg(feature = "kafka")]
+struct TinyDisk(std::path::PathBuf);
+
+#[cfg(feature = "kafka")]
+impl TinyDisk {
+    fn mount(scratch: &Scratch) -> Self {
+        let folder = scratch.path("tiny");
+        std::fs::create_dir(&folder).unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=64k", "none"]);
+        support::net::run(mount.arg(&folder));
+        Self(folder)
+    }
+}
+
+#[cfg(feature = "kafka")]
+impl Drop for TinyDisk {
+    fn drop(&mut self) {
+        let mut umount = std::process::Command::new("umount");
+        let _ = umount.arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Kafka goes from one topic to another and then from lines to BMP, snapshots come and go, and an archive goes whose
+/// disk was full: each event is told once, consumers of BMP end with all routes, and what was lost stays counted.
+#[cfg(feature = "kafka")]
+#[test]
+fn kafka_and_snapshots_come_and_go() {
+    use bgpkit_parser::parser::bmp::parse_openbmp_header;
+    use std::collections::BTreeMap;
+    const UPDATES: u32 = 20_000;
+
+    if !allowed() || !support::have("kcat") {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("reload-kafka"));
+    let (broker, tiny) = (
+        support::broker::Broker::start_within(&net.mon),
+        TinyDisk::mount(&scratch),
+    );
+    let [file, config, json, rib] =
+        ["frames.pcap", "bgptap.toml", "events.json", "rib.mrt"].map(|name| scratch.path(name));
+    synth(&file, UPDATES);
+    let kafka = format!("kafka = '{}'\n", broker.address);
+    let lines = |topic: &str| format!("{kafka}kafka-format = 'json'\nkafka-topic = '{topic}'\n");
+    let archive = tiny.0.join("updates.mrt");
+    let first = format!("{}mrt = '{}'\n", lines("first"), archive.display());
+    let snapshots = format!("mrt-rib = '{}'\nmrt-rib-interval = '1s'\n", rib.display());
+    std::fs::write(&config, &first).unwrap();
+    let at = config.to_str().unwrap();
+    let live = Live::start(&net.mon, TAP, &scratch, &["--config", at]);
+    std::thread::scope(|scope| {
+        // Ten seconds, of which a part is needed.
+        let replay = scope.spawn(|| net.replay(&file, &["--rate", "2000"]));
+        std::thread::sleep(Duration::from_secs(2));
+        reload(&live, &config, &(lines("second") + &snapshots), 1);
+        let started = Instant::now();
+        while !rib.exists() {
+            assert!(started.elapsed() < Duration::from_secs(60), "no snapshot");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let last = format!("{kafka}json = '{}'\n", json.display());
+        reload(&live, &config, &last, 2);
+        assert!(!replay.is_finished(), "something is left to be told");
+        replay.join().unwrap();
+    });
+    let log = scratch.path("live.log");
+    let summary = live.stop_with(1);
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(!log.contains("refused"), "{log}");
+    assert_eq!(summary["messages"]["UPDATE"], UPDATES, "{summary}");
+    assert_eq!(summary["unaccounted"]["frames"], 0, "{summary}");
+
+    // Each UPDATE was told once, by one of three.
+    let topics = ["first", "second"].map(|topic| broker.records(topic));
+    let [one, other] = topics.map(|records| {
+        let lines = records.iter().map(|(_, payload)| payload.as_slice());
+        updates_of(lines)
+    });
+    let rest = updates(&json);
+    println!("{}, {} and {} UPDATEs", one.len(), other.len(), rest.len());
+    let parts = [&one, &other, &rest];
+    assert!(parts.iter().all(|part| !part.is_empty()));
+    let once: BTreeSet<_> = parts.into_iter().flatten().collect();
+    assert_eq!(once.len(), one.len() + other.len() + rest.len());
+    assert_eq!(once.len(), UPDATES as usize);
+
+    // The archive had the time of the first topic. What it lost is told at the end, long after it has gone.
+    let lost = log
+        .lines()
+        .find_map(|line| line.strip_prefix("bgptap: writing mrt failed before: events lost: "));
+    let lost: usize = lost.expect(&log).parse().unwrap();
+    let archived: usize = std::fs::read_dir(&tiny.0)
+        .unwrap()
+        .map(|entry| archived_updates(&entry.unwrap().path()))
+        .sum();
+    // Changes of state are records, too: the first of each session.
+    assert!(
+        (one.len()..=one.len() + 8).contains(&(archived + lost)),
+        "{archived}, {lost}"
+    );
+
+    // The snapshot is whole; whoever follows BMP from the third phase on has all routes.
+    let parser = bgpkit_parser::BgpkitParser::from_reader(std::fs::File::open(&rib).unwrap());
+    let routes = parser.into_elem_iter().count();
+    assert!((1..=UPDATES as usize).contains(&routes), "{routes}");
+    let mut routers = BTreeMap::<_, Vec<Vec<u8>>>::new();
+    for (_, payload) in broker.records("openbmp.bmp_raw") {
+        let mut bytes = bytes::Bytes::from(payload);
+        let header = parse_openbmp_header(&mut bytes).unwrap();
+        routers
+            .entry(header.router_ip)
+            .or_default()
+            .push(bytes.to_vec());
+    }
+    let views = routers.values().map(|messages| view::View::of(messages));
+    let peers: Vec<_> = views.flat_map(|view| view.peers.into_values()).collect();
+    for table in [0, 1] {
+        let routes: usize = peers.iter().map(|peer| peer.tables[table].len()).sum();
+        assert_eq!(routes, UPDATES as usize, "table {table}");
+    }
 }

@@ -2,8 +2,8 @@
 
 use super::seen::{Seen, addr, aggregator, prefix, segment, sum, vpn};
 use bgptap::bgp::attribute::{AsPath, MpReach, SegmentKind, View};
-use bgptap::bgp::nlri::{Nlri, NlriField};
-use bgptap::bgp::{Context, Family, Message};
+use bgptap::bgp::nlri::{NlriField, NlriIter, Prefix};
+use bgptap::bgp::{Context, Message};
 
 /// Goes through a message and everything in it.
 #[inline]
@@ -16,8 +16,8 @@ pub(crate) fn visit(bytes: &[u8], context: &Context) -> Option<Seen> {
         withdrawn: nlri(update.withdrawn()),
         ..Seen::default()
     };
-    for attribute in update.attributes() {
-        let value = match attribute.view(context) {
+    for (attribute, view) in update.views() {
+        let value = match view {
             View::Origin(origin) => origin as u64,
             View::AsPath(path) => segments(path),
             View::As4Path(path) => segments(path.0),
@@ -69,20 +69,22 @@ fn next_hops(reach: &MpReach<'_>) -> u64 {
     sum(reach.next_hops.iter().map(addr))
 }
 
-#[inline]
+#[inline(always)]
 fn nlri(field: NlriField<'_>) -> u64 {
-    match field.family() {
-        Family::IPV4_UNICAST | Family::IPV6_UNICAST | Family::IPV4_MULTICAST => {
-            sum(field.prefixes().map(|p| prefix(p.addr, p.len)))
-        }
-        _ => sum(field.iter().map(|nlri| match nlri {
-            Nlri::Vpn(route) => {
-                let labels = route.labels.map(|labels| labels.iter());
-                let labels = sum(labels.into_iter().flatten().map(|l| l.value().into()));
-                let rd = u64::from_be_bytes(route.rd.0);
-                vpn(prefix(route.prefix.addr, route.prefix.len), rd, labels)
-            }
-            _ => 0,
+    match field.iter() {
+        NlriIter::Ipv4(list) => prefixes(list),
+        NlriIter::Ipv6(list) => prefixes(list),
+        NlriIter::Vpn(list) => sum(list.map(|route| {
+            let labels = route.labels.map(|labels| labels.iter());
+            let labels = sum(labels.into_iter().flatten().map(|l| l.value().into()));
+            let rd = u64::from_be_bytes(route.rd.0);
+            vpn(prefix(route.prefix.addr, route.prefix.len), rd, labels)
         })),
+        _ => 0,
     }
+}
+
+#[inline]
+fn prefixes(list: impl Iterator<Item = Prefix>) -> u64 {
+    sum(list.map(|p| prefix(p.addr, p.len)))
 }

@@ -114,7 +114,7 @@ impl Destination {
             chunks,
         };
         match self {
-            Self::Stream(stream) => Writer::start(stream, when_full),
+            Self::Stream(stream) => Writer::start(stream, when_full, chunks),
             Self::Direct(file) => Writer::start_with(file.retrying(retry), options(Division::None)),
             Self::Files(files, division) => {
                 Writer::start_with(files.retrying(retry), options(division))

@@ -6,9 +6,9 @@ use crate::filter::Selection;
 use crate::sink::bmp::Carrier;
 use crate::sink::delivered::Delivered;
 use crate::sink::json::Format;
-use crate::sink::kafka::{KafkaCarrier, Lines, Settings};
+use crate::sink::kafka::{self, KafkaCarrier, Settings};
 use crate::sink::outputs::JsonLines;
-use crate::sink::writer::{WhenFull, Writer};
+use crate::sink::writer::WhenFull;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -36,8 +36,8 @@ pub(super) fn json(
     when_full: WhenFull,
     delivered: Arc<Delivered>,
 ) -> Result<JsonLines, SetupError> {
-    let lines = Lines::json(settings, delivered);
-    let writer = lines.and_then(|lines| Writer::start(lines, when_full));
+    let room = options.files.output_queue;
+    let writer = kafka::json_writer(settings, room, when_full, delivered);
     Ok(JsonLines {
         writer: writer.map_err(|error| refused(&error))?,
         raw: options.raw,
@@ -60,7 +60,8 @@ pub(super) fn openbmp(
             remedy: "leave --no-rib out, or use --kafka-format json".into(),
         });
     }
-    let carrier = KafkaCarrier::start(settings, host, when_full);
+    let room = options.files.output_queue;
+    let carrier = KafkaCarrier::start(settings, room, host, when_full);
     Ok(Box::new(carrier.map_err(|error| refused(&error))?))
 }
 

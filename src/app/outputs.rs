@@ -21,7 +21,7 @@ use crate::sink::outputs::{JsonLines, MrtRecords, Outputs};
 #[cfg(feature = "capture")]
 use crate::sink::stream::{EventStream, Hub};
 use crate::sink::totals::{Frames, Summary};
-use crate::sink::writer::{CHUNKS, WhenFull, Writer};
+use crate::sink::writer::{CHUNKS_PER_MIB, WhenFull, Writer};
 use crate::worker::Memory;
 use crate::worker::Outcome;
 use std::collections::BTreeMap;
@@ -105,13 +105,13 @@ impl Files {
                 .transpose()
                 .map_err(|error| cannot_write(path, &error))
         };
-        let files = &options.files;
-        let json = start(self.json.take(), &options.json, CHUNKS)?;
+        let (files, queues) = (&options.files, Queues::of(options));
+        let json = start(self.json.take(), &options.json, queues.lines)?;
         let json = json.map(|writer| json_lines(options, writer));
         let mut outputs = Outputs::new(metrics, json, host(options));
-        let mrt = start(self.mrt.take(), &files.mrt, MRT_CHUNKS)?;
+        let mrt = start(self.mrt.take(), &files.mrt, queues.records)?;
         outputs.mrt = mrt.map(|writer| mrt_records(options, writer));
-        let tables = start(self.tables.take(), &files.mrt_rib, TABLE_CHUNKS)?;
+        let tables = start(self.tables.take(), &files.mrt_rib, queues.tables)?;
         let every = tables_every(options, when_full);
         outputs.tables = tables.map(|writer| table_dumps(options, writer, every));
         let evidence = evidence_options(options);
@@ -170,10 +170,25 @@ impl Files {
     }
 }
 
-/// A record takes a fraction of the room that a line takes.
-pub(super) const MRT_CHUNKS: usize = CHUNKS / 4;
-/// Tables wait for their writer, not the other way round.
-pub(super) const TABLE_CHUNKS: usize = CHUNKS / 8;
+/// Chunks that may wait for writers.
+pub(super) struct Queues {
+    pub(super) lines: usize,
+    pub(super) records: usize,
+    pub(super) tables: usize,
+}
+
+impl Queues {
+    pub(super) fn of(options: &cli::Outputs) -> Self {
+        let lines = usize::from(options.files.output_queue) * CHUNKS_PER_MIB;
+        Self {
+            lines,
+            // A record takes a fraction of the room that a line takes.
+            records: lines / 4,
+            // Tables wait for their writer, not the other way round.
+            tables: lines / 8,
+        }
+    }
+}
 
 /// Where JSON lines go.
 pub(super) fn json_files(options: &cli::Outputs) -> Option<destination::Options> {
@@ -384,7 +399,6 @@ pub(super) fn summarise(outcome: &Outcome, frames: Frames) -> Summary {
             .zip(totals.errors)
             .filter(|(_, count)| *count > 0)
             .collect(),
-        rendered_attributes: totals.rendered,
         attribute_errors: by_attribute(&totals.attribute_errors),
         evicted: outcome
             .evicted
@@ -459,6 +473,11 @@ pub(super) fn close(
     }
     for closed in outputs.close() {
         let output = closed.output;
+        if closed.error.is_none() && closed.lost_broken > 0 {
+            let lost = closed.lost_broken;
+            eprintln!("bgptap: writing {output} failed before: events lost: {lost}");
+            ended = Ended::InPart;
+        }
         if let Some(error) = closed.error
             // Whoever reads our output may stop reading: `| head` is no failure.
             && error.kind() != io::ErrorKind::BrokenPipe

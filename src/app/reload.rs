@@ -22,7 +22,7 @@ use crate::sink::kafka::Settings;
 #[cfg(feature = "kafka")]
 use crate::sink::outputs::JsonLines;
 use crate::sink::reload::{Change, Exchange, News, Selections};
-use crate::sink::writer::{CHUNKS, WhenFull, Writer};
+use crate::sink::writer::{WhenFull, Writer};
 use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
 use std::collections::BTreeMap;
@@ -249,10 +249,10 @@ impl Running {
         paths::check(&[], &outputs::Files::named(options))?;
         self.bounds.admit(at, self.tables)?;
         let filters = &options.filters;
-        let json = renewed(&self.at.json, &at.json, |(files, _)| files, CHUNKS)?;
-        let mrt = renewed(&self.at.mrt, &at.mrt, |files| files, outputs::MRT_CHUNKS)?;
-        let chunks = outputs::TABLE_CHUNKS;
-        let tables = renewed(&self.at.tables, &at.tables, |files| files, chunks)?;
+        let queues = outputs::Queues::of(options);
+        let json = renewed(&self.at.json, &at.json, |(files, _)| files, queues.lines)?;
+        let mrt = renewed(&self.at.mrt, &at.mrt, |files| files, queues.records)?;
+        let tables = renewed(&self.at.tables, &at.tables, |files| files, queues.tables)?;
         let tables_every = outputs::tables_every(options, WhenFull::Drop);
         Ok(News {
             raw: options.raw,
@@ -346,7 +346,15 @@ impl Running {
             }
         }
         for mut carrier in retired.carriers {
+            let before = carrier.fate().undelivered;
             carrier.close();
+            let lost = carrier.fate().undelivered.saturating_sub(before);
+            if lost > 0 {
+                let output = carrier.name();
+                eprintln!(
+                    "bgptap: closing the former output {output}: {lost} messages not delivered"
+                );
+            }
         }
         if let Some(mut evidence) = retired.evidence {
             outputs::tell_evidence(evidence.close());

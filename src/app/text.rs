@@ -1,11 +1,11 @@
 //! Whether lines for people are written, where to, and in which colours.
 
 use super::destination::{self, Destination, Kind};
-use super::outputs::cannot_write;
+use super::outputs::{Queues, cannot_write};
 use crate::cli::{self, Color};
 use crate::error::SetupError;
 use crate::sink::text::{Options, TextLines, TextWriter};
-use crate::sink::writer::{CHUNKS, WhenFull};
+use crate::sink::writer::WhenFull;
 use anstream::{AutoStream, ColorChoice};
 use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ impl Text {
             verbose: text.verbose,
             names: text.peer_names.iter().cloned().collect(),
         });
-        let writer = self.target.start(when_full, CHUNKS);
+        let writer = self.target.start(when_full, Queues::of(options).lines);
         Ok(TextLines {
             writer: writer.map_err(|error| cannot_write(&self.path, &error))?,
             lines,

@@ -2,7 +2,7 @@
 
 /// The bytes that are still to be read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     rest: &'a [u8],
 }
 

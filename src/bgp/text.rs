@@ -77,26 +77,45 @@ impl AddressText {
         };
         match address {
             IpAddr::V4(address) => {
-                for (at, octet) in address.octets().into_iter().enumerate() {
-                    if at > 0 {
-                        text.push(b'.');
-                    }
-                    text.decimal(octet);
+                for octet in address.octets() {
+                    text.decimal(octet, 1);
                 }
+                // Behind the last number comes no dot.
+                text.used -= 1;
             }
             // It fits: nothing is lost.
             IpAddr::V6(address) => drop(write!(text, "{address}")),
         }
         if let Some(len) = len {
             text.push(b'/');
-            text.decimal(len);
+            text.decimal(len, 0);
         }
         text
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        let used = self.bytes.get(..self.used).unwrap_or_default();
-        std::str::from_utf8(used).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The text, which is ASCII.
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.used).unwrap_or_default()
+    }
+
+    /// Appends the text.
+    #[inline]
+    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+        // `255.255.255.255/128` is the longest of IPv4: a copy of fixed size is a few stores.
+        const SHORT: usize = 24;
+        match self.bytes.first_chunk::<SHORT>() {
+            Some(short) if self.used <= SHORT => {
+                let end = out.len() + self.used;
+                out.extend_from_slice(short);
+                out.truncate(end);
+            }
+            _ => out.extend_from_slice(self.as_bytes()),
+        }
     }
 
     fn push(&mut self, byte: u8) {
@@ -106,16 +125,33 @@ impl AddressText {
         }
     }
 
-    fn decimal(&mut self, octet: u8) {
-        if octet >= 100 {
-            self.push(b'0' + octet / 100);
+    /// Appends the number, and so many of what comes behind it in [`OCTETS`].
+    #[inline]
+    fn decimal(&mut self, octet: u8, behind: usize) {
+        let digits = 1 + usize::from(octet > 9) + usize::from(octet > 99);
+        if let Some(place) = self.bytes.get_mut(self.used..self.used + 4) {
+            place.copy_from_slice(&OCTETS[usize::from(octet)]);
+            self.used += digits + behind;
         }
-        if octet >= 10 {
-            self.push(b'0' + octet / 10 % 10);
-        }
-        self.push(b'0' + octet % 10);
     }
 }
+
+/// The text of each octet with a dot behind it.
+const OCTETS: [[u8; 4]; 256] = {
+    let mut texts = [[b'.'; 4]; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        let mut digits = 1 + (octet > 9) as usize + (octet > 99) as usize;
+        let mut left = octet;
+        while digits > 0 {
+            digits -= 1;
+            texts[octet][digits] = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        octet += 1;
+    }
+    texts
+};
 
 impl Write for AddressText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -166,21 +202,6 @@ impl Display for Escaped<'_> {
             _ if char.is_control() => write!(f, "{}", char.escape_unicode()),
             _ => f.write_char(char),
         })
-    }
-}
-
-/// Addresses joined by commas, as RIS Live writes several next hops.
-pub struct Joined<I>(pub I);
-
-impl<I: Iterator<Item = IpAddr> + Clone> Display for Joined<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, addr) in self.0.clone().enumerate() {
-            if index > 0 {
-                f.write_str(",")?;
-            }
-            write!(f, "{addr}")?;
-        }
-        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use core::net::Ipv4Addr;
 use super::attribute::{
     Aggregator, As4Aggregator, As4Path, AsPath, AtomicAggregate, Attribute, Attributes,
     ClusterList, Communities, ExtCommunities, LargeCommunities, LocalPref, Med, MergedPath,
-    MpReach, MpUnreach, NextHop, Origin, OriginatorId, PathAttribute,
+    MpReach, MpUnreach, NextHop, Origin, OriginatorId, PathAttribute, View,
 };
 use super::context::Context;
 use super::error::Errors;
@@ -133,6 +133,16 @@ impl<'a> Update<'a> {
     #[must_use]
     pub const fn attributes(&self) -> Attributes<'a> {
         Attributes::new(self.attributes)
+    }
+
+    /// The attributes in wire order with what [`Attribute::view`] gives of each. It is faster: a message
+    /// without errors is not checked again.
+    pub fn views(&self) -> impl Iterator<Item = (Attribute<'a>, View<'a>)> {
+        let sound = self.errors.total() == 0;
+        self.attributes().map(move |attribute| {
+            let Attribute { code, value, .. } = attribute;
+            (attribute, View::read(code, value, &self.context, sound))
+        })
     }
 
     /// Whether an attribute of that code is there.

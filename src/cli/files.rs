@@ -56,6 +56,10 @@ pub struct Files {
     /// How often, counted from midnight UTC [default: live 2h, `read` only at the end].
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "mrt_rib")]
     pub mrt_rib_interval: Option<Duration>,
+    /// MiB that may wait for the writer of --json, and for --kafka twice; for that of --mrt a quarter, of
+    /// --mrt-rib an eighth. Live, what is more is dropped and counted.
+    #[arg(long, value_name = "MIB", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub output_queue: u16,
 }
 
 /// `15m`; a number without unit are seconds.

@@ -4,6 +4,8 @@
 
 use super::{Check, Remedy, netlink, stack};
 use nix::ifaddrs::getifaddrs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const NAME: &str = "own BGP";
@@ -129,7 +131,7 @@ fn addresses() -> Vec<(String, IpAddr)> {
 fn read_sockets() -> Vec<TcpSocket> {
     ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
-        .filter_map(|path| std::fs::read_to_string(path).ok())
+        .filter_map(|path| read_table(path).ok())
         .flat_map(|table| {
             table
                 .lines()
@@ -138,6 +140,14 @@ fn read_sockets() -> Vec<TcpSocket> {
                 .collect::<Vec<_>>()
         })
         .collect()
+}
+
+/// Reads at once what there is: each call makes the kernel walk its whole table of connections again,
+/// which takes it milliseconds, and where the room is not known many small calls would be made.
+fn read_table(path: &str) -> io::Result<String> {
+    let mut table = String::with_capacity(64 * 1024);
+    File::open(path)?.read_to_string(&mut table)?;
+    Ok(table)
 }
 
 fn parse_line(line: &str) -> Option<TcpSocket> {

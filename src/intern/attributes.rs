@@ -5,6 +5,7 @@ use super::handle::Handle;
 use super::kinds::{Set, Value, class_of};
 use crate::bgp::Update;
 use crate::bgp::attribute::{Attribute, Flags, MpReach};
+use smallvec::SmallVec;
 use std::hash::{BuildHasher, Hasher};
 
 /// The attributes of a route: four bytes, cheap to clone. Equal sets are the same set, unless a
@@ -21,6 +22,8 @@ const MP_UNREACH: u8 = 15;
 /// would take no less.
 const INLINE_MAX: usize = 8;
 
+/// Attributes that a message hardly exceeds.
+const USUAL: usize = 12;
 /// Values that one set hardly exceeds.
 const PARTS: usize = 32;
 /// Entries of a class that go at a time when memory is short.
@@ -117,61 +120,63 @@ impl AttrStore {
     /// Keeps attributes, in the order in which they come.
     ///
     /// `None` if there are more live sets than a handle can number.
-    pub fn store<'a, I>(&mut self, attributes: I) -> Option<AttrSet>
-    where
-        I: IntoIterator<Item = Attribute<'a>, IntoIter: Clone>,
-    {
-        let attributes = attributes.into_iter();
-        let hash = self.hash(attributes.clone());
-        if let Some(set) = self.find_hashed(hash, &attributes) {
-            return Some(set);
+    pub fn store<'a>(
+        &mut self,
+        attributes: impl IntoIterator<Item = Attribute<'a>>,
+    ) -> Option<AttrSet> {
+        let sought = self.sought(attributes);
+        self.find(&sought).or_else(|| self.insert(&sought))
+    }
+
+    /// Attributes, prepared for [`Self::find`] and [`Self::insert`].
+    pub fn sought<'a>(&self, attributes: impl IntoIterator<Item = Attribute<'a>>) -> Sought<'a> {
+        let hasher = self.values.hasher();
+        let mut all = self.sets.hasher().build_hasher();
+        let hashed = attributes.into_iter().map(|attribute| {
+            let Attribute { code, value, flags } = attribute;
+            let hash = match Part::inline(value) {
+                Some(octets) => u64::from_ne_bytes(octets),
+                None => hasher.hash_one(value),
+            };
+            all.write_u32(value.len() as u32);
+            all.write_u16(u16::from_be_bytes([code, bits(flags)]));
+            all.write_u64(hash);
+            (attribute, hash)
+        });
+        let attributes = hashed.collect();
+        let hash = all.finish();
+        Sought { attributes, hash }
+    }
+
+    /// The set of these attributes, if it is there.
+    pub fn find(&mut self, sought: &Sought<'_>) -> Option<AttrSet> {
+        let values = &self.values;
+        self.sets.find(0, sought.hash, |parts| {
+            let mut pairs = parts.iter().zip(&sought.attributes);
+            parts.len() == sought.attributes.len()
+                && pairs.all(|(part, (attribute, _))| part.is(attribute, values))
+        })
+    }
+
+    /// Keeps attributes that [`Self::find`] has not found.
+    ///
+    /// `None` if there are more live sets than a handle can number.
+    pub fn insert(&mut self, sought: &Sought<'_>) -> Option<AttrSet> {
+        for (attribute, hash) in &sought.attributes {
+            if Part::inline(attribute.value).is_none() {
+                self.values.look_ahead(*hash);
+            }
         }
-        for attribute in attributes {
-            let Some(part) = Part::new(&attribute, &mut self.values) else {
+        for (attribute, hash) in &sought.attributes {
+            let Some(part) = Part::new(attribute, *hash, &mut self.values) else {
                 self.parts.clear();
                 return None;
             };
             self.parts.push(part);
         }
         // Now that its length is known, the set takes one allocation.
-        self.sets.insert(0, hash, self.parts.drain(..).collect())
-    }
-
-    /// The set of these attributes, if it is there.
-    pub fn find<'a, I>(&mut self, attributes: I) -> Option<AttrSet>
-    where
-        I: IntoIterator<Item = Attribute<'a>, IntoIter: Clone>,
-    {
-        let attributes = attributes.into_iter();
-        let hash = self.hash(attributes.clone());
-        self.find_hashed(hash, &attributes)
-    }
-
-    fn hash<'a>(&self, attributes: impl Iterator<Item = Attribute<'a>>) -> u64 {
-        let mut hasher = self.sets.hasher().build_hasher();
-        for attribute in attributes {
-            hasher.write_u32(attribute.value.len() as u32);
-            hasher.write_u16(u16::from_be_bytes([attribute.code, bits(attribute.flags)]));
-            hasher.write(attribute.value);
-        }
-        hasher.finish()
-    }
-
-    fn find_hashed<'a>(
-        &mut self,
-        hash: u64,
-        attributes: &(impl Iterator<Item = Attribute<'a>> + Clone),
-    ) -> Option<AttrSet> {
-        let values = &self.values;
-        self.sets.find(0, hash, |parts| {
-            let parts = parts.iter().map(Some).chain(std::iter::repeat(None));
-            let mut pairs = attributes.clone().map(Some).chain([None]).zip(parts);
-            pairs.all(|(attribute, part)| match (attribute, part) {
-                (Some(attribute), Some(part)) => part.is(&attribute, values),
-                (None, None) => true,
-                _ => false,
-            })
-        })
+        let parts = self.parts.drain(..).collect();
+        self.sets.insert(0, sought.hash, parts)
     }
 
     /// The attributes of a set, in the order in which they came. Nothing if the set is another store's.
@@ -236,13 +241,28 @@ impl AttrStore {
     }
 }
 
+/// Attributes with their hashes: made once, however often they are looked for.
+pub struct Sought<'a> {
+    /// With the value itself, if it is short, or its hash.
+    attributes: SmallVec<[(Attribute<'a>, u64); USUAL]>,
+    hash: u64,
+}
+
 /// What flags mean; how the length is written is not part of the attribute.
 const fn bits(flags: Flags) -> u8 {
     flags.0 & 0xe0
 }
 
 impl Part {
-    fn new(attribute: &Attribute<'_>, values: &mut Cache<Value>) -> Option<Self> {
+    /// The octets of a value that is short enough to be kept in the set itself.
+    fn inline(value: &[u8]) -> Option<[u8; INLINE_MAX]> {
+        let mut octets = [0; INLINE_MAX];
+        octets.get_mut(..value.len())?.copy_from_slice(value);
+        Some(octets)
+    }
+
+    /// `hash` is that of the value, where it is not short.
+    fn new(attribute: &Attribute<'_>, hash: u64, values: &mut Cache<Value>) -> Option<Self> {
         let Attribute { code, value, .. } = *attribute;
         let flags = bits(attribute.flags);
         let known = CONSTANTS
@@ -252,9 +272,7 @@ impl Part {
         if let Some((_, place)) = known {
             return Some(Self::Constant { flags, place });
         }
-        let mut octets = [0; INLINE_MAX];
-        if let Some(front) = octets.get_mut(..value.len()) {
-            front.copy_from_slice(value);
+        if let Some(octets) = Self::inline(value) {
             return Some(Self::Inline {
                 code,
                 flags,
@@ -263,7 +281,7 @@ impl Part {
                 octets,
             });
         }
-        let value = values.intern(class_of(code), value)?;
+        let value = values.intern_hashed(class_of(code), hash, value)?;
         Some(Self::Shared { code, flags, value })
     }
 

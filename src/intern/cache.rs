@@ -2,14 +2,15 @@
 
 use super::counts::Id;
 use super::handle::{Class, Handle, Kind};
+use crate::staggered::Staggered;
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
+use std::hint::black_box;
 
 /// No entry.
 const NONE: u32 = u32::MAX;
-/// Entries that are looked at to make room for one.
+/// Entries that are looked at to make room for one, at most.
 const TRIES: usize = 16;
 /// Entries of a class that one call of [`Cache::advance`] looks at.
 const SWEEP: usize = 256;
@@ -42,8 +43,8 @@ pub struct Stats {
 /// without `&mut` of the cache nobody can make a handle to such an entry. One that is found
 /// in use moves to the front instead.
 pub struct Cache<K: Kind> {
-    /// Numbers of the entries that are shared.
-    index: HashTable<u32>,
+    /// The entries that are shared.
+    index: Staggered<Indexed>,
     hasher: RandomState,
     /// By number; numbers that other caches of the kind have are `None` here.
     slots: Vec<Option<Slot<K::Value>>>,
@@ -56,6 +57,14 @@ pub struct Cache<K: Kind> {
     heap: usize,
     /// Goes on with each new entry: between two of them the order of the others does not matter.
     epoch: u32,
+}
+
+/// An entry as it is found: with its hash it need not be looked at to know that it is another one, nor when
+/// the index grows.
+struct Indexed {
+    number: u32,
+    /// The lower half.
+    hash: u32,
 }
 
 struct Slot<V> {
@@ -85,6 +94,8 @@ struct State {
     shared: List,
     /// What there was no room for.
     own: List,
+    /// Entries that are looked at to make room for one: fewer each time that all of them were in use.
+    tries: usize,
     stats: Stats,
 }
 
@@ -110,13 +121,14 @@ impl<K: Kind> Cache<K> {
             limits: *limits,
             shared: List::EMPTY,
             own: List::EMPTY,
+            tries: TRIES,
             stats: Stats {
                 name: limits.name,
                 ..Stats::default()
             },
         };
         Self {
-            index: HashTable::new(),
+            index: Staggered::new(),
             hasher: RandomState::default(),
             slots: Vec::new(),
             free: Vec::new(),
@@ -142,10 +154,34 @@ impl<K: Kind> Cache<K> {
         K::Value: Borrow<Q>,
         Q: Eq + Hash + ToOwned<Owned: Into<K::Value>> + ?Sized,
     {
-        let hash = self.hasher.hash_one(value);
+        self.intern_hashed(class, self.hasher.hash_one(value), value)
+    }
+
+    /// The same for a value whose hash by [`Self::hasher`] is known.
+    pub(super) fn intern_hashed<Q>(
+        &mut self,
+        class: usize,
+        hash: u64,
+        value: &Q,
+    ) -> Option<Handle<K>>
+    where
+        K::Value: Borrow<Q>,
+        Q: Eq + ToOwned<Owned: Into<K::Value>> + ?Sized,
+    {
         match self.find(class, hash, |other| other.borrow() == value) {
             Some(handle) => Some(handle),
             None => self.insert(class, hash, value.to_owned().into()),
+        }
+    }
+
+    /// Has the processor fetch what finding or inserting will need. For several values this is quicker if all
+    /// are asked for before the first is worked on.
+    #[inline]
+    pub(super) fn look_ahead(&self, hash: u64) {
+        if self.index.is_large() {
+            let hash = low(hash);
+            let found = self.index.find(spread(hash), |entry| entry.hash == hash);
+            black_box(found.is_some());
         }
     }
 
@@ -160,7 +196,7 @@ impl<K: Kind> Cache<K> {
             return Some(known);
         }
         let state = self.classes.get(class)?;
-        if state.shared.len >= state.limits.max && !self.evict(class) {
+        if state.shared.len >= state.limits.max && !self.evict(class, TRIES) {
             let stats = &mut self.classes.get_mut(class)?.stats;
             stats.misses += 1;
             stats.uninterned_total += 1;
@@ -194,13 +230,14 @@ impl<K: Kind> Cache<K> {
         is: impl Fn(&K::Value) -> bool,
     ) -> Option<Handle<K>> {
         let slots = &self.slots;
-        let same = |number: &u32| {
-            let slot = slots.get(*number as usize).and_then(Option::as_ref);
-            slot.is_some_and(|slot| {
-                slot.hash == low(hash) && usize::from(slot.class) == class && is(&slot.value)
-            })
+        let hash = low(hash);
+        let same = |entry: &Indexed| {
+            entry.hash == hash && {
+                let slot = slots.get(entry.number as usize).and_then(Option::as_ref);
+                slot.is_some_and(|slot| usize::from(slot.class) == class && is(&slot.value))
+            }
         };
-        let number = *self.index.find(spread(low(hash)), same)?;
+        let number = self.index.find(spread(hash), same)?.number;
         self.classes.get_mut(class)?.stats.hits += 1;
         self.touch(number);
         K::Id::new(number).map(Handle::to)
@@ -214,7 +251,7 @@ impl<K: Kind> Cache<K> {
         let state = self.classes.get_mut(class)?;
         state.stats.misses += 1;
         let full = state.shared.len >= state.limits.max;
-        let shared = !full || self.evict(class);
+        let shared = !full || self.evict_patiently(class);
         let id = match self.free.pop() {
             Some(id) => id,
             None => K::counts().take()?,
@@ -236,12 +273,10 @@ impl<K: Kind> Cache<K> {
             shared,
         });
         if shared {
-            let slots = &self.slots;
-            let rehash = |number: &u32| {
-                let slot = slots.get(*number as usize).and_then(Option::as_ref);
-                slot.map_or(0, |slot| spread(slot.hash))
-            };
-            self.index.insert_unique(spread(low(hash)), number, rehash);
+            let hash = low(hash);
+            let entry = Indexed { number, hash };
+            let again = |entry: &Indexed| spread(entry.hash);
+            self.index.insert(spread(hash), entry, again);
         } else if let Some(state) = self.classes.get_mut(class) {
             state.stats.uninterned_total += 1;
         }
@@ -293,7 +328,7 @@ impl<K: Kind> Cache<K> {
     pub fn bytes(&self) -> u64 {
         let slots = self.slots.capacity() * size_of::<Option<Slot<K::Value>>>();
         let free = self.free.capacity() * size_of::<K::Id>();
-        (slots + free + self.index.allocation_size() + self.heap) as u64
+        (slots + free + self.heap) as u64 + self.index.allocation_size()
     }
 
     /// Bytes that the cache grows by if `more` entries come, beside what these hold.
@@ -305,13 +340,7 @@ impl<K: Kind> Cache<K> {
         } else {
             0
         };
-        let full = self.index.len() + more > self.index.capacity();
-        let index = if full {
-            self.index.allocation_size()
-        } else {
-            0
-        };
-        (slots + index) as u64
+        slots as u64 + self.index.growth_most(more)
     }
 
     /// Drops an entry at once if nobody refers to it, however young it is.
@@ -328,7 +357,7 @@ impl<K: Kind> Cache<K> {
         for class in 0..self.classes.len() {
             self.sweep_own(class, most);
             for _ in 0..most {
-                if !self.evict(class) {
+                if !self.evict(class, TRIES) {
                     break;
                 }
             }
@@ -340,9 +369,21 @@ impl<K: Kind> Cache<K> {
         self.slots.iter().flatten().map(|slot| &slot.value)
     }
 
+    /// Makes room for one entry, or finds out with less and less effort that all are in use.
+    fn evict_patiently(&mut self, class: usize) -> bool {
+        let Some(tries) = self.classes.get(class).map(|state| state.tries) else {
+            return false;
+        };
+        let made = self.evict(class, tries);
+        if let Some(state) = self.classes.get_mut(class) {
+            state.tries = if made { TRIES } else { (tries / 2).max(1) };
+        }
+        made
+    }
+
     /// Makes room for one entry; false if all that were looked at are in use.
-    fn evict(&mut self, class: usize) -> bool {
-        for _ in 0..TRIES {
+    fn evict(&mut self, class: usize, tries: usize) -> bool {
+        for _ in 0..tries {
             let Some(state) = self.classes.get(class) else {
                 return false;
             };
@@ -384,10 +425,9 @@ impl<K: Kind> Cache<K> {
             return;
         };
         self.heap -= K::heap_bytes(&slot.value);
-        if slot.shared
-            && let Ok(entry) = self.index.find_entry(spread(slot.hash), |n| *n == number)
-        {
-            entry.remove();
+        if slot.shared {
+            let is = |entry: &Indexed| entry.number == number;
+            self.index.remove(spread(slot.hash), is);
         }
         self.free.extend(K::Id::new(number));
     }

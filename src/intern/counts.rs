@@ -63,7 +63,13 @@ impl Counts {
 
     /// A number that nobody has, with a count of nothing; `None` if `I` has no more of them.
     pub(super) fn take<I: Id>(&self) -> Option<I> {
-        let number = match self.free.pop() {
+        // To find out that the queue is empty takes a fence; to look first takes two loads.
+        let freed = if self.free.is_empty() {
+            None
+        } else {
+            self.free.pop()
+        };
+        let number = match freed {
             Some(number) => number,
             None => {
                 let fits = |next: u32| I::new(next).and(next.checked_add(1));

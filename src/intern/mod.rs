@@ -34,7 +34,7 @@ mod kinds;
 #[cfg(test)]
 mod tests;
 
-pub use attributes::{AttrSet, AttrStore, constant};
+pub use attributes::{AttrSet, AttrStore, Sought, constant};
 pub use cache::{Cache, Stats};
 pub use counts::{Counts, Id};
 pub use handle::{Class, Handle, Kind};

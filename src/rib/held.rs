@@ -7,7 +7,7 @@ use super::labeled_routes::LabeledRoutes;
 use super::octets::{OctetRoute, Sent};
 use super::prefix::{Bits, Path, PrefixKey, PrefixRoute};
 use super::recurring::Room;
-use super::routes::{Announced, Routes};
+use super::routes::{Announced, Batch, Routes, TOGETHER};
 use crate::bgp::nlri::Nlri;
 use crate::bgp::{Afi, Disposition, Form, NlriField, Prefix, Safi};
 use crate::intern::AttrSet;
@@ -96,7 +96,7 @@ impl<E: AsRoute> Routes<E> {
 /// An entry whose key is all that its table needs of an NLRI.
 pub(super) trait OfField: Entry {
     /// The keys of a field, one after the other.
-    fn each_key(field: &NlriField<'_>, step: impl FnMut(Self::Key<'_>));
+    fn each_key<'a>(field: &NlriField<'a>, step: impl FnMut(Self::Key<'a>));
 }
 
 impl<E: OfField> Routes<E> {
@@ -108,8 +108,8 @@ impl<E: OfField> Routes<E> {
         room: &mut Room<'_>,
         mut told: impl FnMut(Announced),
     ) {
-        E::each_key(field, |key| {
-            told(self.announce(key, attributes, seconds, room.budget));
+        self.each_hashed(field, |routes, hashed| {
+            told(routes.announce_hashed(hashed, attributes, seconds, room.budget));
         });
     }
 
@@ -119,7 +119,29 @@ impl<E: OfField> Routes<E> {
         room: &mut Room<'_>,
         mut told: impl FnMut(bool),
     ) {
-        E::each_key(field, |key| told(self.withdraw(key, room.budget)));
+        self.each_hashed(field, |routes, hashed| {
+            told(routes.take_hashed(hashed, room.budget).is_some());
+        });
+    }
+
+    /// Does something with each key, with its hash, after several of them have been looked for.
+    fn each_hashed<'a>(
+        &mut self,
+        field: &NlriField<'a>,
+        mut step: impl FnMut(&mut Self, (u64, E::Key<'a>)),
+    ) {
+        let mut batch = Batch::new();
+        let mut work_through = |routes: &mut Self, batch: &mut Batch<_>| {
+            routes.look_ahead(batch);
+            batch.drain(..).for_each(|hashed| step(routes, hashed));
+        };
+        E::each_key(field, |key| {
+            batch.push((self.hash_of(key), key));
+            if batch.len() == TOGETHER {
+                work_through(self, &mut batch);
+            }
+        });
+        work_through(self, &mut batch);
     }
 }
 
@@ -154,7 +176,7 @@ impl<B: Bits, P: Path> AsRoute for PrefixRoute<B, P> {
 }
 
 impl<B: Bits, P: Path> OfField for PrefixRoute<B, P> {
-    fn each_key(field: &NlriField<'_>, step: impl FnMut(PrefixKey<B, P>)) {
+    fn each_key<'a>(field: &NlriField<'a>, step: impl FnMut(Self::Key<'a>)) {
         let keys = field
             .prefixes()
             .filter_map(|prefix| PrefixKey::new(&prefix));
@@ -169,7 +191,7 @@ impl<const N: usize> AsRoute for OctetRoute<N> {
 }
 
 impl<const N: usize> OfField for OctetRoute<N> {
-    fn each_key(field: &NlriField<'_>, mut step: impl FnMut(Sent<'_>)) {
+    fn each_key<'a>(field: &NlriField<'a>, mut step: impl FnMut(Self::Key<'a>)) {
         each_item(field, |sent, _| step(sent));
     }
 }

@@ -321,8 +321,12 @@ impl Ribs {
 
     /// The attributes of an UPDATE's routes; `None` if there is no room for them.
     fn keep(&mut self, update: &Update<'_>, reach: Option<&MpReach<'_>>) -> Option<AttrSet> {
-        let attributes = kept(update, reach);
-        if let Some(set) = self.store.find(attributes.clone()) {
+        let sought = if is_ascending(update) {
+            self.store.sought(kept(update, reach, update.attributes()))
+        } else {
+            (self.store).sought(kept(update, reach, update.first_attributes()))
+        };
+        if let Some(set) = self.store.find(&sought) {
             return Some(set);
         }
         if !self.budget.fits(self.store.growth()) {
@@ -332,7 +336,7 @@ impl Ribs {
                 return None;
             }
         }
-        let set = self.store.store(attributes)?;
+        let set = self.store.insert(&sought)?;
         self.budget.attributes = self.store.bytes();
         if self.budget.fits(0) {
             return Some(set);
@@ -429,13 +433,22 @@ fn count(field: &NlriField<'_>) -> u32 {
     u32::try_from(field.count()).unwrap_or(u32::MAX)
 }
 
-/// The attributes that the routes of a message have: each once, in ascending order, so that equal ones are
-/// equal however they were sent; without those that are to be discarded (RFC 7606 §2).
+/// Whether each attribute has a greater type code than the one before it, as senders should see to (RFC 4271 §5).
+fn is_ascending(update: &Update<'_>) -> bool {
+    update
+        .attributes()
+        .map(|attribute| attribute.code)
+        .is_sorted_by(|a, b| a < b)
+}
+
+/// The attributes that the routes of a message have, out of `all`: these are there once each and in ascending order, so
+/// that equal sets are equal however they were sent; without those that are to be discarded (RFC 7606 §2).
 fn kept<'u>(
     update: &'u Update<'_>,
     reach: Option<&'u MpReach<'_>>,
-) -> impl Iterator<Item = Attribute<'u>> + Clone {
-    update.first_attributes().filter_map(move |attribute| {
+    all: impl Iterator<Item = Attribute<'u>>,
+) -> impl Iterator<Item = Attribute<'u>> {
+    all.filter_map(move |attribute| {
         let value = match (attribute.code, reach) {
             (MP_UNREACH, _) | (MP_REACH, None) | (NEXT_HOP, Some(_)) => return None,
             (MP_REACH, Some(reach)) => reach.next_hops.as_bytes(),

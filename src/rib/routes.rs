@@ -3,15 +3,13 @@
 use super::budget::Budget;
 use super::entry::{Entry, State};
 use crate::intern::AttrSet;
+use crate::staggered::Staggered;
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
+use smallvec::SmallVec;
+use std::hint::black_box;
 
-/// A table with fewer routes than this share of its room gives room back.
-const SPARSE: usize = 8;
-/// Tables with less room than this keep it.
-const SMALL: usize = 1024;
-/// The smallest table: what the first route takes, at most.
-const FIRST: u64 = 512;
+/// Routes of a message that are looked for together.
+pub(super) const TOGETHER: usize = 16;
 
 /// What an announcement came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,21 +27,22 @@ pub(super) enum Announced {
 }
 
 pub(super) struct Routes<E: Entry> {
-    table: HashTable<E>,
+    table: Staggered<E>,
     hasher: RandomState,
     layout: E::Layout,
     stale: usize,
-    moves: u64,
 }
+
+/// Keys with their hashes, until there are enough of them to be looked for together.
+pub(super) type Batch<K> = SmallVec<[(u64, K); TOGETHER]>;
 
 impl<E: Entry> Routes<E> {
     pub(super) fn new(layout: E::Layout) -> Self {
         Self {
-            table: HashTable::new(),
+            table: Staggered::new(),
             hasher: RandomState::default(),
             layout,
             stale: 0,
-            moves: 0,
         }
     }
 
@@ -52,7 +51,7 @@ impl<E: Entry> Routes<E> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.table.is_empty()
+        self.table.len() == 0
     }
 
     pub(super) fn stale(&self) -> usize {
@@ -75,16 +74,20 @@ impl<E: Entry> Routes<E> {
 
     /// Places of routes; a route stays at its place until the table moves.
     pub(super) fn places(&self) -> usize {
-        self.table.num_buckets()
+        self.table.places()
     }
 
     /// How often routes have got other places: when the table grew, shrank, or was tidied up.
     pub(super) fn moves(&self) -> u64 {
-        self.moves
+        self.table.moves()
     }
 
     pub(super) fn at(&self, place: usize) -> Option<&E> {
-        self.table.get_bucket(place)
+        self.table.at(place)
+    }
+
+    pub(super) fn hash_of(&self, key: E::Key<'_>) -> u64 {
+        E::hash_of(&self.hasher, self.layout, key)
     }
 
     pub(super) fn announce(
@@ -94,8 +97,31 @@ impl<E: Entry> Routes<E> {
         seconds: u32,
         budget: &mut Budget,
     ) -> Announced {
-        let (layout, hasher) = (self.layout, &self.hasher);
-        let hash = E::hash_of(hasher, layout, key);
+        let hash = self.hash_of(key);
+        self.announce_hashed((hash, key), attributes, seconds, budget)
+    }
+
+    /// Looks for routes without telling anything of them. What of a large table is not in the processor's
+    /// cache takes its time to come, but not much more for all routes of a message than for one if all are asked
+    /// for before anything is done with the first.
+    pub(super) fn look_ahead(&self, batch: &Batch<E::Key<'_>>) {
+        if !self.table.is_large() || batch.len() < 2 {
+            return;
+        }
+        for (hash, key) in batch {
+            let found = self.table.find(*hash, |entry| entry.is(self.layout, *key));
+            black_box(found.is_some());
+        }
+    }
+
+    pub(super) fn announce_hashed(
+        &mut self,
+        (hash, key): (u64, E::Key<'_>),
+        attributes: &AttrSet,
+        seconds: u32,
+        budget: &mut Budget,
+    ) -> Announced {
+        let layout = self.layout;
         let Some(entry) = self.table.find_mut(hash, |entry| entry.is(layout, key)) else {
             return self.add(key, hash, attributes, seconds, budget);
         };
@@ -125,33 +151,18 @@ impl<E: Entry> Routes<E> {
         seconds: u32,
         budget: &mut Budget,
     ) -> Announced {
-        let heap = E::heap_of(key);
-        if !self.make_room(heap, budget) {
+        let (heap, growth) = (E::heap_of(key), self.table.growth(hash));
+        if !budget.fits(growth + heap) {
             return Announced::Refused;
         }
         budget.resized(0, heap);
+        let before = self.table.allocation_size();
         let entry = E::new(key, attributes.clone(), State::since(seconds));
         let (layout, hasher) = (self.layout, &self.hasher);
         self.table
-            .insert_unique(hash, entry, |entry| entry.hash(hasher, layout));
+            .insert(hash, entry, |entry| entry.hash(hasher, layout));
+        budget.resized(before, self.table.allocation_size());
         Announced::New
-    }
-
-    /// Room for one more route, and `heap` bytes beside the table.
-    fn make_room(&mut self, heap: u64, budget: &mut Budget) -> bool {
-        if self.table.len() < self.table.capacity() {
-            return budget.fits(heap);
-        }
-        // Twice as much, and for a moment what there was before, too.
-        let before = self.table.allocation_size() as u64;
-        if !budget.fits((2 * before).max(FIRST) + heap) {
-            return false;
-        }
-        self.moves += 1;
-        let (layout, hasher) = (self.layout, &self.hasher);
-        self.table.reserve(1, |entry| entry.hash(hasher, layout));
-        budget.resized(before, self.table.allocation_size() as u64);
-        true
     }
 
     /// Whether the route was there.
@@ -161,27 +172,30 @@ impl<E: Entry> Routes<E> {
 
     /// Takes a route out.
     pub(super) fn take(&mut self, key: E::Key<'_>, budget: &mut Budget) -> Option<E> {
+        self.take_hashed((self.hash_of(key), key), budget)
+    }
+
+    pub(super) fn take_hashed(
+        &mut self,
+        (hash, key): (u64, E::Key<'_>),
+        budget: &mut Budget,
+    ) -> Option<E> {
         let layout = self.layout;
-        let hash = E::hash_of(&self.hasher, layout, key);
-        let found = self.table.find_entry(hash, |entry| entry.is(layout, key));
-        let (gone, _) = found.ok()?.remove();
+        let gone = self.table.remove(hash, |entry| entry.is(layout, key))?;
         self.stale -= usize::from(gone.state().stale());
         budget.resized(gone.heap(), 0);
-        self.shrink(budget);
+        if self.table.is_sparse(hash) {
+            self.shrink(budget);
+        }
         Some(gone)
     }
 
+    #[cold]
     fn shrink(&mut self, budget: &mut Budget) {
-        let (len, room) = (self.table.len(), self.table.capacity());
-        if room < SMALL || len > room / SPARSE {
-            return;
-        }
-        self.moves += 1;
-        let before = self.table.allocation_size() as u64;
+        let before = self.table.allocation_size();
         let (layout, hasher) = (self.layout, &self.hasher);
-        self.table
-            .shrink_to(2 * len, |entry| entry.hash(hasher, layout));
-        budget.resized(before, self.table.allocation_size() as u64);
+        self.table.shrink(|entry| entry.hash(hasher, layout));
+        budget.resized(before, self.table.allocation_size());
     }
 
     /// From now on all routes are stale until they are announced again.
@@ -189,7 +203,7 @@ impl<E: Entry> Routes<E> {
         if self.stale == self.table.len() {
             return;
         }
-        for entry in &mut self.table {
+        for entry in self.table.iter_mut() {
             entry.set_state(entry.state().with_stale(true));
         }
         self.stale = self.table.len();
@@ -198,7 +212,7 @@ impl<E: Entry> Routes<E> {
     /// Nothing is stale.
     pub(super) fn unmark_stale(&mut self) {
         if std::mem::take(&mut self.stale) > 0 {
-            for entry in &mut self.table {
+            for entry in self.table.iter_mut() {
                 entry.set_state(entry.state().with_stale(false));
             }
         }
@@ -240,8 +254,8 @@ impl<E: Entry> Routes<E> {
     /// Gives back all that it took; it holds nothing afterwards.
     pub(super) fn release(&mut self, budget: &mut Budget) {
         let heap: u64 = self.table.iter().map(Entry::heap).sum();
-        budget.resized(self.table.allocation_size() as u64 + heap, 0);
-        self.table = HashTable::new();
+        budget.resized(self.table.allocation_size() + heap, 0);
+        self.table = Staggered::new();
         self.stale = 0;
     }
 }

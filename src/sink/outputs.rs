@@ -15,7 +15,7 @@ use super::reload::Reload;
 use super::stream::EventStream;
 use super::text::{TextLines, TextWriter};
 use super::totals::{Gaps, Messages, Prefixes};
-use super::writer::Writer;
+use super::writer::{Losses, Writer};
 use crate::bgp::{self, Message, MessageType};
 use crate::filter::{Event, Selection, What};
 use crate::health::Alarm;
@@ -35,8 +35,6 @@ pub struct Totals {
     pub prefixes: Prefixes,
     /// Holes given up.
     pub gaps: Gaps,
-    /// Attributes that the JSON output knew from before, and those that it did not.
-    pub rendered: json::Lookups,
     /// What messages did to Adj-RIBs, see [`CHANGES`].
     pub rib: [u64; CHANGES.len()],
     /// Errors in the order of [`super::metrics::ERROR_KINDS`].
@@ -91,6 +89,8 @@ pub struct Outputs {
     pub evidence: Option<Evidence>,
     /// Where changes come from while it runs, if any may.
     pub(super) reload: Option<Reload>,
+    /// What writers have lost that were replaced or removed, by the names of their outputs.
+    pub(super) former: BTreeMap<&'static str, Vec<Arc<Losses>>>,
     /// The names of the source's interfaces.
     pub(super) interfaces: Vec<String>,
     /// Lines for people, if asked for.
@@ -120,6 +120,7 @@ impl Outputs {
             stream: None,
             evidence: None,
             reload: None,
+            former: BTreeMap::new(),
             interfaces: Vec::new(),
             text: None,
             totals: Totals::default(),
@@ -181,7 +182,6 @@ impl Outputs {
             ..json::MessageLine::new(meta, message)
         };
         lines.write(meta.ts_ns, |out| messages.write(out, &line));
-        self.totals.rendered = messages.lookups();
     }
 
     /// A message that nobody asked for: all that is known of it is its type.

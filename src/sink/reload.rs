@@ -130,35 +130,33 @@ pub(super) struct Reload {
 
 /// An output whose events are selected.
 trait Selecting {
-    fn parts(&mut self) -> (&mut Writer, &mut Selection);
+    fn selection(&mut self) -> &mut Selection;
 
     /// Counts on from where the one before it has stopped.
     fn inherit(&mut self, mut before: Option<&mut Self>, selection: Selection) {
-        let (writer, own) = self.parts();
+        let own = self.selection();
         if let Some(before) = &mut before {
-            let (before, selected) = before.parts();
-            writer.inherit(before);
-            own.clone_from(selected);
+            own.clone_from(before.selection());
         }
         own.replace(selection);
     }
 }
 
 impl Selecting for JsonLines {
-    fn parts(&mut self) -> (&mut Writer, &mut Selection) {
-        (&mut self.writer, &mut self.selection)
+    fn selection(&mut self) -> &mut Selection {
+        &mut self.selection
     }
 }
 
 impl Selecting for MrtRecords {
-    fn parts(&mut self) -> (&mut Writer, &mut Selection) {
-        (&mut self.writer, &mut self.selection)
+    fn selection(&mut self) -> &mut Selection {
+        &mut self.selection
     }
 }
 
 impl Selecting for TableDumps {
-    fn parts(&mut self) -> (&mut Writer, &mut Selection) {
-        (&mut self.writer, &mut self.selection)
+    fn selection(&mut self) -> &mut Selection {
+        &mut self.selection
     }
 }
 
@@ -220,6 +218,10 @@ impl Outputs {
         writers.extend(mrt.map(|mrt| ("mrt", mrt.writer)));
         writers.extend(tables.map(|tables| ("mrt_rib", tables.writer)));
         writers.extend(kafka.map(|kafka| ("kafka", kafka.writer)));
+        for (output, writer) in writers {
+            let former = self.former.entry(output).or_default();
+            former.push(writer.losses());
+        }
         for json in self.json.iter_mut().chain(&mut self.kafka) {
             json.raw = news.raw;
         }

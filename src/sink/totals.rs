@@ -2,7 +2,6 @@
 
 use crate::capture::{CaptureMode, TapCounts};
 use crate::health::Figures;
-use crate::sink::json::Lookups;
 use crate::stream::Ledger;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -153,9 +152,6 @@ pub struct Summary {
     pub errors: BTreeMap<&'static str, u64>,
     /// Those of them that concern a path attribute, by its name and then by kind.
     pub attribute_errors: BTreeMap<String, BTreeMap<&'static str, u64>>,
-    /// Attributes that the JSON output knew from before, and those that it did not.
-    #[serde(skip_serializing_if = "is_unused")]
-    pub rendered_attributes: Lookups,
     /// Connections that went before they ended, by reason.
     pub evicted: BTreeMap<&'static str, u64>,
     pub gaps: Gaps,
@@ -164,10 +160,6 @@ pub struct Summary {
     pub rib: BTreeMap<&'static str, u64>,
     pub duration_s: f64,
     pub unaccounted: Unaccounted,
-}
-
-fn is_unused(lookups: &Lookups) -> bool {
-    *lookups == Lookups::default()
 }
 
 impl Direction {

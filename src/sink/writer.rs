@@ -19,8 +19,10 @@ use std::time::{Duration, Instant};
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Room above [`CHUNK_BYTES`] for the event that fills it; a chunk grows for one that is longer.
 const CHUNK_CAPACITY: usize = CHUNK_BYTES + 32 * 1024;
-/// Chunks in flight: 64 MiB of text, what a table of 100,000 prefixes makes in a second.
-pub const CHUNKS: usize = 1024;
+/// Chunks in a MiB.
+pub const CHUNKS_PER_MIB: usize = (1 << 20) / CHUNK_BYTES;
+/// Where there is time, so many chunks wake the thread; it looks for fewer now and then, too.
+const WAKES: usize = 4;
 
 /// What to do when the writer cannot keep up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,13 +107,34 @@ struct Chunk {
     at_ns: u64,
 }
 
+/// What a writer has lost: told also when the writer has gone.
+#[derive(Debug, Default)]
+pub struct Losses {
+    full: AtomicU64,
+    broken: AtomicU64,
+}
+
+impl Losses {
+    /// Events lost because the writer did not keep up.
+    #[must_use]
+    pub fn full(&self) -> u64 {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// Events lost because writing failed.
+    #[must_use]
+    pub fn broken(&self) -> u64 {
+        self.broken.load(Ordering::Relaxed)
+    }
+}
+
 struct Shared {
     full: ArrayQueue<Chunk>,
     empty: ArrayQueue<Chunk>,
     closing: AtomicBool,
     /// The writer met an error; what comes after it is lost.
     broken: AtomicBool,
-    lost_broken: AtomicU64,
+    losses: Arc<Losses>,
     error: Mutex<Option<io::Error>>,
 }
 
@@ -119,29 +142,33 @@ struct Shared {
 pub struct Writer {
     shared: Arc<Shared>,
     current: Chunk,
+    /// Chunks that were never used. Those that come back are taken first: they are in the cache, and
+    /// no more of the memory is touched than were ever in flight.
+    spare: Vec<Chunk>,
     division: Division,
     /// A file may be open that is over with the next time.
     unfinished: bool,
     when_full: WhenFull,
-    lost_full: u64,
     writer: Thread,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    /// Starts a thread that writes to `out`.
+    /// Starts a thread that writes to `out`; so many chunks may wait.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn start(out: impl Write + Send + 'static, when_full: WhenFull) -> io::Result<Self> {
-        Self::start_with(
-            Plain(out),
-            Options {
-                division: Division::None,
-                when_full,
-                chunks: CHUNKS,
-            },
-        )
+    pub fn start(
+        out: impl Write + Send + 'static,
+        when_full: WhenFull,
+        chunks: usize,
+    ) -> io::Result<Self> {
+        let options = Options {
+            division: Division::None,
+            when_full,
+            chunks,
+        };
+        Self::start_with(Plain(out), options)
     }
 
     /// Starts a thread that writes to `target`.
@@ -155,13 +182,12 @@ impl Writer {
             empty: ArrayQueue::new(chunks),
             closing: AtomicBool::new(false),
             broken: AtomicBool::new(false),
-            lost_broken: AtomicU64::new(0),
+            losses: Arc::default(),
             error: Mutex::new(None),
         });
-        for _ in 1..chunks {
-            // Cannot fail: the queue has room for one more than are made.
-            let _ = shared.empty.push(Chunk::new());
-        }
+        let spare = std::iter::repeat_with(Chunk::new)
+            .take(chunks - 1)
+            .collect();
         let theirs = Arc::clone(&shared);
         let worker = std::thread::current();
         let thread = std::thread::Builder::new()
@@ -170,10 +196,10 @@ impl Writer {
         Ok(Self {
             shared,
             current: Chunk::new(),
+            spare,
             division: options.division,
             unfinished: false,
             when_full: options.when_full,
-            lost_full: 0,
             writer: thread.thread().clone(),
             thread: Some(thread),
         })
@@ -187,7 +213,11 @@ impl Writer {
         encode(&mut self.current.bytes);
         self.current.events += 1;
         if self.current.bytes.len() >= CHUNK_BYTES {
-            self.flush();
+            self.unfinished = true;
+            self.hand_over();
+            if self.when_full == WhenFull::Drop || self.shared.full.len() >= WAKES {
+                self.writer.unpark();
+            }
         }
     }
 
@@ -208,6 +238,7 @@ impl Writer {
         self.current.at_ns = at_ns;
         if self.unfinished {
             self.hand_over();
+            self.writer.unpark();
             self.unfinished = false;
         }
     }
@@ -217,12 +248,21 @@ impl Writer {
         if self.current.events > 0 {
             self.unfinished = true;
             self.hand_over();
+            self.writer.unpark();
+        }
+    }
+
+    /// The same if the thread has nothing to do. While it is at work, or stalled, chunks are filled first: so the
+    /// queue holds as many events as it has room for, however slowly they come.
+    pub fn offer(&mut self) {
+        if self.shared.full.is_empty() {
+            self.flush();
         }
     }
 
     fn hand_over(&mut self) {
         let Some(mut empty) = self.take_empty() else {
-            self.lost_full += self.current.events;
+            self.lose(self.current.events);
             self.current.clear();
             return;
         };
@@ -230,14 +270,18 @@ impl Writer {
         let chunk = std::mem::replace(&mut self.current, empty);
         // There are as many chunks as places in the queue, so there is always one.
         if let Err(chunk) = self.shared.full.push(chunk) {
-            self.lost_full += chunk.events;
+            self.lose(chunk.events);
         }
-        self.writer.unpark();
     }
 
-    fn take_empty(&self) -> Option<Chunk> {
+    fn lose(&self, events: u64) {
+        self.shared.losses.full.fetch_add(events, Ordering::Relaxed);
+    }
+
+    fn take_empty(&mut self) -> Option<Chunk> {
         loop {
-            if let Some(chunk) = self.shared.empty.pop() {
+            let back = self.shared.empty.pop();
+            if let Some(chunk) = back.or_else(|| self.spare.pop()) {
                 return Some(chunk);
             }
             if self.when_full == WhenFull::Drop {
@@ -248,23 +292,22 @@ impl Writer {
         }
     }
 
-    /// Counts what the writer before this one lost as lost by this one.
-    pub fn inherit(&mut self, before: &Self) {
-        self.lost_full += before.lost_full;
-        let broken = before.lost_broken();
-        self.shared.lost_broken.fetch_add(broken, Ordering::Relaxed);
+    /// What it loses, to be asked when it is not at hand any more.
+    #[must_use]
+    pub fn losses(&self) -> Arc<Losses> {
+        Arc::clone(&self.shared.losses)
     }
 
     /// Events lost because the writer did not keep up.
     #[must_use]
     pub fn lost_full(&self) -> u64 {
-        self.lost_full
+        self.shared.losses.full()
     }
 
     /// Events lost because writing failed.
     #[must_use]
     pub fn lost_broken(&self) -> u64 {
-        self.shared.lost_broken.load(Ordering::Relaxed)
+        self.shared.losses.broken()
     }
 
     /// Writing has failed: there is nobody to write for.
@@ -363,7 +406,7 @@ struct End<'a, T> {
 impl<T: Target> End<'_, T> {
     fn write(&mut self, chunk: &Chunk) {
         if !self.attempt(|target| target.write(&chunk.bytes, chunk.at_ns)) {
-            let lost = &self.shared.lost_broken;
+            let lost = &self.shared.losses.broken;
             lost.fetch_add(chunk.events, Ordering::Relaxed);
         }
     }
@@ -391,210 +434,4 @@ impl<T: Target> End<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::mpsc;
-
-    /// Collects what is written; every write waits for permission first.
-    struct Gated {
-        gate: mpsc::Receiver<()>,
-        written: Arc<Mutex<Vec<u8>>>,
-    }
-
-    impl Write for Gated {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _ = self.gate.recv();
-            self.written
-                .lock()
-                .expect("no panic")
-                .extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn lines(writer: &mut Writer, count: usize) -> Vec<u8> {
-        let mut expected = Vec::new();
-        for i in 0..count {
-            let line = format!("{i:>1000}\n");
-            expected.extend_from_slice(line.as_bytes());
-            writer.event(0, |out| out.extend_from_slice(line.as_bytes()));
-        }
-        expected
-    }
-
-    #[test]
-    fn a_waiting_writer_loses_nothing_however_slow_the_disk() {
-        let (open, gate) = mpsc::channel();
-        let written = Arc::default();
-        let out = Gated {
-            gate,
-            written: Arc::clone(&written),
-        };
-        let mut writer = Writer::start(out, WhenFull::Wait).expect("a thread");
-        let opener = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(20));
-            drop(open);
-        });
-        // More than all chunks together hold.
-        let expected = lines(&mut writer, 2 * CHUNKS * CHUNK_BYTES / 1000);
-        writer.close().expect("nothing fails");
-        opener.join().expect("no panic");
-        assert_eq!(*written.lock().expect("no panic"), expected);
-        assert_eq!(writer.lost_full() + writer.lost_broken(), 0);
-    }
-
-    #[test]
-    fn a_dropping_writer_counts_what_it_drops_and_never_waits() {
-        let (open, gate) = mpsc::channel();
-        let written: Arc<Mutex<Vec<u8>>> = Arc::default();
-        let out = Gated {
-            gate,
-            written: Arc::clone(&written),
-        };
-        let mut writer = Writer::start(out, WhenFull::Drop).expect("a thread");
-        let count = 2 * CHUNKS * CHUNK_BYTES / 1000;
-        lines(&mut writer, count);
-        assert!(writer.lost_full() > 0, "the disk stands still");
-        let lost = writer.lost_full();
-        drop(open);
-        writer.close().expect("nothing fails");
-        let lost = lost.max(writer.lost_full());
-        let got = written
-            .lock()
-            .expect("no panic")
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count();
-        assert_eq!(got as u64 + lost, count as u64);
-    }
-
-    /// What a target was given, by the time of its file; it fails while `broken` says so.
-    #[derive(Clone, Default)]
-    struct Recorded {
-        files: Arc<Mutex<Vec<(u64, String)>>>,
-        broken: Arc<AtomicBool>,
-        retry: bool,
-    }
-
-    impl Target for Recorded {
-        fn write(&mut self, events: &[u8], at_ns: u64) -> io::Result<()> {
-            if self.broken.load(Ordering::Relaxed) {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
-            let text = String::from_utf8(events.to_vec()).expect("text");
-            self.files.lock().expect("no panic").push((at_ns, text));
-            Ok(())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-        fn recover(&mut self) -> bool {
-            self.retry
-        }
-    }
-
-    impl Recorded {
-        fn start(&self, division: Division) -> Writer {
-            let options = Options {
-                division,
-                when_full: WhenFull::Wait,
-                chunks: 4,
-            };
-            Writer::start_with(self.clone(), options).expect("a thread")
-        }
-
-        fn files(&self) -> Vec<(u64, String)> {
-            self.files.lock().expect("no panic").clone()
-        }
-    }
-
-    fn owned(files: &[(u64, &str)]) -> Vec<(u64, String)> {
-        files
-            .iter()
-            .map(|(at, text)| (*at, (*text).to_owned()))
-            .collect()
-    }
-
-    #[test]
-    fn no_chunk_holds_events_of_two_periods_and_periods_never_go_back() {
-        let target = Recorded::default();
-        let period = NonZeroU64::new(10).expect("not zero");
-        let mut writer = target.start(Division::Every(period));
-        for (ns, text) in [(11, "a"), (19, "b"), (20, "c"), (15, "late"), (41, "d")] {
-            writer.event(ns, |out| out.extend_from_slice(text.as_bytes()));
-        }
-        writer.advance(55);
-        writer.advance(56);
-        writer.close().expect("nothing fails");
-        // Behind each comes the word that its period is over.
-        let files = [
-            (10, "ab"),
-            (20, ""),
-            (20, "clate"),
-            (40, ""),
-            (40, "d"),
-            (50, ""),
-        ];
-        assert_eq!(target.files(), owned(&files));
-    }
-
-    #[test]
-    fn files_that_are_told_change_when_that_is_said() {
-        let target = Recorded::default();
-        let mut writer = target.start(Division::Told);
-        writer.cut(7);
-        writer.event(1, |out| out.push(b'a'));
-        writer.event(99, |out| out.push(b'b'));
-        writer.cut(8);
-        writer.close().expect("nothing fails");
-        assert_eq!(target.files(), owned(&[(7, "ab"), (8, "")]));
-    }
-
-    #[test]
-    fn what_fails_for_a_while_goes_on_afterwards_and_its_losses_are_counted() {
-        let target = Recorded {
-            retry: true,
-            ..Recorded::default()
-        };
-        let mut writer = target.start(Division::None);
-        let write = |writer: &mut Writer, text: &str| {
-            writer.event(1, |out| out.extend_from_slice(text.as_bytes()));
-            writer.flush();
-        };
-        target.broken.store(true, Ordering::Relaxed);
-        write(&mut writer, "lost");
-        while writer.lost_broken() == 0 {
-            std::thread::yield_now();
-        }
-        assert!(!writer.is_broken(), "there is hope");
-        target.broken.store(false, Ordering::Relaxed);
-        std::thread::sleep(RETRY);
-        write(&mut writer, "kept");
-        let error = writer.close().expect_err("it did fail");
-        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-        assert_eq!(target.files(), owned(&[(1, "kept")]));
-        assert_eq!(writer.lost_broken(), 1);
-    }
-
-    #[test]
-    fn a_failing_disk_is_reported_once_and_its_losses_counted() {
-        struct Full;
-        impl Write for Full {
-            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                Err(io::ErrorKind::StorageFull.into())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let mut writer = Writer::start(Full, WhenFull::Wait).expect("a thread");
-        lines(&mut writer, 200);
-        let error = writer.close().expect_err("the disk is full");
-        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-        assert!(writer.is_broken());
-        assert_eq!(writer.lost_broken(), 200);
-    }
-}
+mod tests;

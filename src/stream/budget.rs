@@ -7,17 +7,17 @@ use bgptap_umem::buffer::{BufferPool, Class};
 const SPILL_SIZES: [usize; 4] = [256, 2048, 9216, 65_536];
 
 /// An arena for held payload: a quarter of `bytes` goes to each size, and the heap lends nothing.
-/// `zero`: what was held is wiped when it is given back.
+/// `zero`: what was held is wiped when it is given back. `lock`: it is locked, and so taken at once.
 ///
 /// # Errors
 /// The memory cannot be mapped.
-pub fn spill_arena(bytes: u64, zero: bool) -> std::io::Result<BufferPool> {
+pub fn spill_arena(bytes: u64, zero: bool, lock: bool) -> std::io::Result<BufferPool> {
     let share = usize::try_from(bytes).unwrap_or(usize::MAX) / SPILL_SIZES.len();
     let classes = SPILL_SIZES.map(|size| Class {
         size,
         count: share / size,
     });
-    BufferPool::with_heap_max(&classes, zero, 0)
+    BufferPool::with(&classes, zero, 0, lock)
 }
 
 /// Shared by all streams of a worker.
@@ -47,7 +47,7 @@ impl Budget {
     /// # Errors
     /// The memory cannot be mapped.
     pub fn new(frames_max: u32, bytes_max: u64, spill_bytes: u64) -> std::io::Result<Self> {
-        let spill = spill_arena(spill_bytes, false)?;
+        let spill = spill_arena(spill_bytes, false, true)?;
         Ok(Self::with_spill(frames_max, bytes_max, spill))
     }
 

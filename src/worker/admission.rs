@@ -59,17 +59,17 @@ impl Evicted {
 }
 
 impl<F: Frame> Worker<F> {
-    /// The connection of a segment; a new one if it begins one. `None` for segments that
-    /// cannot begin one, and when there is no room.
+    /// The connection of a segment: the one that is `known` by its key, or a new one if it begins one. `None` for
+    /// segments that cannot begin one, and when there is no room.
     pub(super) fn connection(
         &mut self,
         key: Key,
+        known: Option<usize>,
         direction: Direction,
         segment: &Segment,
         options: &[u8],
         stamp: Stamp,
     ) -> Option<usize> {
-        let known = self.by_key.get(&key).copied();
         let ended = known.is_some_and(|index| self.connections[index].has_ended());
         let bare = segment.payload.is_empty() && segment.cut == 0;
         let begins = segment.flags.syn()

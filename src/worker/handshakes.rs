@@ -124,22 +124,32 @@ enum Kind {
 
 /// The oldest makes room for the newest.
 struct Ring {
+    /// Those that were ever used, in room for `max` that is taken at once.
     slots: Vec<Option<(Key, Handshake)>>,
+    max: usize,
     oldest: usize,
 }
 
 impl Ring {
     fn new(max: usize) -> Self {
-        let mut slots = Vec::new();
-        slots.resize_with(max, || None);
-        Self { slots, oldest: 0 }
+        let slots = Vec::with_capacity(max);
+        Self {
+            slots,
+            max,
+            oldest: 0,
+        }
     }
 
     /// The slot that was taken, and what had to leave it.
     fn push(&mut self, key: Key, handshake: Handshake) -> (u32, Option<Key>) {
         let slot = self.oldest;
-        self.oldest = (slot + 1) % self.slots.len();
-        let old = self.slots[slot].replace((key, handshake));
+        self.oldest = (slot + 1) % self.max;
+        // The rest of the room is not touched before: nobody may ever need it.
+        let Some(place) = self.slots.get_mut(slot) else {
+            self.slots.push(Some((key, handshake)));
+            return (slot as u32, None);
+        };
+        let old = place.replace((key, handshake));
         (slot as u32, old.map(|(key, _)| key))
     }
 }

@@ -28,12 +28,13 @@ impl Memory {
     pub fn new(limits: &Limits) -> std::io::Result<Self> {
         let heap_max = limits.carry_heap_max.into();
         let (classes, zero) = (classes_for(limits.messages), limits.zero_buffers);
+        let lock = limits.lock_memory;
         Ok(Self {
-            buffers: BufferPool::with_heap_max(classes, zero, heap_max)?,
+            buffers: BufferPool::with(classes, zero, heap_max, lock)?,
             budget: Budget::with_spill(
                 limits.held_frames_max,
                 limits.kept_bytes_max.into(),
-                spill_arena(limits.spill_bytes.into(), zero)?,
+                spill_arena(limits.spill_bytes.into(), zero, lock)?,
             ),
         })
     }

@@ -396,9 +396,6 @@ impl<F: Frame> Worker<F> {
             }));
         }
         snapshot.outputs.extend(self.outputs.status());
-        let rendered = self.outputs.totals.rendered;
-        let lines = self.outputs.json.is_some() || self.outputs.kafka.is_some();
-        snapshot.rendered = lines.then_some(rendered);
         snapshot.filtered.clear();
         snapshot.filtered.extend(self.outputs.filtered());
         self.outputs.describe_evidence(&mut snapshot);

@@ -121,9 +121,10 @@ impl<F: Frame> Worker<F> {
             true => checksum(packet.as_ref(), &segment),
             false => Checksum::Unknown,
         };
-        let damaged = self.is_damaged(&key, direction, sum);
-        if let Some(index) = self.by_key.get(&key) {
-            self.connections[*index].note_checksum(direction, sum);
+        let known = self.by_key.get(&key).copied();
+        let damaged = self.is_damaged(known, direction, sum);
+        if let Some(index) = known {
+            self.connections[index].note_checksum(direction, sum);
         }
         if damaged {
             self.frames.segments -= 1;
@@ -132,7 +133,7 @@ impl<F: Frame> Worker<F> {
         }
         let options = segment.options.start as usize..segment.options.end as usize;
         let options = packet.as_ref().get(options).unwrap_or_default();
-        let Some(index) = self.connection(key, direction, &segment, options, stamp) else {
+        let Some(index) = self.connection(key, known, direction, &segment, options, stamp) else {
             self.pass_over(continues);
             return;
         };
@@ -270,12 +271,11 @@ impl<F: Frame> Worker<F> {
 
     /// The segment is not what its sender sent. Where every checksum is wrong, a card makes them behind
     /// the capture, or a tool has changed the frames and left them alone.
-    fn is_damaged(&self, key: &Key, direction: Direction, sum: Checksum) -> bool {
-        let known = || self.by_key.get(key).map(|index| &self.connections[*index]);
+    fn is_damaged(&self, known: Option<usize>, direction: Direction, sum: Checksum) -> bool {
         match (self.limits.checksums, sum) {
             (Checksums::On, Checksum::Wrong | Checksum::Partial) => true,
             (Checksums::Auto, Checksum::Wrong) => {
-                known().is_some_and(|connection| connection.has_right_checksums(direction))
+                known.is_some_and(|index| self.connections[index].has_right_checksums(direction))
             }
             _ => false,
         }

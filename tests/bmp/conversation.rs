@@ -45,11 +45,18 @@ impl Conversation {
 
     /// Announces a prefix of such a number with a path of two.
     pub fn announce(&mut self, number: u32, origin: u16) {
+        self.announce_with(number, origin, &[]);
+    }
+
+    /// The same with further attributes.
+    pub fn announce_with(&mut self, number: u32, origin: u16, attributes: &[u8]) {
         let [_, a, b, c] = number.to_be_bytes();
-        let mut body = vec![0, 0, 0, 24, 0x40, 1, 1, 0, 0x40, 2, 10, 2, 2];
+        let [high, low] = (24 + attributes.len() as u16).to_be_bytes();
+        let mut body = vec![0, 0, high, low, 0x40, 1, 1, 0, 0x40, 2, 10, 2, 2];
         body.extend(65001_u32.to_be_bytes());
         body.extend(u32::from(origin).to_be_bytes());
         body.extend([0x40, 3, 4, 192, 0, 2, 1]);
+        body.extend(attributes);
         body.extend([32, 10, a, b, c]);
         self.say(&message(2, &body));
         self.routes

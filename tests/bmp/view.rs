@@ -17,6 +17,8 @@ use std::net::IpAddr;
 pub type Key = (String, Option<u32>);
 /// AS path and next hop.
 pub type Value = (String, Option<IpAddr>);
+/// `A` of an announcement, `W` of a withdrawal.
+pub type Action = char;
 pub type Table = BTreeMap<Key, Value>;
 
 /// A session as the router told of it.
@@ -40,6 +42,8 @@ pub struct View {
     pub downs: Vec<(IpAddr, PeerDownNotification)>,
     /// All UPDATEs, by neighbour and whether the router sent them.
     pub updates: Vec<(IpAddr, bool, Vec<u8>)>,
+    /// Unicast routes announced and withdrawn, by neighbour and whether the router sent them.
+    pub told: Vec<(IpAddr, bool, Action, Key)>,
     /// Messages that could not be used, by neighbour and whether the router sent them; and how often some were lost.
     pub mirrored: Vec<(IpAddr, bool, bool)>,
     pub peer_ups: usize,
@@ -130,8 +134,13 @@ impl View {
                 let peer = self.peers.get_mut(&address);
                 let peer = peer.unwrap_or_else(|| panic!("routes of {address}, which is not up"));
                 let update = Bytes::copy_from_slice(update);
-                if let Err(error) = peer.update(update, sent, &flags.asn_length()) {
-                    self.refused.push(error);
+                match peer.update(update, sent, &flags.asn_length()) {
+                    Ok(routes) => {
+                        let told = routes.into_iter();
+                        self.told
+                            .extend(told.map(|(kind, key)| (address, sent, kind, key)));
+                    }
+                    Err(error) => self.refused.push(error),
                 }
             }
             BmpMessageBody::RouteMirroring(_) => {
@@ -205,7 +214,7 @@ impl Peer {
         mut bytes: Bytes,
         sent: bool,
         asn: &bgpkit_parser::models::AsnLength,
-    ) -> Result<(), String> {
+    ) -> Result<Vec<(Action, Key)>, String> {
         let path_ids = self.has_path_ids(sent, family(&bytes));
         let message = parse_bgp_message(&mut bytes, path_ids, asn);
         let message = message.map_err(|error| format!("{error:?}"))?;
@@ -224,10 +233,12 @@ impl Peer {
             }
             _ => None,
         };
-        let zero = IpAddr::from([0; 4]);
+        let (zero, mut told) = (IpAddr::from([0; 4]), Vec::new());
         for elem in Elementor::bgp_to_elems(message, 0.0, &zero, &0.into()) {
             let key = (elem.prefix.prefix.to_string(), elem.prefix.path_id);
             let table = &mut self.tables[usize::from(sent)];
+            let announced = elem.elem_type == ElemType::ANNOUNCE;
+            told.push((if announced { 'A' } else { 'W' }, key.clone()));
             match elem.elem_type {
                 ElemType::ANNOUNCE => {
                     let path = elem
@@ -241,7 +252,7 @@ impl Peer {
                 }
             }
         }
-        Ok(())
+        Ok(told)
     }
 }
 

@@ -96,7 +96,7 @@ fn worker(events: bool, tables: bool) {
             .for_each(|group| group.swap(4, 8));
     }
     let json = events.then(|| JsonLines {
-        writer: Writer::start(std::io::sink(), WhenFull::Wait).expect("a thread"),
+        writer: Writer::start(std::io::sink(), WhenFull::Wait, 16).expect("a thread"),
         raw: false,
         format: Format::default(),
         selection: bgptap::filter::Selection::default(),

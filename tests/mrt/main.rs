@@ -1,10 +1,11 @@
-//! MRT files against readers that others wrote: bgpdump and bgpkit-parser.
+//! MRT files against readers that others wrote: bgpdump, bgpkit-parser and mrtparse.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, reason = "modules of one test program")]
 
 mod archives;
 mod bgpdump;
 mod bgpkit;
+mod mrtparse;
 mod rotation;
 #[path = "../support/mod.rs"]
 mod support;

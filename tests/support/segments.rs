@@ -156,7 +156,7 @@ pub struct Told {
 impl Bench {
     pub fn new() -> Self {
         let lines = Lines::default();
-        let writer = Writer::start(lines.clone(), WhenFull::Wait).unwrap();
+        let writer = Writer::start(lines.clone(), WhenFull::Wait, 16).unwrap();
         let json = JsonLines {
             writer,
             raw: false,

@@ -218,12 +218,26 @@ impl BufferPool {
         zero_on_release: bool,
         heap_max: u64,
     ) -> std::io::Result<Self> {
+        Self::with(classes, zero_on_release, heap_max, true)
+    }
+
+    /// Like [`Self::with_heap_max`], and unless it is to `lock` the memory, that is taken from the
+    /// system page by page, as it is used.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with(
+        classes: &[Class],
+        zero_on_release: bool,
+        heap_max: u64,
+        lock: bool,
+    ) -> std::io::Result<Self> {
         let mut sorted = classes.to_vec();
         sorted.sort_by_key(|class| class.size);
         let total: usize = sorted.iter().map(|class| class.size * class.count).sum();
         let mut memory = MmapMut::map_anon(total.max(1))?;
         // Miri, which the tests are run with too, knows no locked memory.
-        let locked = !cfg!(miri) && memory.lock().is_ok();
+        let locked = lock && !cfg!(miri) && memory.lock().is_ok();
         let mut rest: &mut [u8] = &mut memory;
         let mut slots = Vec::with_capacity(sorted.len());
         for class in sorted {

@@ -281,6 +281,15 @@ impl<'a> PathAttribute<'a> for AsPath<'a> {
         Self::read(value, context.as4)
     }
 
+    #[inline]
+    fn reread(value: &'a [u8], context: &Context, sound: bool) -> Result<Self, Fault> {
+        if sound {
+            let as4 = context.as4;
+            return Ok(Self { value, as4 });
+        }
+        Self::parse(value, context)
+    }
+
     fn check(&self, report: &mut dyn FnMut(Fault)) {
         // RFC 9774 §3. The path can be read, and is.
         if self.has_sets() {

@@ -119,6 +119,16 @@ pub trait PathAttribute<'a>: Sized {
     /// The value is not what the attribute allows.
     fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault>;
 
+    /// Reads a value that has been read before; `sound`: without a fault. What takes long to make sure
+    /// of need not be looked at again then.
+    ///
+    /// # Errors
+    /// As [`PathAttribute::parse`].
+    #[inline]
+    fn reread(value: &'a [u8], context: &Context, _sound: bool) -> Result<Self, Fault> {
+        Self::parse(value, context)
+    }
+
     /// Reports what is wrong inside a value that can be read nevertheless.
     fn check(&self, _report: &mut dyn FnMut(Fault)) {}
 }
@@ -145,8 +155,14 @@ macro_rules! attributes {
             /// Reads the value of the attribute type `code`.
             #[must_use]
             pub fn new(code: u8, value: &$a [u8], context: &Context) -> Self {
+                Self::read(code, value, context, false)
+            }
+
+            /// `sound`: the value has been read before, without a fault.
+            #[inline]
+            pub(in crate::bgp) fn read(code: u8, value: &$a [u8], context: &Context, sound: bool) -> Self {
                 match code {
-                    $(<$ty as PathAttribute>::CODE => <$ty as PathAttribute>::parse(value, context)
+                    $(<$ty as PathAttribute>::CODE => <$ty as PathAttribute>::reread(value, context, sound)
                         .map_or(Self::Malformed(value), Self::$name),)*
                     _ => Self::Unknown(value),
                 }
@@ -263,9 +279,10 @@ fn check_as<'a, T: PathAttribute<'a>>(
     let mut report = |fault: Fault| {
         report(fault.with(fault.disposition.unwrap_or(T::disposition(context))));
     };
-    match T::parse(attribute.value, context) {
+    // Looked at where it is: what has been written in small parts is slow to move as a whole.
+    match &T::parse(attribute.value, context) {
         Ok(value) => value.check(&mut report),
-        Err(fault) => report(fault),
+        Err(fault) => report(*fault),
     }
 }
 

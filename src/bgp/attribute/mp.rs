@@ -27,46 +27,39 @@ impl<'a> NextHops<'a> {
     /// The addresses: none, one, or an IPv6 address with its link-local companion
     /// (RFC 2545 §3). Route distinguishers are left out; they are zero (RFC 4364 §4.3.2).
     pub fn iter(&self) -> impl Iterator<Item = IpAddr> + Clone + use<'a> {
-        let (first, second) = self.split().unwrap_or_default();
-        [first, second].into_iter().flatten()
+        let (v4, first, second) = self.split().unwrap_or_default();
+        // Each is made an address of either family by itself, which the compiler can see through.
+        let v6 = first.into_iter().chain(second).map(IpAddr::V6);
+        v4.into_iter().map(IpAddr::V4).chain(v6)
     }
 
-    /// `None` if no next hop has that length.
-    fn split(&self) -> Option<(Option<IpAddr>, Option<IpAddr>)> {
+    /// An IPv4 address, an IPv6 address and its companion; `None` if no next hop has that length.
+    #[inline]
+    fn split(&self) -> Option<(Option<Ipv4Addr>, Option<Ipv6Addr>, Option<Ipv6Addr>)> {
         let (mut reader, vpn) = (Reader::new(self.bytes), self.vpn);
-        Some(match self.bytes.len() {
-            0 => (None, None),
-            4 => (Some(v4(&mut reader)?), None),
-            16 => (Some(v6(&mut reader)?), None),
-            32 => (Some(v6(&mut reader)?), Some(v6(&mut reader)?)),
-            12 if vpn => (Some(after_rd(&mut reader, v4)?), None),
-            24 if vpn => (Some(after_rd(&mut reader, v6)?), None),
-            48 if vpn => (
-                Some(after_rd(&mut reader, v6)?),
-                Some(after_rd(&mut reader, v6)?),
-            ),
+        let rd = match self.bytes.len() {
+            12 | 24 | 48 if vpn => 8,
+            _ => 0,
+        };
+        let v6 = |reader: &mut Reader<'_>| {
+            reader.take(rd)?;
+            Some(Ipv6Addr::from(reader.array::<16>()?))
+        };
+        Some(match self.bytes.len() - rd {
+            0 => (None, None, None),
+            4 => {
+                reader.take(rd)?;
+                (Some(Ipv4Addr::from(reader.array::<4>()?)), None, None)
+            }
+            16 => (None, Some(v6(&mut reader)?), None),
+            32 | 40 => (None, Some(v6(&mut reader)?), Some(v6(&mut reader)?)),
             _ => return None,
         })
     }
 }
 
-fn v4(reader: &mut Reader<'_>) -> Option<IpAddr> {
-    reader.array::<4>().map(|b| IpAddr::V4(Ipv4Addr::from(b)))
-}
-
-fn v6(reader: &mut Reader<'_>) -> Option<IpAddr> {
-    reader.array::<16>().map(|b| IpAddr::V6(Ipv6Addr::from(b)))
-}
-
-fn after_rd<'a>(
-    reader: &mut Reader<'a>,
-    read: fn(&mut Reader<'a>) -> Option<IpAddr>,
-) -> Option<IpAddr> {
-    reader.take(8)?;
-    read(reader)
-}
-
 /// Whether a next hop of the family has that length: RFC 2545 §3, RFC 4659 §3.2.1, RFC 8950 §3.
+#[inline]
 fn fits(family: Family, length: usize, context: &Context) -> bool {
     // Without the OPENs nobody knows.
     let extended =
@@ -94,8 +87,6 @@ pub struct MpReach<'a> {
     pub next_hops: NextHops<'a>,
     /// What is announced.
     pub nlri: NlriField<'a>,
-    /// Octets of the value before the NLRI.
-    head: usize,
     /// The next hop has a length that the family may have.
     fits: bool,
 }
@@ -116,6 +107,8 @@ impl<'a> PathAttribute<'a> for MpReach<'a> {
     /// RFC 7606 §5.3: flags inconsistent with RFC 4760.
     const FLAGS_DISPOSITION: Disposition = Disposition::SessionReset;
 
+    // Its result is large, and slow to hand on.
+    #[inline(always)]
     fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault> {
         let read = || {
             let mut reader = Reader::new(value);
@@ -130,7 +123,6 @@ impl<'a> PathAttribute<'a> for MpReach<'a> {
                     vpn: family.is_vpn(),
                 },
                 nlri: NlriField::new(Form::announced(family, context), reader.rest()),
-                head: value.len() - reader.len(),
                 fits: fits(family, length, context),
             })
         };
@@ -144,7 +136,9 @@ impl<'a> PathAttribute<'a> for MpReach<'a> {
             let text = "next hop of a length that the family does not have";
             report(Fault::new(3, ErrorCode::OptionalAttribute, text));
         }
-        self.nlri.check(|fault| report(incorrect(fault, self.head)));
+        // Family, length of the next hops, these, and a reserved octet.
+        let head = 5 + self.next_hops.bytes.len();
+        self.nlri.check(|fault| report(incorrect(fault, head)));
     }
 }
 
@@ -171,6 +165,7 @@ impl<'a> PathAttribute<'a> for MpUnreach<'a> {
     /// RFC 7606 §5.3: flags inconsistent with RFC 4760.
     const FLAGS_DISPOSITION: Disposition = Disposition::SessionReset;
 
+    #[inline]
     fn parse(value: &'a [u8], context: &Context) -> Result<Self, Fault> {
         let mut reader = Reader::new(value);
         let text = "MP_UNREACH_NLRI is shorter than its family";

@@ -17,7 +17,8 @@ pub struct LabeledPrefix<'a> {
 }
 
 /// Decoder of labeled prefixes.
-pub(crate) struct Labeled;
+#[derive(Clone, Copy, Debug)]
+pub struct Labeled;
 
 impl Codec for Labeled {
     type Item<'a> = LabeledPrefix<'a>;

@@ -28,7 +28,8 @@ pub struct Mdt {
 const BITS: u8 = 128;
 
 /// Decoder of multicast distribution trees.
-pub(crate) struct MdtRoutes;
+#[derive(Clone, Copy, Debug)]
+pub struct MdtRoutes;
 
 impl Codec for MdtRoutes {
     type Item<'a> = Mdt;

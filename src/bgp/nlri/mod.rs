@@ -3,6 +3,7 @@
 //! A family is one file with a `Codec`, whose items know their JSON form, and one line in the
 //! table below; a family that is not in it keeps its bytes, [`Nlri::Opaque`].
 
+mod codec;
 mod evpn;
 mod flowspec;
 pub mod key;
@@ -20,12 +21,15 @@ mod vpls;
 mod vpn;
 
 use super::context::Context;
-use super::error::{Disposition, Fault};
+use super::error::Fault;
 use super::family::Family;
 use super::reader::Reader;
 use super::text::Hex;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use codec::{Codec, check_each, fold_each};
+
+pub use codec::Each;
 pub use evpn::{Evpn, EvpnLabels, EvpnRoute, Multicast, RouteKey};
 pub use flowspec::{
     Bitmask, Component, ComponentType, Components, FlowSpec, Numeric, Operation, Operations,
@@ -43,59 +47,6 @@ pub use sfc::{Sfc, SfcRoute};
 pub use sr_policy::{SrPolicy, SrPolicyKey};
 pub use vpls::{Vpls, VplsRoute};
 pub use vpn::VpnPrefix;
-
-/// How the NLRI of a family are delimited and read.
-pub(crate) trait Codec {
-    /// One NLRI. Its JSON form is a string if it is a prefix and nothing else, else an object.
-    type Item<'a>: Serialize;
-
-    /// Takes one NLRI off the front of `input`, which is not empty.
-    ///
-    /// # Errors
-    /// It cannot be read; then nothing behind it can (RFC 7606 §5.3). The
-    /// position in the fault counts from the start of the NLRI.
-    fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<Self::Item<'a>, Fault>;
-
-    /// Reads the whole field and reports what is wrong with it, at most one
-    /// fault of each kind. Implementations may know a faster way.
-    fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
-        let mut input = Reader::new(field);
-        while !input.is_empty() {
-            let at = field.len() - input.len();
-            if let Err(fault) = Self::take(&mut input, form) {
-                return report(fault.shifted(at));
-            }
-        }
-    }
-}
-
-/// Reads a field NLRI by NLRI; `step` takes one and says what is wrong inside it, if anything.
-///
-/// A fault inside an NLRI ends nothing; it is reported if it is graver than those before it,
-/// so that a long field of like faults makes one report.
-pub(crate) fn check_each(
-    field: &[u8],
-    report: &mut dyn FnMut(Fault),
-    mut step: impl FnMut(&mut Reader<'_>) -> Result<Option<Fault>, Fault>,
-) {
-    let mut input = Reader::new(field);
-    let mut gravest = None;
-    while !input.is_empty() {
-        let at = field.len() - input.len();
-        match step(&mut input) {
-            Ok(None) => {}
-            Ok(Some(fault)) => {
-                // Without a disposition of its own it has that of the attribute, a reset.
-                let disposition = fault.disposition.unwrap_or(Disposition::SessionReset);
-                if gravest < Some(disposition) {
-                    gravest = Some(disposition);
-                    report(fault.shifted(at));
-                }
-            }
-            Err(fault) => return report(fault.shifted(at)),
-        }
-    }
-}
 
 macro_rules! families {
     ($a:lifetime: $($(#[$doc:meta])* $module:ident::$codec:ident($item:ty): $($family:ident)|+;)*) => {
@@ -138,22 +89,51 @@ macro_rules! families {
                 }
             }
 
-            #[inline]
-            fn take<'a>(self, input: &mut Reader<'a>, form: Form) -> Result<Nlri<'a>, Fault> {
-                match self {
-                    $(Self::$codec => $module::$codec::take(input, form).map(Nlri::$codec),)*
-                    Self::Opaque => {
-                        let whole = input.rest();
-                        input.clear();
-                        Ok(Nlri::Opaque(whole))
-                    }
-                }
-            }
-
             fn check(self, field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
                 match self {
                     $(Self::$codec => $module::$codec::check(field, form, report),)*
                     Self::Opaque => {}
+                }
+            }
+        }
+
+        /// Iterator over a [`NlriField`]. Who has much to read decides by a `match` on it once what the
+        /// NLRI are, instead of once for each of them.
+        #[derive(Clone, Copy, Debug)]
+        #[non_exhaustive]
+        pub enum NlriIter<$a> {
+            $($(#[$doc])* $codec(Each<$a, $module::$codec>),)*
+            /// The whole field of a family that is not decoded; empty behind it.
+            Opaque(&$a [u8]),
+        }
+
+        impl<$a> NlriIter<$a> {
+            #[inline]
+            const fn new(field: NlriField<$a>) -> Self {
+                match field.kind {
+                    $(Kind::$codec => Self::$codec(Each::new(field.bytes, field.form)),)*
+                    Kind::Opaque => Self::Opaque(field.bytes),
+                }
+            }
+
+            /// The octets not read yet; after the end, those that cannot be read.
+            #[must_use]
+            pub const fn unread(&self) -> &$a [u8] {
+                match self {
+                    $(Self::$codec(each) => each.unread(),)*
+                    Self::Opaque(bytes) => bytes,
+                }
+            }
+        }
+
+        impl<$a> Iterator for NlriIter<$a> {
+            type Item = Nlri<$a>;
+
+            fn next(&mut self) -> Option<Nlri<$a>> {
+                match self {
+                    $(Self::$codec(each) => each.next().map(Nlri::$codec),)*
+                    Self::Opaque([]) => None,
+                    Self::Opaque(bytes) => Some(Nlri::Opaque(core::mem::take(bytes))),
                 }
             }
         }
@@ -277,14 +257,17 @@ impl Form {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NlriField<'a> {
     form: Form,
+    kind: Kind,
     bytes: &'a [u8],
 }
 
 impl<'a> NlriField<'a> {
     /// A field to be read as `form` says.
     #[must_use]
+    #[inline]
     pub const fn new(form: Form, bytes: &'a [u8]) -> Self {
-        Self { form, bytes }
+        let kind = Kind::of(form.family);
+        Self { form, kind, bytes }
     }
 
     /// The family of all its NLRI.
@@ -320,18 +303,14 @@ impl<'a> NlriField<'a> {
     /// Whether the family is not decoded, so that the field is one [`Nlri::Opaque`].
     #[must_use]
     pub const fn is_opaque(&self) -> bool {
-        matches!(Kind::of(self.form.family), Kind::Opaque)
+        matches!(self.kind, Kind::Opaque)
     }
 
     /// The NLRI in wire order, up to one that cannot be read.
     #[must_use]
+    #[inline]
     pub const fn iter(&self) -> NlriIter<'a> {
-        NlriIter {
-            input: Reader::new(self.bytes),
-            kind: Kind::of(self.form.family),
-            form: self.form,
-            ended: false,
-        }
+        NlriIter::new(*self)
     }
 
     /// The prefixes, if the NLRI of the family are prefixes and nothing else;
@@ -339,7 +318,7 @@ impl<'a> NlriField<'a> {
     #[must_use]
     #[inline]
     pub const fn prefixes(&self) -> Prefixes<'a> {
-        let bytes: &[u8] = match Kind::of(self.form.family) {
+        let bytes: &[u8] = match self.kind {
             Kind::Ipv4 | Kind::Ipv6 => self.bytes,
             _ => &[],
         };
@@ -351,7 +330,7 @@ impl<'a> NlriField<'a> {
     #[must_use]
     #[inline]
     pub fn count(&self) -> usize {
-        match Kind::of(self.form.family) {
+        match self.kind {
             Kind::Ipv4 | Kind::Ipv6 => self.prefixes().count(),
             Kind::Opaque => 0,
             _ => self.iter().count(),
@@ -368,7 +347,7 @@ impl<'a> NlriField<'a> {
 
     pub(crate) fn check(&self, mut report: impl FnMut(Fault)) {
         if !self.bytes.is_empty() {
-            Kind::of(self.form.family).check(self.bytes, self.form, &mut report);
+            self.kind.check(self.bytes, self.form, &mut report);
         }
     }
 }
@@ -379,40 +358,6 @@ impl<'a> IntoIterator for NlriField<'a> {
 
     fn into_iter(self) -> NlriIter<'a> {
         self.iter()
-    }
-}
-
-/// Iterator over a [`NlriField`].
-#[derive(Clone, Copy, Debug)]
-pub struct NlriIter<'a> {
-    input: Reader<'a>,
-    kind: Kind,
-    form: Form,
-    ended: bool,
-}
-
-impl<'a> NlriIter<'a> {
-    /// The octets not read yet; after the end, those that cannot be read.
-    #[must_use]
-    pub const fn unread(&self) -> &'a [u8] {
-        self.input.rest()
-    }
-}
-
-impl<'a> Iterator for NlriIter<'a> {
-    type Item = Nlri<'a>;
-
-    fn next(&mut self) -> Option<Nlri<'a>> {
-        if self.ended || self.input.is_empty() {
-            return None;
-        }
-        let mut input = self.input;
-        let Ok(nlri) = self.kind.take(&mut input, self.form) else {
-            self.ended = true;
-            return None;
-        };
-        self.input = input;
-        Some(nlri)
     }
 }
 

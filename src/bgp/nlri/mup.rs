@@ -284,7 +284,8 @@ impl MupRoute<'_> {
 const HEAD: usize = 4;
 
 /// Decoder of mobile user plane routes.
-pub(crate) struct MupRoutes;
+#[derive(Clone, Copy, Debug)]
+pub struct MupRoutes;
 
 impl Codec for MupRoutes {
     type Item<'a> = Mup<'a>;

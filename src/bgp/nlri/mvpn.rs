@@ -205,7 +205,8 @@ fn customer<'a>(kind: u8, input: &mut Reader<'a>) -> Option<MvpnRoute<'a>> {
 const HEAD: usize = 2;
 
 /// Decoder of multicast VPN routes.
-pub(crate) struct MvpnRoutes;
+#[derive(Clone, Copy, Debug)]
+pub struct MvpnRoutes;
 
 impl Codec for MvpnRoutes {
     type Item<'a> = Mvpn<'a>;

@@ -2,8 +2,8 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::part::HOST_BITS;
-use super::{Codec, Form, Reader};
+use super::part::{HOST_BITS, has_host_bits, host_mask, leading_u32, masked};
+use super::{Codec, Each, Form, Reader};
 use crate::bgp::error::{ErrorCode, Fault};
 use crate::bgp::family::Afi;
 use crate::bgp::text::AddressText;
@@ -54,10 +54,12 @@ impl core::fmt::Display for Prefix {
 }
 
 /// Decoder of IPv4 prefixes.
-pub(crate) struct Ipv4;
+#[derive(Clone, Copy, Debug)]
+pub struct Ipv4;
 
 /// Decoder of IPv6 prefixes.
-pub(crate) struct Ipv6;
+#[derive(Clone, Copy, Debug)]
+pub struct Ipv6;
 
 // RFC 7606 §5.3: a prefix that is too long, or that does not fit the field,
 // makes the rest of the field unreadable.
@@ -77,47 +79,82 @@ impl Codec for Ipv4 {
 
     #[inline]
     fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<Prefix, Fault> {
-        // /17 to /24 are most of the Internet's prefixes. They take four octets
-        // with their length, so that one load reads length and address.
-        if !form.add_path
-            && let Some(word) = input.rest().first_chunk().map(|b| u32::from_be_bytes(*b))
-            && (17..=24).contains(&(word >> 24))
-        {
-            let len = word >> 24;
-            input.take(4);
-            let addr = IpAddr::V4(Ipv4Addr::from_bits((word << 8) & !(u32::MAX >> len)));
-            #[allow(clippy::cast_possible_truncation, reason = "at most 24")]
-            return Ok(Prefix {
-                addr,
-                len: len as u8,
-                path_id: None,
-            });
-        }
-        let (path_id, len, bits) = take_bits::<4>(input, form)?;
-        let mask = !u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
-        Ok(Prefix {
-            addr: IpAddr::V4(Ipv4Addr::from_bits(u32::from_be_bytes(bits) & mask)),
-            len,
-            path_id,
+        let (path_id, len, bits) = take_ipv4(input, form)?;
+        Ok(ipv4(path_id, len, bits))
+    }
+
+    #[inline]
+    fn fold<'a, B>(
+        mut input: Reader<'a>,
+        form: Form,
+        init: B,
+        mut f: impl FnMut(B, Self::Item<'a>) -> B,
+    ) -> B {
+        fold_ipv4(&mut input, form, init, |folded, (path_id, len, bits)| {
+            f(folded, ipv4(path_id, len, bits))
         })
     }
 
     fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
-        check_all(field, report, |input| {
-            if !form.add_path
-                && let Some(word) = input.rest().first_chunk().map(|b| u32::from_be_bytes(*b))
-                && (17..=24).contains(&(word >> 24))
-            {
-                input.take(4);
-                return Ok((word << 8) & (u32::MAX >> (word >> 24)) != 0);
-            }
-            let (_, len, bits) = take_bits::<4>(input, form)?;
-            let below = |bits: u32| u32::MAX.checked_shr(bits).unwrap_or(0);
-            let len = u32::from(len);
-            let host = below(len) & !below(len.next_multiple_of(8));
-            Ok(u32::from_be_bytes(bits) & host != 0)
+        let mut input = Reader::new(field);
+        let faulty = fold_ipv4(&mut input, form, 0, |all, (_, len, bits)| {
+            all | host_bits(len, bits)
         });
+        if faulty != 0 || !input.is_empty() {
+            report_all(field, report, |input| {
+                let (_, len, bits) = take_ipv4(input, form)?;
+                Ok(host_bits(len, bits) != 0)
+            });
+        }
     }
+}
+
+/// Goes through the prefixes up to one that cannot be read, which stays in `input`.
+#[inline]
+fn fold_ipv4<B>(
+    input: &mut Reader<'_>,
+    form: Form,
+    init: B,
+    mut f: impl FnMut(B, (Option<u32>, u8, u32)) -> B,
+) -> B {
+    let mut folded = init;
+    loop {
+        while !form.add_path
+            && let Some((len, bits)) = take_word(input)
+        {
+            folded = f(folded, (None, len, bits));
+        }
+        let mut ahead = *input;
+        let Ok(taken) = take_ipv4(&mut ahead, form) else {
+            return folded;
+        };
+        folded = f(folded, taken);
+        *input = ahead;
+    }
+}
+
+/// What is left of an address when the bits that the prefix covers are shifted out.
+#[inline]
+const fn host_bits(len: u8, bits: u32) -> u32 {
+    ((bits as u64) << (len & 63)) as u32
+}
+
+#[inline]
+fn ipv4(path_id: Option<u32>, len: u8, bits: u32) -> Prefix {
+    let addr = IpAddr::V4(Ipv4Addr::from_bits(bits & !host_mask(len)));
+    Prefix { addr, len, path_id }
+}
+
+/// Takes a prefix of /17 to /24 off the front, as most of the Internet's are. It takes four octets with its
+/// length, so that one load reads length and address.
+#[inline]
+fn take_word(input: &mut Reader<'_>) -> Option<(u8, u32)> {
+    let (bytes, rest) = input.rest().split_first_chunk::<4>()?;
+    let [len @ 17..=24, ..] = *bytes else {
+        return None;
+    };
+    *input = Reader::new(rest);
+    Some((len, u32::from_be_bytes(*bytes) << 8))
 }
 
 impl Codec for Ipv6 {
@@ -125,78 +162,81 @@ impl Codec for Ipv6 {
 
     #[inline]
     fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<Prefix, Fault> {
-        let (path_id, len, bits) = take_bits::<16>(input, form)?;
-        let mask = !u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+        let (path_id, len, octets) = take_octets(input, form, 128)?;
         Ok(Prefix {
-            addr: IpAddr::V6(Ipv6Addr::from_bits(u128::from_be_bytes(bits) & mask)),
+            addr: masked(Afi::IPV6, len, octets),
             len,
             path_id,
         })
     }
 
     fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
-        check_all(field, report, |input| {
-            let (_, len, bits) = take_bits::<16>(input, form)?;
-            let below = |bits: u32| u128::MAX.checked_shr(bits).unwrap_or(0);
-            let len = u32::from(len);
-            let host = below(len) & !below(len.next_multiple_of(8));
-            Ok(u128::from_be_bytes(bits) & host != 0)
-        });
-    }
-}
-
-/// Runs `step` over the field; it says whether host bits are set, which is
-/// reported once, at the first such prefix.
-#[inline]
-fn check_all(
-    field: &[u8],
-    report: &mut dyn FnMut(Fault),
-    mut step: impl FnMut(&mut Reader<'_>) -> Result<bool, Fault>,
-) {
-    let mut input = Reader::new(field);
-    let mut reported = false;
-    while !input.is_empty() {
-        let at = field.len() - input.len();
-        match step(&mut input) {
-            Ok(host_bits) => {
-                if host_bits && !reported {
-                    reported = true;
-                    report(HOST_BITS.shifted(at));
-                }
+        let step = |input: &mut Reader<'_>| {
+            let (_, len, octets) = take_octets(input, form, 128)?;
+            Ok(has_host_bits(len, octets))
+        };
+        let mut input = Reader::new(field);
+        while !input.is_empty() {
+            if step(&mut input) != Ok(false) {
+                return report_all(field, report, step);
             }
-            Err(fault) => return report(fault.shifted(at)),
         }
     }
 }
 
-/// Path identifier, length in bits, and the address. Only the octets that the
-/// length covers mean anything; behind them may be what follows the prefix.
+/// Path identifier, length and address of an IPv4 prefix; of the address all that was sent.
 #[inline]
-fn take_bits<const N: usize>(
-    input: &mut Reader<'_>,
+fn take_ipv4(input: &mut Reader<'_>, form: Form) -> Result<(Option<u32>, u8, u32), Fault> {
+    if !form.add_path
+        && let Some((len, bits)) = take_word(input)
+    {
+        return Ok((None, len, bits));
+    }
+    let (path_id, len, octets) = take_octets(input, form, 32)?;
+    Ok((path_id, len, leading_u32(octets)))
+}
+
+/// Path identifier, length in bits, and the octets that the length covers.
+#[inline]
+fn take_octets<'a>(
+    input: &mut Reader<'a>,
     form: Form,
-) -> Result<(Option<u32>, u8, [u8; N]), Fault> {
+    bits_max: u8,
+) -> Result<(Option<u32>, u8, &'a [u8]), Fault> {
     let path_id = if form.add_path {
         Some(input.u32().ok_or(CUT)?)
     } else {
         None
     };
     let len = input.u8().ok_or(CUT)?;
-    let octets = usize::from(len).div_ceil(8);
-    if octets > N {
+    if len > bits_max {
         return Err(TOO_LONG);
     }
-    // A copy of fixed size is a load; near the end of the field it would not fit.
-    let whole = input.rest().first_chunk::<N>().copied();
-    let sent = input.take(octets).ok_or(CUT)?;
-    let bits = whole.unwrap_or_else(|| {
-        let mut bits = [0; N];
-        for (target, octet) in bits.iter_mut().zip(sent) {
-            *target = *octet;
+    let octets = input.take(usize::from(len).div_ceil(8)).ok_or(CUT)?;
+    Ok((path_id, len, octets))
+}
+
+/// Reports the first prefix with bits behind its length, and the one that ends the field before its end.
+/// `step` takes one and says whether it has such bits.
+#[cold]
+fn report_all(
+    field: &[u8],
+    report: &mut dyn FnMut(Fault),
+    step: impl Fn(&mut Reader<'_>) -> Result<bool, Fault>,
+) {
+    let mut input = Reader::new(field);
+    let mut reported = false;
+    while !input.is_empty() {
+        let at = field.len() - input.len();
+        match step(&mut input) {
+            Ok(host_bits) if host_bits && !reported => {
+                reported = true;
+                report(HOST_BITS.shifted(at));
+            }
+            Ok(_) => {}
+            Err(fault) => return report(fault.shifted(at)),
         }
-        bits
-    });
-    Ok((path_id, len, bits))
+    }
 }
 
 /// Iterator over prefixes of one address family, up to one that cannot be read.
@@ -215,6 +255,12 @@ impl<'a> Prefixes<'a> {
     }
 }
 
+impl Prefixes<'_> {
+    fn is_ipv6(&self) -> bool {
+        self.form.family.afi == Afi::IPV6
+    }
+}
+
 impl Iterator for Prefixes<'_> {
     type Item = Prefix;
 
@@ -223,7 +269,7 @@ impl Iterator for Prefixes<'_> {
         if self.input.is_empty() {
             return None;
         }
-        let taken = if matches!(self.form.family.afi, Afi::IPV6) {
+        let taken = if self.is_ipv6() {
             Ipv6::take(&mut self.input, self.form)
         } else {
             Ipv4::take(&mut self.input, self.form)
@@ -232,6 +278,16 @@ impl Iterator for Prefixes<'_> {
             self.input.clear();
         }
         taken.ok()
+    }
+
+    /// As all of `for_each`, `sum`, `count` and the like do: the family is asked for once.
+    #[inline]
+    fn fold<B, F: FnMut(B, Prefix) -> B>(self, init: B, f: F) -> B {
+        if self.is_ipv6() {
+            Each::<Ipv6>::new(self.input.rest(), self.form).fold(init, f)
+        } else {
+            Each::<Ipv4>::new(self.input.rest(), self.form).fold(init, f)
+        }
     }
 }
 

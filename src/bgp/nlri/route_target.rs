@@ -40,7 +40,8 @@ const LEN_MAX: u8 = 96;
 const AS_BITS: u8 = 32;
 
 /// Decoder of route target membership.
-pub(crate) struct RouteTargets;
+#[derive(Clone, Copy, Debug)]
+pub struct RouteTargets;
 
 impl Codec for RouteTargets {
     type Item<'a> = RouteTarget;

@@ -87,7 +87,8 @@ fn path<'a>(input: &mut Reader<'a>) -> Option<SfcRoute<'a>> {
 const HEAD: usize = 4;
 
 /// Decoder of routes of service function chains.
-pub(crate) struct SfcRoutes;
+#[derive(Clone, Copy, Debug)]
+pub struct SfcRoutes;
 
 impl Codec for SfcRoutes {
     type Item<'a> = Sfc<'a>;

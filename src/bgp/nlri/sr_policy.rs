@@ -58,7 +58,8 @@ impl SrPolicy<'_> {
 }
 
 /// Decoder of segment routing policies.
-pub(crate) struct SrPolicies;
+#[derive(Clone, Copy, Debug)]
+pub struct SrPolicies;
 
 impl Codec for SrPolicies {
     type Item<'a> = SrPolicy<'a>;

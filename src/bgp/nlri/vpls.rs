@@ -69,7 +69,8 @@ impl Vpls<'_> {
 }
 
 /// Decoder of VPLS.
-pub(crate) struct VplsRoutes;
+#[derive(Clone, Copy, Debug)]
+pub struct VplsRoutes;
 
 impl Codec for VplsRoutes {
     type Item<'a> = Vpls<'a>;

@@ -2,11 +2,11 @@
 
 use super::labeled::{serialize_labels, serialize_prefix, take_bits};
 use super::part::{
-    HOST_BITS, Labels, RouteDistinguisher, address_bits, fault, has_host_bits, prefix, take_path_id,
+    HOST_BITS, Labels, RouteDistinguisher, address_bits, fault, has_host_bits, masked, take_path_id,
 };
-use super::{Codec, Form, Prefix, check_each};
+use super::{Codec, Form, Prefix, check_each, fold_each};
 use crate::bgp::error::Fault;
-use crate::bgp::family::Safi;
+use crate::bgp::family::{Afi, Safi};
 use crate::bgp::reader::Reader;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -23,29 +23,41 @@ pub struct VpnPrefix<'a> {
 }
 
 /// Decoder of VPN prefixes.
-pub(crate) struct Vpn;
+#[derive(Clone, Copy, Debug)]
+pub struct Vpn;
 
 impl Codec for Vpn {
     type Item<'a> = VpnPrefix<'a>;
 
     #[inline]
     fn take<'a>(input: &mut Reader<'a>, form: Form) -> Result<VpnPrefix<'a>, Fault> {
-        let parts = Parts::take(input, form)?;
-        let prefix = prefix(form.family.afi, parts.len, parts.octets);
-        let (prefix, _) = prefix.ok_or(fault(TOO_LONG))?;
-        Ok(VpnPrefix {
-            prefix: Prefix {
-                path_id: parts.path_id,
-                ..prefix
-            },
-            rd: parts.rd,
-            labels: parts.labels,
-        })
+        let afi = form.family.afi;
+        Ok(Parts::take(input, form, afi)?.read(afi))
+    }
+
+    /// Asks once for the family, not for each address.
+    #[inline]
+    fn fold<'a, B>(
+        input: Reader<'a>,
+        form: Form,
+        init: B,
+        mut f: impl FnMut(B, Self::Item<'a>) -> B,
+    ) -> B {
+        match form.family.afi {
+            Afi::IPV6 => {
+                let f = |folded, parts: Parts<'a>| f(folded, parts.read(Afi::IPV6));
+                fold_each(input, init, f, |input| Parts::take(input, form, Afi::IPV6))
+            }
+            _ => {
+                let f = |folded, parts: Parts<'a>| f(folded, parts.read(Afi::IPV4));
+                fold_each(input, init, f, |input| Parts::take(input, form, Afi::IPV4))
+            }
+        }
     }
 
     fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
         check_each(field, report, |input| {
-            let parts = Parts::take(input, form)?;
+            let parts = Parts::take(input, form, form.family.afi)?;
             let host_bits = has_host_bits(parts.len, parts.octets);
             Ok(host_bits.then_some(HOST_BITS))
         });
@@ -65,7 +77,7 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     #[inline]
-    fn take(input: &mut Reader<'a>, form: Form) -> Result<Self, Fault> {
+    fn take(input: &mut Reader<'a>, form: Form, afi: Afi) -> Result<Self, Fault> {
         let path_id = take_path_id(input, form)?;
         let (bits, mut octets) = take_bits(input)?;
         let whole = octets.len();
@@ -79,7 +91,7 @@ impl<'a> Parts<'a> {
         // A length that ends inside the labels or the distinguisher leaves less than no bit.
         let len = usize::from(bits).checked_sub(8 * (whole - octets.len()));
         let len = len.and_then(|len| u8::try_from(len).ok());
-        let len = len.filter(|len| *len <= address_bits(form.family.afi));
+        let len = len.filter(|len| *len <= address_bits(afi));
         Ok(Self {
             path_id,
             labels,
@@ -87,6 +99,19 @@ impl<'a> Parts<'a> {
             len: len.ok_or(fault(TOO_LONG))?,
             octets,
         })
+    }
+
+    #[inline]
+    fn read(self, afi: Afi) -> VpnPrefix<'a> {
+        VpnPrefix {
+            prefix: Prefix {
+                addr: masked(afi, self.len, self.octets),
+                len: self.len,
+                path_id: self.path_id,
+            },
+            rd: self.rd,
+            labels: self.labels,
+        }
     }
 }
 

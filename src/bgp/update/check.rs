@@ -2,13 +2,13 @@
 
 use super::Update;
 use crate::bgp::attribute::{
-    self, As4Aggregator, As4Path, AsPath, Attribute, BgpsecPath, ClusterList, LocalPref, MpReach,
-    MpUnreach, NextHop, Origin, OriginatorId, PathAttribute,
+    self, As4Aggregator, As4Path, AsPath, Attribute, BgpsecPath, ClusterList, Flags, LocalPref,
+    MpReach, MpUnreach, NextHop, Origin, OriginatorId, PathAttribute,
 };
 use crate::bgp::context::{Context, Peering};
 use crate::bgp::error::{Disposition, ErrorCode, Errors, Fault};
 use crate::bgp::header::{self, HEADER_LEN};
-use crate::bgp::nlri::NlriField;
+use crate::bgp::nlri::{Form, NlriField};
 use crate::bgp::reader::Reader;
 
 impl<'a> Update<'a> {
@@ -44,7 +44,8 @@ impl<'a> Update<'a> {
         let mut faulty = false;
         field.check(|_| faulty = true);
         if faulty {
-            self.errors.append(faults_among(field, base));
+            let (form, bytes) = (field.form(), field.as_bytes());
+            self.errors.append(faults_among(form, bytes, base));
         }
     }
 
@@ -52,15 +53,19 @@ impl<'a> Update<'a> {
     fn check_attributes(&mut self) -> bool {
         let base = self.attributes_base();
         let mut reader = Reader::new(self.attributes);
+        // Kept here while it changes with each attribute.
+        let mut seen = self.seen;
         while !reader.is_empty() {
             let start = self.attributes.len() - reader.len();
             let Some(attribute) = Attribute::take(&mut reader) else {
+                self.seen = seen;
                 self.report_cut(start, base);
                 return false;
             };
             let code = attribute.code;
-            let first = self.note(code, start);
-            if !first {
+            if note(&mut seen, code) {
+                self.place(code, start);
+            } else {
                 self.report_repeated(code, start, base);
                 // RFC 7606 §3 g: all but the first are discarded unread.
                 if !is_mp(code) {
@@ -72,11 +77,26 @@ impl<'a> Update<'a> {
             if faulty {
                 let behind = self.attributes.len() - reader.len();
                 let value = base + behind - attribute.value.len();
+                let Attribute {
+                    flags,
+                    code,
+                    value: bytes,
+                } = attribute;
                 self.errors
-                    .append(faults_in(&attribute, &self.context, value));
+                    .append(faults_in(flags, code, bytes, &self.context, value));
             }
         }
+        self.seen = seen;
         true
+    }
+
+    /// Notes where the first attribute of a type starts.
+    #[inline]
+    fn place(&mut self, code: u8, start: usize) {
+        if let Some(slot) = self.offsets.get_mut(usize::from(code)) {
+            // Attributes lie in a message of at most 65535 octets.
+            *slot = u16::try_from(start).unwrap_or(u16::MAX);
+        }
     }
 
     /// RFC 7606 §4: the rest of the attributes is lost, the NLRI field is not. If the routes are
@@ -105,21 +125,6 @@ impl<'a> Update<'a> {
         };
         let fault = Fault::new(start, ErrorCode::MalformedAttributeList, text);
         self.report(fault, base, Some(code), disposition);
-    }
-
-    /// Sets the bit of `code`; false if it was set.
-    #[inline]
-    fn note(&mut self, code: u8, start: usize) -> bool {
-        // The index is two bits wide, the array has four elements.
-        let word = &mut self.seen[usize::from(code >> 6)];
-        let bit = 1u64 << (code & 63);
-        let first = *word & bit == 0;
-        *word |= bit;
-        if first && let Some(slot) = self.offsets.get_mut(usize::from(code)) {
-            // Attributes lie in a message of at most 65535 octets.
-            *slot = u16::try_from(start).unwrap_or(u16::MAX);
-        }
-        first
     }
 
     /// RFC 6793 §6: among NEW speakers the two attributes are discarded. Between OLD ones AS4_PATH is
@@ -266,14 +271,26 @@ impl<'a> Update<'a> {
     }
 }
 
+/// Sets the bit of `code`; false if it was set.
+#[inline]
+fn note(seen: &mut [u64; 4], code: u8) -> bool {
+    // The index is two bits wide, the array has four elements.
+    let word = &mut seen[usize::from(code >> 6)];
+    let bit = 1u64 << (code & 63);
+    let first = *word & bit == 0;
+    *word |= bit;
+    first
+}
+
 /// What is wrong with an attribute whose value lies `base` octets into the body.
 ///
 /// Messages without errors are the rule, so that the pass asks only whether there are any: as nothing
 /// is to hold on to the view then, it can be built where it will be.
 #[cold]
-fn faults_in(attribute: &Attribute<'_>, context: &Context, base: usize) -> Errors {
+fn faults_in(flags: Flags, code: u8, value: &[u8], context: &Context, base: usize) -> Errors {
     let mut errors = Errors::new();
-    attribute::check(attribute, context, |fault| {
+    let attribute = Attribute { flags, code, value };
+    attribute::check(&attribute, context, |fault| {
         let default = Disposition::TreatAsWithdraw;
         errors.push(fault.place(HEADER_LEN + base, Some(attribute.code), default));
     });
@@ -281,12 +298,15 @@ fn faults_in(attribute: &Attribute<'_>, context: &Context, base: usize) -> Error
 }
 
 /// What is wrong with a field of NLRI that lies `base` octets into the body.
+///
+/// It is given the parts of the field, so that the pass can keep the field in registers.
 #[cold]
-fn faults_among(field: NlriField<'_>, base: usize) -> Errors {
+fn faults_among(form: Form, bytes: &[u8], base: usize) -> Errors {
     let mut errors = Errors::new();
     // RFC 7606 §3 i, j: routes that cannot be read cannot be treated as withdrawn.
     let default = Disposition::SessionReset;
-    field.check(|fault| errors.push(fault.place(HEADER_LEN + base, None, default)));
+    NlriField::new(form, bytes)
+        .check(|fault| errors.push(fault.place(HEADER_LEN + base, None, default)));
     errors
 }
 

@@ -61,6 +61,7 @@ impl Damage {
 ///
 /// # Errors
 /// The file ends after the first but before the last of them, or cannot be read.
+#[inline]
 pub(super) fn require(
     window: &mut Window,
     count: usize,

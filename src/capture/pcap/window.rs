@@ -85,7 +85,16 @@ impl Window {
     }
 
     /// Moves past the first `count` bytes; they need not have arrived yet.
+    #[inline]
     pub(super) fn advance(&mut self, count: u64) {
+        if let Ok(step) = usize::try_from(count)
+            && self.skipping == 0
+            && step <= self.current.len()
+        {
+            bytes::Buf::advance(&mut self.current, step);
+            self.offset += count;
+            return;
+        }
         self.skipping = self.skipping.saturating_add(count);
         self.drop_skipped();
     }
@@ -94,7 +103,16 @@ impl Window {
     ///
     /// # Errors
     /// The input cannot be read or decompressed any further. What came before is still there.
+    #[inline]
     pub(super) fn ensure(&mut self, count: usize, deadline: Option<Instant>) -> io::Result<Fill> {
+        // Nearly always: a mapped file is all there, and so is most of what a chunk has.
+        if self.skipping == 0 && self.current.len() >= count && !self.current.is_empty() {
+            return Ok(Fill::Ready);
+        }
+        self.fill(count, deadline)
+    }
+
+    fn fill(&mut self, count: usize, deadline: Option<Instant>) -> io::Result<Fill> {
         loop {
             self.drop_skipped();
             if self.skipping == 0 && self.gather(count) {

@@ -56,6 +56,11 @@ impl Feed {
         }
     }
 
+    /// Messages that were not told because their listener was not there or not up to date.
+    pub(super) fn missed(&self) -> u64 {
+        self.routers.iter().map(|router| router.missed).sum()
+    }
+
     /// The last word to the listeners.
     pub(super) fn farewell(&mut self, description: &str) {
         let mut voice = Voice {

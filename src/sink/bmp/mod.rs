@@ -90,6 +90,8 @@ pub struct Seen<'a> {
 /// All BMP feeds.
 pub struct Bmp {
     feeds: Vec<Feed>,
+    /// What has become of the messages of feeds that were removed, and how many these missed.
+    gone: BTreeMap<&'static str, (Fate, u64)>,
     sessions: Sessions,
     which: Routers,
     description: String,
@@ -104,6 +106,7 @@ impl Bmp {
     pub fn new(wanted: Vec<Wanted>, which: Routers, host: &str, statistics: Duration) -> Self {
         let mut bmp = Self {
             feeds: Vec::new(),
+            gone: BTreeMap::new(),
             sessions: Sessions::default(),
             which,
             description: format!(
@@ -142,6 +145,14 @@ impl Bmp {
         }
         let retired = before.into_iter().map(|mut feed| {
             feed.farewell(&self.description);
+            let (now, (fate, missed)) = (
+                feed.carrier.fate(),
+                self.gone.entry(feed.carrier.name()).or_default(),
+            );
+            fate.sent += now.sent;
+            fate.queue_full += now.queue_full;
+            fate.undelivered += now.undelivered;
+            *missed += feed.missed();
             feed.carrier
         });
         retired.collect()
@@ -354,11 +365,12 @@ impl Bmp {
     /// gets the tables instead.
     #[must_use]
     pub fn figures(&self) -> Vec<Output> {
+        let feeds = self.feeds.iter();
+        let feeds = feeds.map(|feed| (feed.carrier.name(), feed.carrier.fate(), feed.missed()));
+        let gone = self.gone.iter();
+        let gone = gone.map(|(name, (fate, missed))| (*name, *fate, *missed));
         let mut outputs: Vec<Output> = Vec::new();
-        for feed in &self.feeds {
-            let fate = feed.carrier.fate();
-            let name = feed.carrier.name();
-            let missed = feed.routers.iter().map(|router| router.missed).sum();
+        for (name, fate, missed) in feeds.chain(gone) {
             let dropped = [fate.queue_full, fate.undelivered, missed];
             if let Some(output) = outputs.iter_mut().find(|output| output.name == name) {
                 let counts = output.dropped.iter_mut().zip(dropped);
@@ -378,7 +390,8 @@ impl Bmp {
     /// What has become of the messages of each feed: the name of its output, and how it fared.
     pub fn fates(&self) -> impl Iterator<Item = (&'static str, Fate)> {
         let carriers = self.feeds.iter().map(|feed| &feed.carrier);
-        carriers.map(|carrier| (carrier.name(), carrier.fate()))
+        let there = carriers.map(|carrier| (carrier.name(), carrier.fate()));
+        there.chain(self.gone.iter().map(|(name, (fate, _))| (*name, *fate)))
     }
 }
 

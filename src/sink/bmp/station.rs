@@ -204,7 +204,8 @@ impl Carrier for Station {
     }
 
     fn flush(&mut self) {
-        for line in &mut self.lines {
+        // While a station is busy chunks are filled first, so that as many messages can wait as there is room for.
+        for line in self.lines.iter_mut().filter(|line| line.pipe.len() == 0) {
             line.flush(self.when_full, &self.waiting);
         }
     }
@@ -233,8 +234,8 @@ impl Carrier for Station {
     }
 
     fn close(&mut self) {
-        self.flush();
-        for line in &self.lines {
+        for line in &mut self.lines {
+            line.flush(self.when_full, &self.waiting);
             line.pipe.closing.store(true, Release);
             line.pipe.wake.notify_one();
         }

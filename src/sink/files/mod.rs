@@ -163,9 +163,13 @@ impl Target for Files {
     }
 
     fn recover(&mut self) -> bool {
+        // Half a snapshot is no reason to lose the whole one that has its name.
+        let newest = self.rotation.replace && self.rotation.by_time;
         if let Some(open) = self.open.take() {
-            open.rescue();
+            open.rescue(!newest);
         }
+        // What comes next is a file beside what was rescued.
+        self.rotation.replace = newest;
         self.rotation.retry
     }
 }
@@ -207,9 +211,13 @@ impl Growing {
         finished
     }
 
-    /// Keeps what is whole of a file that cannot be written to.
-    fn rescue(self) {
+    /// Keeps what is whole of a file that cannot be written to, if that is wanted and there is any.
+    fn rescue(self, keep: bool) {
         // There is nobody to tell of a second failure.
+        if !keep || self.whole == 0 {
+            let _ = fs::remove_file(&self.part);
+            return;
+        }
         if let Out::Plain(Counted { file, .. }) = &self.out {
             let _ = file.set_len(self.whole);
         }

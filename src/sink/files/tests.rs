@@ -189,6 +189,51 @@ fn after_a_failure_whole_events_are_kept_and_another_file_begun() {
     );
 }
 
+/// The archive of an earlier run gives way, that of this run does not.
+#[test]
+fn what_was_rescued_is_not_replaced_by_what_comes_later() {
+    let folder = Folder::new();
+    fs::write(folder.0.join("a"), "an earlier run").expect("written");
+    let rotation = Rotation {
+        by_time: false,
+        replace: true,
+        retry: true,
+        ..BY_TIME
+    };
+    let mut files = folder.files("a", rotation);
+    files.write(b"whole", START).expect("written");
+    assert!(files.recover());
+    // Nothing at all fits for a while.
+    for _ in 0..2 {
+        files.open = Some(files.begin(START).expect("begun"));
+        assert!(files.recover());
+    }
+    files.write(b"more", START).expect("written");
+    files.finish().expect("finished");
+    let found = [("a", "whole"), ("a.1", "more")];
+    assert_eq!(folder.found(), owned(&found));
+}
+
+/// A snapshot that could not be written leaves the one before it.
+#[test]
+fn half_a_snapshot_replaces_none() {
+    let folder = Folder::new();
+    let rotation = Rotation {
+        replace: true,
+        retry: true,
+        ..BY_TIME
+    };
+    let mut files = folder.files("a", rotation);
+    for (text, at_ns) in [(b"first", START), (b"other", START + SECOND)] {
+        files.write(text, at_ns).expect("written");
+    }
+    assert!(files.recover());
+    assert_eq!(folder.found(), owned(&[("a", "first")]));
+    files.write(b"third", START + 2 * SECOND).expect("written");
+    files.finish().expect("finished");
+    assert_eq!(folder.found(), owned(&[("a", "third")]));
+}
+
 #[test]
 fn a_file_under_its_own_name_goes_on_behind_its_last_whole_event() {
     let folder = Folder::new();

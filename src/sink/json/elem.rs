@@ -3,8 +3,8 @@
 //! Names, values and what is `null` are those of `BgpElem` in bgpkit-parser 0.23. It knows IPv4 and IPv6
 //! prefixes, unicast and multicast; other NLRI, other messages and other events have no elements.
 
-use super::Meta;
 use super::fields::Fields;
+use super::{Meta, decimal};
 use crate::bgp::attribute::{
     Asns, Communities, ExtCommunities, Ipv6ExtCommunities, LargeCommunities, MergedPath,
     OnlyToCustomer, Origin, SegmentKind,
@@ -66,10 +66,7 @@ impl ElemWriter {
     fn line(&self, out: &mut Vec<u8>, meta: &Meta<'_>, kind: &str, prefix: &Prefix) {
         super::end_line(out, |out| {
             let mut fields = Fields::open(out);
-            // Microseconds fit a double exactly up to the year 2255.
-            #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
-            let seconds = (meta.ts_ns / 1000) as f64 / 1e6;
-            fields.serialize_entry("timestamp", &seconds)?;
+            fields.with("timestamp", |out| decimal::write_seconds(out, meta.ts_ns))?;
             fields.serialize_entry("type", kind)?;
             fields.serialize_entry("peer_ip", &Show(meta.peer))?;
             fields.serialize_entry("peer_asn", &meta.peer_asn.unwrap_or(0))?;

@@ -1,5 +1,6 @@
 //! The fields of one JSON object, written one after the other.
 
+use super::text;
 use serde::ser::{Serialize, SerializeMap};
 
 /// An object that is being written. Beside values it takes fields that were written before.
@@ -58,6 +59,51 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The key of a field, whose value comes next.
+    #[inline(always)]
+    pub(super) fn name(&mut self, name: &'static str) {
+        self.separate();
+        text::name(self.out, name);
+    }
+
+    /// A field with its value.
+    #[inline(always)]
+    pub(super) fn field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> serde_json::Result<()> {
+        self.name(name);
+        text::value(self.out, value)
+    }
+
+    /// A field whose value `write` appends.
+    #[inline(always)]
+    pub(super) fn with(
+        &mut self,
+        name: &'static str,
+        write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
+    ) -> serde_json::Result<()> {
+        self.name(name);
+        write(self.out)
+    }
+
+    /// A field whose value is a string; `write` appends what is in it.
+    #[inline]
+    pub(super) fn quoted(
+        &mut self,
+        name: &'static str,
+        write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
+    ) -> serde_json::Result<()> {
+        self.with(name, |out| {
+            out.push(b'"');
+            write(out)?;
+            out.push(b'"');
+            Ok(())
+        })
+    }
+
+    #[inline]
     fn separate(&mut self) {
         if self.comma {
             self.out.push(b',');
@@ -70,15 +116,15 @@ impl SerializeMap for Fields<'_> {
     type Ok = ();
     type Error = serde_json::Error;
 
+    #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Self::Error> {
         self.separate();
-        serde_json::to_writer(&mut *self.out, key)?;
-        self.out.push(b':');
-        Ok(())
+        text::key(self.out, key)
     }
 
+    #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Self::Error> {
-        serde_json::to_writer(&mut *self.out, value)
+        text::value(self.out, value)
     }
 
     fn end(self) -> Result<(), Self::Error> {

@@ -2,7 +2,6 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::cache::Cache;
 use super::fields::Fields;
 use super::heads::Head;
 use super::{ContextSource, Meta, open, refresh, update};
@@ -40,20 +39,14 @@ impl<'a> MessageLine<'a> {
 }
 
 impl MessageLine<'_> {
-    /// Writes the object; what was `kept` as it was written before: attributes, and what the
-    /// lines of a direction have in common.
-    pub(super) fn write(
-        &self,
-        out: &mut Vec<u8>,
-        kept: Option<(&mut Cache, Option<&Head>)>,
-    ) -> serde_json::Result<()> {
-        let (cache, head) = kept.map_or((None, None), |(cache, head)| (Some(cache), head));
+    /// Writes the object; what the lines of a direction have in common is its `head`.
+    pub(super) fn write(&self, out: &mut Vec<u8>, head: Option<&Head>) -> serde_json::Result<()> {
         let mut map = Fields::open(out);
         self.begin(&mut map, head)?;
-        map.serialize_entry("length", &self.message.length())?;
+        map.field("length", &self.message.length())?;
         match self.message {
             Message::Open(message) => open::write(&mut map, message)?,
-            Message::Update(message) => update::write(&mut map, message, cache)?,
+            Message::Update(message) => update::write(&mut map, message)?,
             Message::Notification(message) => {
                 map.serialize_entry("notification", message)?;
             }
@@ -66,14 +59,14 @@ impl MessageLine<'_> {
             }
         }
         if let Some(changes) = self.changes {
-            map.serialize_entry("rib", changes)?;
+            map.field("rib", changes)?;
         }
         let errors = self.message.errors();
         if !errors.is_empty() {
             map.serialize_entry("errors", &List(|| errors.iter().map(ErrorView)))?;
         }
         if let Some(raw) = self.raw {
-            map.serialize_entry("raw", &Hex(raw))?;
+            map.field("raw", &Hex(raw))?;
         }
         map.close();
         Ok(())

@@ -1,35 +1,34 @@
 //! Messages and events as JSON lines.
 //!
 //! One bare object per line, field names as RIS Live has them where it has the
-//! field. The lines are serde views over borrowed data: into a buffer that is
-//! reused, writing one allocates nothing.
+//! field. The lines are serde views over borrowed data, which a serializer for memory
+//! writes ([`text`]): into a buffer that is reused, writing one allocates nothing.
 
-mod cache;
+mod decimal;
 mod elem;
 mod fields;
 mod heads;
+mod items;
 pub(super) mod message;
 pub(super) mod open;
 pub(super) mod refresh;
 mod route;
 mod session;
+mod text;
 mod transfer;
 mod update;
 
 use std::net::IpAddr;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
-use crate::bgp::text::{Show, hex_pair};
+use crate::bgp::text::{AddressText, hex_pair};
 use crate::session::Transfer;
-use cache::Cache;
-pub use cache::Lookups;
 pub use elem::ElemWriter;
+use fields::Fields;
 use heads::Heads;
 pub use message::MessageLine;
 pub use route::RouteWriter;
+use serde_json::Result;
 pub use session::{DirectionFacts, SessionFacts, write_session};
-use transfer::TransferLine;
 
 /// What lines look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,67 +72,55 @@ pub struct Meta<'a> {
 }
 
 impl Meta<'_> {
-    fn write<M: SerializeMap>(&self, map: &mut M, kind: &str) -> Result<(), M::Error> {
-        self.when(map, kind)?;
-        self.who(map)?;
-        self.number(map)?;
-        self.monitor(map)?;
-        self.doubt(map)
+    fn write(&self, fields: &mut Fields<'_>, kind: &str) -> Result<()> {
+        self.when(fields, kind)?;
+        self.who(fields)?;
+        self.number(fields)?;
+        self.monitor(fields)?;
+        self.doubt(fields)
     }
 
-    fn when<M: SerializeMap>(&self, map: &mut M, kind: &str) -> Result<(), M::Error> {
-        map.serialize_entry("type", kind)?;
-        // Microseconds fit a double exactly up to the year 2255.
-        #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
-        let seconds = (self.ts_ns / 1000) as f64 / 1e6;
-        map.serialize_entry("timestamp", &seconds)?;
-        map.serialize_entry("ts_ns", itoa::Buffer::new().format(self.ts_ns))
+    fn when(&self, fields: &mut Fields<'_>, kind: &str) -> Result<()> {
+        fields.field("type", kind)?;
+        fields.with("timestamp", |out| decimal::write_seconds(out, self.ts_ns))?;
+        fields.quoted("ts_ns", |out| text::value(out, &self.ts_ns))
     }
 
     /// What stays in a session.
-    fn who<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("ts_source", self.ts_source)?;
-        map.serialize_entry("peer", &Show(self.peer))?;
-        map.serialize_entry("peer_port", &self.peer_port)?;
-        if let Some(asn) = self.peer_asn {
-            map.serialize_entry("peer_asn", &Show(asn))?;
-        }
-        map.serialize_entry("local", &Show(self.local))?;
-        map.serialize_entry("local_port", &self.local_port)?;
-        if let Some(asn) = self.local_asn {
-            map.serialize_entry("local_asn", &Show(asn))?;
-        }
-        map.serialize_entry("session", Hexadecimal::of(self.session).text())
+    fn who(&self, fields: &mut Fields<'_>) -> Result<()> {
+        let address = |address| AddressText::new(address, None);
+        let asn = |fields: &mut Fields<'_>, name, asn: Option<u32>| match asn {
+            Some(asn) => fields.quoted(name, |out| text::value(out, &asn)),
+            None => Ok(()),
+        };
+        fields.field("ts_source", self.ts_source)?;
+        fields.field("peer", &address(self.peer))?;
+        fields.field("peer_port", &self.peer_port)?;
+        asn(fields, "peer_asn", self.peer_asn)?;
+        fields.field("local", &address(self.local))?;
+        fields.field("local_port", &self.local_port)?;
+        asn(fields, "local_asn", self.local_asn)?;
+        fields.field("session", Hexadecimal::of(self.session).text())
     }
 
-    fn number<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("seq", &self.seq)?;
-        let session = Hexadecimal::of(self.session);
-        let mut number = itoa::Buffer::new();
-        let id = Joint(session.text(), number.format(self.event_no));
-        map.serialize_entry("id", &Show(id))
+    fn number(&self, fields: &mut Fields<'_>) -> Result<()> {
+        fields.field("seq", &self.seq)?;
+        fields.quoted("id", |out| {
+            out.extend_from_slice(&Hexadecimal::of(self.session).0);
+            out.push(b'-');
+            text::value(out, &self.event_no)
+        })
     }
 
-    fn monitor<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("host", self.host)
+    fn monitor(&self, fields: &mut Fields<'_>) -> Result<()> {
+        fields.field("host", self.host)
     }
 
-    fn doubt<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+    fn doubt(&self, fields: &mut Fields<'_>) -> Result<()> {
         if self.searched {
-            map.serialize_entry("framing", "searched")?;
+            fields.field("framing", "searched")?;
         }
         Ok(())
-    }
-}
-
-/// Two texts with a hyphen between them.
-struct Joint<'a>(&'a str, &'a str);
-
-impl std::fmt::Display for Joint<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0)?;
-        f.write_str("-")?;
-        f.write_str(self.1)
     }
 }
 
@@ -185,20 +172,18 @@ pub fn write_message(out: &mut Vec<u8>, line: &MessageLine<'_>) {
     end_line(out, |out| line.write(out, None));
 }
 
-/// Writes the lines of messages, faster where their attributes recur: what an attribute looks
-/// like is kept and found again by its octets.
+/// Writes the lines of messages, faster where they come in the same sessions: what the lines of
+/// a session have in common is kept.
 pub struct MessageWriter {
-    attributes: Cache,
     heads: Heads,
 }
 
 impl MessageWriter {
-    /// A writer that has not seen anything. It takes two megabytes at once, and twelve at most, with
-    /// thousands of directions and long attributes only.
+    /// A writer that has not seen anything. It takes a megabyte at once, and three at most, with
+    /// thousands of directions only.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            attributes: Cache::new(),
             heads: Heads::new(),
         }
     }
@@ -206,15 +191,7 @@ impl MessageWriter {
     /// Appends the same line as [`write_message`].
     pub fn write(&mut self, out: &mut Vec<u8>, line: &MessageLine<'_>) {
         let head = self.heads.get(line.meta, line.context);
-        end_line(out, |out| {
-            line.write(out, Some((&mut self.attributes, head)))
-        });
-    }
-
-    /// How often an attribute was known.
-    #[must_use]
-    pub const fn lookups(&self) -> Lookups {
-        self.attributes.lookups
+        end_line(out, |out| line.write(out, head));
     }
 }
 
@@ -226,39 +203,27 @@ impl Default for MessageWriter {
 
 /// Appends a STATE line; the states are numbered 1 to 6 as in MRT (RFC 6396 §4.4.1).
 pub fn write_state(out: &mut Vec<u8>, meta: &Meta<'_>, state: u8, previous: u8, reason: &str) {
-    write_line(
-        out,
-        &Event {
-            meta,
-            kind: "STATE",
-            fields: [
-                ("state", Field::Number(u64::from(state))),
-                ("previous", Field::Number(u64::from(previous))),
-                ("reason", Field::Text(reason)),
-            ],
-        },
-    );
+    write_event(out, meta, "STATE", |fields| {
+        fields.field("state", &state)?;
+        fields.field("previous", &previous)?;
+        fields.field("reason", reason)
+    });
 }
 
 /// Appends a TCP line: what happened to the TCP under the session, and how long it has
 /// lasted or what is left, in nanoseconds.
 pub fn write_alarm(out: &mut Vec<u8>, meta: &Meta<'_>, event: &str, nanoseconds: u64) {
-    write_line(
-        out,
-        &Event {
-            meta,
-            kind: "TCP",
-            fields: [
-                ("event", Field::Text(event)),
-                ("milliseconds", Field::Number(nanoseconds / 1_000_000)),
-            ],
-        },
-    );
+    write_event(out, meta, "TCP", |fields| {
+        fields.field("event", event)?;
+        fields.field("milliseconds", &(nanoseconds / 1_000_000))
+    });
 }
 
 /// Appends a TRANSFER line: how far the transfer of one side's routes has come.
 pub fn write_transfer(out: &mut Vec<u8>, meta: &Meta<'_>, transfer: &Transfer) {
-    write_line(out, &TransferLine { meta, transfer });
+    write_event(out, meta, "TRANSFER", |fields| {
+        transfer::write(fields, transfer)
+    });
 }
 
 /// Appends a GAP line: `bytes` from `seq_from` up to before `seq_to` were never captured.
@@ -270,72 +235,44 @@ pub fn write_gap(
     seq_to: u32,
     reason: &str,
 ) {
-    write_line(
-        out,
-        &Event {
-            meta,
-            kind: "GAP",
-            fields: [
-                ("bytes", Field::Number(bytes)),
-                ("seq_from", Field::Number(u64::from(seq_from))),
-                ("seq_to", Field::Number(u64::from(seq_to))),
-                ("reason", Field::Text(reason)),
-            ],
-        },
-    );
+    write_event(out, meta, "GAP", |fields| {
+        fields.field("bytes", &bytes)?;
+        fields.field("seq_from", &seq_from)?;
+        fields.field("seq_to", &seq_to)?;
+        fields.field("reason", reason)
+    });
 }
 
 /// Appends a MALFORMED line: no message could be framed from `bytes` contiguous bytes.
 pub fn write_malformed(out: &mut Vec<u8>, meta: &Meta<'_>, bytes: u64, reason: &str) {
-    write_line(
-        out,
-        &Event {
-            meta,
-            kind: "MALFORMED",
-            fields: [
-                ("bytes", Field::Number(bytes)),
-                ("reason", Field::Text(reason)),
-            ],
-        },
-    );
+    write_event(out, meta, "MALFORMED", |fields| {
+        fields.field("bytes", &bytes)?;
+        fields.field("reason", reason)
+    });
 }
 
-fn write_line(out: &mut Vec<u8>, line: &impl Serialize) {
-    end_line(out, |out| serde_json::to_writer(out, line));
+/// The line of an event that is no message; `write` adds its own fields.
+fn write_event(
+    out: &mut Vec<u8>,
+    meta: &Meta<'_>,
+    kind: &str,
+    write: impl FnOnce(&mut Fields<'_>) -> Result<()>,
+) {
+    end_line(out, |out| {
+        let mut fields = Fields::open(out);
+        meta.write(&mut fields, kind)?;
+        write(&mut fields)?;
+        fields.close();
+        Ok(())
+    });
 }
 
-fn end_line(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) {
+fn end_line(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<()>) {
     let start = out.len();
     match write(out) {
         Ok(()) => out.push(b'\n'),
         // Writing to memory does not fail; if it did, half a line would be worse.
         Err(_) => out.truncate(start),
-    }
-}
-
-/// A line of an event that is no message.
-struct Event<'a, const N: usize> {
-    meta: &'a Meta<'a>,
-    kind: &'static str,
-    fields: [(&'static str, Field<'a>); N],
-}
-
-enum Field<'a> {
-    Number(u64),
-    Text(&'a str),
-}
-
-impl<const N: usize> Serialize for Event<'_, N> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        self.meta.write(&mut map, self.kind)?;
-        for (name, field) in &self.fields {
-            match field {
-                Field::Number(number) => map.serialize_entry(name, number)?,
-                Field::Text(text) => map.serialize_entry(name, text)?,
-            }
-        }
-        map.end()
     }
 }
 

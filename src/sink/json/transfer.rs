@@ -1,29 +1,15 @@
 //! The line about the transfer of one side's routes.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::SerializeMap;
 
-use super::Meta;
+use super::fields::Fields;
 use super::message::pair;
 use crate::bgp::text::List;
 use crate::bgp::{Family, FamilySet};
 use crate::session::Transfer;
 
-pub(super) struct TransferLine<'a> {
-    pub(super) meta: &'a Meta<'a>,
-    pub(super) transfer: &'a Transfer,
-}
-
-impl Serialize for TransferLine<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        self.meta.write(&mut map, "TRANSFER")?;
-        map.serialize_entry("event", self.transfer.name())?;
-        write(&mut map, self.transfer)?;
-        map.end()
-    }
-}
-
-fn write<M: SerializeMap>(map: &mut M, transfer: &Transfer) -> Result<(), M::Error> {
+pub(super) fn write(map: &mut Fields<'_>, transfer: &Transfer) -> serde_json::Result<()> {
+    map.serialize_entry("event", transfer.name())?;
     match *transfer {
         Transfer::Begin {
             families,

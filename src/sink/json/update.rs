@@ -1,86 +1,37 @@
 //! The fields of an UPDATE.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
-use super::cache::{Cache, Key};
 use super::fields::Fields;
 use super::message::pair;
+use super::text;
 use crate::bgp::attribute::{
-    Aggregator, AsPath, Attribute, Communities, Community, MpReach, MpUnreach, NextHops,
-    PathAttribute, serialize_entries,
+    Aggregator, AsPath, Attribute, Communities, Community, MergedPath, NextHops, PathAttribute,
+    Segment, SegmentKind, serialize_entries,
 };
-use crate::bgp::text::{AddressText, Hex, Joined, List, Show};
-use crate::bgp::{NlriField, Update};
+use crate::bgp::text::{AddressText, Hex, List, Show};
+use crate::bgp::{Nlri, NlriField, Update};
 
-pub(super) fn write(
-    fields: &mut Fields<'_>,
-    update: &Update<'_>,
-    cache: Option<&mut Cache>,
-) -> serde_json::Result<()> {
-    write_attributes(fields, update, cache)?;
+pub(super) fn write(fields: &mut Fields<'_>, update: &Update<'_>) -> serde_json::Result<()> {
+    write_attributes(fields, update)?;
     write_routes(fields, update)
 }
 
 /// The attributes alone, and the next hop of MP_REACH_NLRI.
 pub(super) fn write_set(fields: &mut Fields<'_>, update: &Update<'_>) -> serde_json::Result<()> {
-    write_attributes(fields, update, None)?;
+    write_attributes(fields, update)?;
     match update.mp_reach() {
         Some(mp) => HopView::Mp(mp.next_hops).write(fields),
         None => Ok(()),
     }
 }
 
-fn write_attributes(
-    fields: &mut Fields<'_>,
-    update: &Update<'_>,
-    mut cache: Option<&mut Cache>,
-) -> serde_json::Result<()> {
+fn write_attributes(fields: &mut Fields<'_>, update: &Update<'_>) -> serde_json::Result<()> {
     let list = update.attributes();
     serialize_entries(fields, list, update.context(), |fields, attribute| {
-        write_attribute(fields, update, attribute, cache.as_deref_mut())
+        render(fields, update, attribute)
     })
 }
 
-/// Writes an attribute as it was written before, if it was; `false` if it is not decoded or malformed.
-fn write_attribute(
-    fields: &mut Fields<'_>,
-    update: &Update<'_>,
-    attribute: Attribute<'_>,
-    cache: Option<&mut Cache>,
-) -> serde_json::Result<bool> {
-    let key = Key {
-        code: attribute.code,
-        as4: update.context().as4,
-        value: attribute.value,
-    };
-    let known = cache
-        .filter(|_| stands_alone(update, attribute.code))
-        .and_then(|cache| {
-            cache.fields(key, |out| {
-                render(&mut Fields::bare(out), update, attribute).map(|_| ())
-            })
-        });
-    match known {
-        Some(known) if !known.is_empty() => {
-            fields.splice(known);
-            Ok(true)
-        }
-        // What has no fields is not decoded or malformed.
-        Some(_) => Ok(false),
-        None => render(fields, update, attribute),
-    }
-}
-
-/// Whether nothing but the width of AS numbers decides what the attribute says.
-const fn stands_alone(update: &Update<'_>, code: u8) -> bool {
-    match code {
-        MpReach::CODE | MpUnreach::CODE => false,
-        // AS4_PATH and AS4_AGGREGATOR may complete them.
-        AsPath::CODE | Aggregator::CODE => update.context().as4,
-        _ => true,
-    }
-}
-
+/// Writes an attribute; `false` if it is not decoded or malformed.
 fn render(
     fields: &mut Fields<'_>,
     update: &Update<'_>,
@@ -91,23 +42,22 @@ fn render(
             let Some(path) = update.path() else {
                 return Ok(false);
             };
-            fields.serialize_entry("path", &path)?;
-            fields.serialize_entry("path_text", &Show(path))?;
+            write_path(fields, path)?;
         }
         Aggregator::CODE => {
             let Some(aggregator) = update.aggregator() else {
                 return Ok(false);
             };
-            fields.serialize_entry("aggregator", &aggregator)?;
+            fields.field("aggregator", &aggregator)?;
         }
         Communities::CODE => {
             let Some(list) = update.communities() else {
                 return Ok(false);
             };
-            fields.serialize_entry("community", &list)?;
+            fields.field("community", &list)?;
             let names = || list.iter().filter_map(Community::name);
             if names().next().is_some() {
-                fields.serialize_entry("community_names", &List(names))?;
+                fields.field("community_names", &List(names))?;
             }
         }
         _ => return attribute.serialize_entry(fields, update.context()),
@@ -115,29 +65,53 @@ fn render(
     Ok(true)
 }
 
-fn write_routes(map: &mut Fields<'_>, update: &Update<'_>) -> serde_json::Result<()> {
-    let announced = || announcements(update);
-    if announced().next().is_some() {
-        map.serialize_entry("announcements", &List(announced))?;
+/// The path, and the same as text.
+fn write_path(fields: &mut Fields<'_>, path: MergedPath<'_>) -> serde_json::Result<()> {
+    let mut written = 0..0;
+    fields.with("path", |out| {
+        let start = out.len();
+        text::value(out, &path)?;
+        // Without its brackets.
+        written = start + 1..out.len() - 1;
+        Ok(())
+    })?;
+    let is_sequence = |segment: Segment<'_>| segment.kind == SegmentKind::Sequence;
+    if !path.segments().all(is_sequence) {
+        return fields.field("path_text", &Show(path));
     }
-    let withdrawn = || {
-        update.all_withdrawn().map(|field| Group {
-            next_hop: HopView::None,
-            field,
-        })
-    };
-    if withdrawn().next().is_some() {
-        map.serialize_entry("withdrawals", &List(withdrawn))?;
+    // Nothing but numbers: the text has spaces where the list has commas.
+    fields.quoted("path_text", |out| {
+        let at = out.len();
+        out.extend_from_within(written);
+        for byte in out.iter_mut().skip(at) {
+            *byte = if *byte == b',' { b' ' } else { *byte };
+        }
+        Ok(())
+    })
+}
+
+fn write_routes(fields: &mut Fields<'_>, update: &Update<'_>) -> serde_json::Result<()> {
+    let announced = announcements(update);
+    if announced.iter().any(Option::is_some) {
+        fields.name("announcements");
+        fields.list(announced.into_iter().flatten(), |fields, group| {
+            write_group(fields, &group)
+        })?;
     }
-    if let Some(family) = update.eor() {
-        map.serialize_entry("eor", &pair(family))?;
+    let mut withdrawn = update.all_withdrawn().peekable();
+    if withdrawn.peek().is_some() {
+        fields.name("withdrawals");
+        fields.list(withdrawn, |fields, field| write_nlri(fields, &field))?;
     }
-    Ok(())
+    match update.eor() {
+        Some(family) => fields.field("eor", &pair(family)),
+        None => Ok(()),
+    }
 }
 
 /// The NLRI field with NEXT_HOP, then MP_REACH_NLRI with its own next hops.
-fn announcements<'a>(update: &Update<'a>) -> impl Iterator<Item = Group<'a>> + use<'a> {
-    let plain = Group {
+fn announcements<'a>(update: &Update<'a>) -> [Option<Group<'a>>; 2] {
+    let plain = || Group {
         next_hop: update.next_hop().map_or(HopView::None, HopView::Plain),
         field: update.announced(),
     };
@@ -145,10 +119,11 @@ fn announcements<'a>(update: &Update<'a>) -> impl Iterator<Item = Group<'a>> + u
         next_hop: HopView::Mp(mp.next_hops),
         field: mp.nlri,
     });
-    [Some(plain), mp]
-        .into_iter()
-        .flatten()
-        .filter(|group| !group.field.is_empty())
+    let is_empty = update.announced().is_empty();
+    [
+        (!is_empty).then(plain),
+        mp.filter(|group| !group.field.is_empty()),
+    ]
 }
 
 enum HopView<'a> {
@@ -158,17 +133,24 @@ enum HopView<'a> {
 }
 
 impl HopView<'_> {
-    fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+    fn write(&self, fields: &mut Fields<'_>) -> serde_json::Result<()> {
         match self {
             Self::None => Ok(()),
-            Self::Plain(addr) => {
-                map.serialize_entry("next_hop", &AddressText::new((*addr).into(), None))
-            }
-            Self::Mp(hops) if hops.iter().next().is_some() => {
-                map.serialize_entry("next_hop", &Show(Joined(hops.iter())))
-            }
+            Self::Plain(addr) => fields.quoted("next_hop", |out| {
+                AddressText::new((*addr).into(), None).append_to(out);
+                Ok(())
+            }),
+            Self::Mp(hops) if hops.iter().next().is_some() => fields.quoted("next_hop", |out| {
+                for (index, hop) in hops.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    AddressText::new(hop, None).append_to(out);
+                }
+                Ok(())
+            }),
             Self::Mp(hops) if hops.as_bytes().is_empty() => Ok(()),
-            Self::Mp(hops) => map.serialize_entry("next_hop_raw", &Hex(hops.as_bytes())),
+            Self::Mp(hops) => fields.field("next_hop_raw", &Hex(hops.as_bytes())),
         }
     }
 }
@@ -179,18 +161,43 @@ struct Group<'a> {
     field: NlriField<'a>,
 }
 
-impl Serialize for Group<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        self.next_hop.write(&mut map)?;
-        let (afi, safi) = pair(self.field.family());
-        map.serialize_entry("afi", &afi)?;
-        map.serialize_entry("safi", &safi)?;
-        map.serialize_entry("prefixes", &List(|| self.field.iter()))?;
-        let unread = self.field.unread();
-        if !unread.is_empty() {
-            map.serialize_entry("unreadable", &Hex(unread))?;
+fn write_group(fields: &mut Fields<'_>, group: &Group<'_>) -> serde_json::Result<()> {
+    group.next_hop.write(fields)?;
+    write_nlri(fields, &group.field)
+}
+
+fn write_nlri(fields: &mut Fields<'_>, nlri: &NlriField<'_>) -> serde_json::Result<()> {
+    let (afi, safi) = pair(nlri.family());
+    fields.field("afi", &afi)?;
+    fields.field("safi", &safi)?;
+    let mut items = nlri.iter();
+    fields.with("prefixes", |out| {
+        out.push(b'[');
+        for (index, item) in items.by_ref().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            write_item(out, &item)?;
         }
-        map.end()
+        out.push(b']');
+        Ok(())
+    })?;
+    match items.unread() {
+        [] => Ok(()),
+        unread => fields.field("unreadable", &Hex(unread)),
+    }
+}
+
+/// Most are plain prefixes, whose text needs no look at it.
+#[inline]
+fn write_item(out: &mut Vec<u8>, item: &Nlri<'_>) -> serde_json::Result<()> {
+    match item {
+        Nlri::Ipv4(prefix) | Nlri::Ipv6(prefix) if prefix.path_id.is_none() => {
+            out.push(b'"');
+            AddressText::new(prefix.addr, Some(prefix.len)).append_to(out);
+            out.push(b'"');
+            Ok(())
+        }
+        item => text::value(out, item),
     }
 }

@@ -1,7 +1,7 @@
 //! BMP feeds to Kafka: each message is a record, framed as OpenBMP collectors do.
 
 use super::openbmp::Origin;
-use super::producer::{Lines, Settings};
+use super::producer::{Settings, openbmp_writer};
 use crate::sink::bmp::{Carrier, Fate, RouterName};
 use crate::sink::delivered::Delivered;
 use crate::sink::writer::{WhenFull, Writer};
@@ -20,15 +20,20 @@ pub struct KafkaCarrier {
 }
 
 impl KafkaCarrier {
-    /// Starts a producer. `collector` is the name of this monitor.
+    /// Starts a producer. `collector` is the name of this monitor; `room` MiB of records may wait for it, and as
+    /// many in librdkafka.
     ///
     /// # Errors
     /// librdkafka refuses the settings, or a thread cannot be started.
-    pub fn start(settings: &Settings, collector: &str, when_full: WhenFull) -> io::Result<Self> {
+    pub fn start(
+        settings: &Settings,
+        room: u16,
+        collector: &str,
+        when_full: WhenFull,
+    ) -> io::Result<Self> {
         let delivered = Arc::new(Delivered::default());
-        let lines = Lines::openbmp(settings, Arc::clone(&delivered))?;
         Ok(Self {
-            writer: Writer::start(lines, when_full)?,
+            writer: openbmp_writer(settings, room, when_full, Arc::clone(&delivered))?,
             delivered,
             when_full,
             collector: collector.to_owned(),
@@ -79,7 +84,7 @@ impl Carrier for KafkaCarrier {
     }
 
     fn flush(&mut self) {
-        self.writer.flush();
+        self.writer.offer();
     }
 
     fn when_full(&self) -> WhenFull {

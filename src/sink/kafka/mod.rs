@@ -9,4 +9,4 @@ pub mod openbmp;
 mod producer;
 
 pub use carrier::KafkaCarrier;
-pub use producer::{Lines, Settings};
+pub use producer::{Settings, json_writer};

@@ -2,6 +2,7 @@
 
 use super::openbmp;
 use crate::sink::delivered::Delivered;
+use crate::sink::writer::{CHUNKS_PER_MIB, WhenFull, Writer};
 use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -14,8 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// KiB that may wait in librdkafka; what comes then waits in the writer's queue.
-const QUEUE_KIB: &str = "65536";
 /// How long a record is tried to be delivered.
 const MESSAGE_TIMEOUT_MS: &str = "30000";
 /// How long the end waits for records that are under way.
@@ -59,59 +58,98 @@ enum Form {
 }
 
 /// Takes records as bytes, one after the other, and produces them. A writer's thread writes to it.
-pub struct Lines {
+struct Lines {
     producer: ThreadedProducer<Reports>,
     topic: Topic,
+    settings: Settings,
+    /// MiB that may wait in librdkafka; what comes then waits in the writer's queue.
+    room: u16,
     form: Form,
     delivered: Arc<Delivered>,
 }
 
+/// Writes JSON lines to a producer; `room` MiB of them may wait for it, and as many in librdkafka.
+///
+/// # Errors
+/// librdkafka refuses the settings, or a thread cannot be started.
+pub fn json_writer(
+    settings: &Settings,
+    room: u16,
+    when_full: WhenFull,
+    delivered: Arc<Delivered>,
+) -> io::Result<Writer> {
+    writer(settings, room, when_full, Form::Json, delivered)
+}
+
+/// The same for OpenBMP frames.
+pub(super) fn openbmp_writer(
+    settings: &Settings,
+    room: u16,
+    when_full: WhenFull,
+    delivered: Arc<Delivered>,
+) -> io::Result<Writer> {
+    writer(settings, room, when_full, Form::OpenBmp, delivered)
+}
+
+fn writer(
+    settings: &Settings,
+    room: u16,
+    when_full: WhenFull,
+    form: Form,
+    delivered: Arc<Delivered>,
+) -> io::Result<Writer> {
+    let lines = Lines {
+        producer: producer(settings, room, &delivered)?,
+        topic: Topic(settings.topic.clone()),
+        settings: settings.clone(),
+        room,
+        form,
+        delivered,
+    };
+    Writer::start(lines, when_full, usize::from(room) * CHUNKS_PER_MIB)
+}
+
+fn producer(
+    settings: &Settings,
+    room: u16,
+    delivered: &Arc<Delivered>,
+) -> io::Result<ThreadedProducer<Reports>> {
+    let room = (u32::from(room) << 10).to_string();
+    ClientConfig::new()
+        .set("bootstrap.servers", &settings.brokers)
+        .set("client.id", "bgptap")
+        .set("enable.idempotence", "true")
+        .set("compression.codec", "lz4")
+        .set("linger.ms", "20")
+        .set("queue.buffering.max.kbytes", room)
+        .set("message.timeout.ms", MESSAGE_TIMEOUT_MS)
+        .create_with_context(Reports(Arc::clone(delivered)))
+        .map_err(io::Error::other)
+}
+
 impl Lines {
-    /// A producer of JSON lines.
-    ///
-    /// # Errors
-    /// librdkafka refuses the settings.
-    pub fn json(settings: &Settings, delivered: Arc<Delivered>) -> io::Result<Self> {
-        Self::new(settings, Form::Json, delivered)
-    }
-
-    /// A producer of OpenBMP frames.
-    ///
-    /// # Errors
-    /// librdkafka refuses the settings.
-    pub fn openbmp(settings: &Settings, delivered: Arc<Delivered>) -> io::Result<Self> {
-        Self::new(settings, Form::OpenBmp, delivered)
-    }
-
-    fn new(settings: &Settings, form: Form, delivered: Arc<Delivered>) -> io::Result<Self> {
-        let producer = ClientConfig::new()
-            .set("bootstrap.servers", &settings.brokers)
-            .set("client.id", "bgptap")
-            .set("enable.idempotence", "true")
-            .set("compression.codec", "lz4")
-            .set("linger.ms", "20")
-            .set("queue.buffering.max.kbytes", QUEUE_KIB)
-            .set("message.timeout.ms", MESSAGE_TIMEOUT_MS)
-            .create_with_context(Reports(Arc::clone(&delivered)))
-            .map_err(io::Error::other)?;
-        Ok(Self {
-            producer,
-            topic: Topic(settings.topic.clone()),
-            form,
-            delivered,
-        })
-    }
-
     /// Produces one record; waits while librdkafka's queue is full.
-    fn produce(&self, router: &str, key: &[u8], payload: &[u8]) {
+    fn produce(&mut self, router: &str, key: &[u8], payload: &[u8]) {
         let topic = self.topic.of(router);
         let mut record = BaseRecord::to(&topic).key(key).payload(payload);
         while let Err((error, back)) = self.producer.send(record) {
-            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+            let again = match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::QueueFull) => {
+                    std::thread::sleep(PAUSE);
+                    true
+                }
+                // A producer that can no longer keep records in order and once is of no use any more (as when a
+                // broker has forgotten it): what it held is counted as failed, another one begins anew.
+                Some(RDKafkaErrorCode::Fatal) => {
+                    let next = producer(&self.settings, self.room, &self.delivered);
+                    next.map(|next| self.producer = next).is_ok()
+                }
+                _ => false,
+            };
+            if !again {
                 self.delivered.failed.fetch_add(1, Relaxed);
                 return;
             }
-            std::thread::sleep(PAUSE);
             record = back;
         }
     }

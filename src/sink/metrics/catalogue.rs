@@ -172,15 +172,13 @@ metrics! {
 
     OUTPUT_DROPPED: Counter "bgptap_output_dropped", instance ["output", "reason"],
         "Events that an output lost",
-        "of `json`, `mrt`, `mrt_rib`, `events`: `queue_full`, `write_error`; and listeners dropped, `slow_listener`";
+        "of `json`, `mrt`, `mrt_rib`, `events`: `queue_full`, `write_error`; listeners dropped, `slow_listener`; lines that no broker took, `undelivered`; of `bmp`, and of `kafka` with BMP, `queue_full`, `disconnected`, `resync`";
     OUTPUT_QUEUE: Gauge "bgptap_output_queue_ratio", instance ["output"],
         "Share of an output's queue in use, 0 to 1", "";
     OUTPUT_FILTERED: Counter "bgptap_output_filtered", instance ["output"],
         "Events that the filters of an output left out", "";
     EVIDENCE_FILES: Counter "bgptap_evidence_files", instance ["outcome"],
         "Files of evidence written, and those of them removed again to make room", "`written`, `removed`";
-    RENDERED_ATTRIBUTES: Counter "bgptap_rendered_attributes", instance ["result"],
-        "Attributes that the JSON output wrote as it had written them before (hit) or anew (miss)", "";
 }
 
 /// Every metric, in the order of the page.

@@ -337,14 +337,6 @@ fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::
             [("written", counts.files), ("removed", counts.removed)]
                 .map(|(outcome, count)| (vec![("outcome", outcome.to_owned())], count))
         }),
-    )?;
-    counters(
-        encoder,
-        &catalogue::RENDERED_ATTRIBUTES,
-        snapshot.rendered.iter().flat_map(|rendered| {
-            [("hit", rendered.hits), ("miss", rendered.misses)]
-                .map(|(result, count)| (vec![("result", result.to_owned())], count))
-        }),
     )
 }
 
@@ -442,7 +434,6 @@ mod tests {
             r#"bgptap_output_filtered_total{output="json"} 3"#.into(),
             r#"bgptap_evidence_files_total{outcome="written"} 5"#.into(),
             r#"bgptap_evidence_files_total{outcome="removed"} 1"#.into(),
-            r#"bgptap_rendered_attributes_total{result="hit"} 8"#.into(),
             r#"bgptap_decode_latency_seconds_bucket{le="+Inf"} 0"#.into(),
             format!(
                 r#"bgptap_build_info{{version="{}"}} 1"#,

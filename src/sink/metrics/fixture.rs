@@ -7,7 +7,6 @@ use crate::health::Figures;
 use crate::intern;
 use crate::rib::Usage;
 use crate::sink::evidence::Counts;
-use crate::sink::json::Lookups;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use std::net::Ipv4Addr;
@@ -74,7 +73,6 @@ pub(super) fn full() -> Arc<Metrics> {
             removed: 1,
             ..Counts::default()
         }),
-        rendered: Some(Lookups { hits: 8, misses: 1 }),
         sessions: 1,
         evicted: vec![("idle", 1)],
         rib: Some(Usage::default()),

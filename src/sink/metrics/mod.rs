@@ -27,7 +27,6 @@ pub use latency::{Recorder, Shared as SharedLatency};
 pub use server::{Listener, Server};
 pub use status::About;
 
-use super::json::Lookups;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,8 +52,6 @@ pub struct Snapshot {
     pub filtered: Vec<(&'static str, u64)>,
     /// What has become of evidence, if it is kept.
     pub evidence: Option<crate::sink::evidence::Counts>,
-    /// Attributes that the JSON output knew from before and those that it did not, if it is on.
-    pub rendered: Option<Lookups>,
     /// Sessions known now.
     pub sessions: u64,
     /// Connections of which only SYNs were seen.

@@ -33,9 +33,9 @@ impl Outputs {
         }
     }
 
-    /// Hands over what has been encoded so far.
+    /// Hands over what has been encoded so far, to whom has nothing else to do.
     pub fn flush(&mut self) {
-        self.writers_mut().for_each(Writer::flush);
+        self.writers_mut().for_each(Writer::offer);
         if let Some(bmp) = &mut self.bmp {
             bmp.flush();
         }
@@ -100,11 +100,8 @@ impl Outputs {
         let slow = slow.map(|stream| ("slow_listener", stream.slow()));
         let undelivered = self.kafka_delivered.failed.load(Relaxed);
         let bmp = self.bmp.iter().flat_map(|bmp| bmp.figures());
-        let writers = self.writers().map(move |(name, writer)| {
-            let mut dropped = vec![
-                ("queue_full", writer.lost_full()),
-                ("write_error", writer.lost_broken()),
-            ];
+        let writers = self.with_former().map(move |(name, writer, lost)| {
+            let mut dropped = vec![("queue_full", lost.full), ("write_error", lost.broken)];
             dropped.extend(slow.filter(|_| name == "events"));
             if name == "kafka" {
                 dropped.push(("undelivered", undelivered));
@@ -112,10 +109,27 @@ impl Outputs {
             metrics::Output {
                 name,
                 dropped,
-                queue: writer.queue_ratio(),
+                queue: writer.map_or(0.0, Writer::queue_ratio),
             }
         });
         writers.chain(bmp)
+    }
+
+    /// Outputs by name, also those that there were: their writer, if they have one, and all that they have lost.
+    fn with_former(&self) -> impl Iterator<Item = (&'static str, Option<&Writer>, Lost)> {
+        let now = self.writers().map(|(name, writer)| (name, Some(writer)));
+        let is_there = |name| self.writers().any(|(there, _)| there == name);
+        let gone = self.former.keys().filter(move |name| !is_there(**name));
+        let all = now.chain(gone.map(|name| (*name, None)));
+        all.map(|(name, writer)| {
+            let former = self.former.get(name).into_iter().flatten();
+            let all = former.cloned().chain(writer.map(Writer::losses));
+            let lost = all.fold(Lost::default(), |lost, more| Lost {
+                full: lost.full + more.full(),
+                broken: lost.broken + more.broken(),
+            });
+            (name, writer, lost)
+        })
     }
 
     /// Writers of outputs, with the names of these in metrics.
@@ -154,18 +168,27 @@ impl Outputs {
 
     /// Writes out everything and ends the writers' threads: what each output lost, and what failed.
     pub fn close(&mut self) -> Vec<Closed> {
-        let failed: Vec<_> = self
-            .writers_mut()
-            .map(|writer| writer.close().err())
-            .collect();
-        let closed = self.writers().zip(failed);
+        let writers = self.writers_mut();
+        let failed: Vec<_> = writers.map(|writer| writer.close().err()).collect();
+        // Those that there were come last, and were closed before.
+        let failed = failed.into_iter().chain(std::iter::repeat_with(|| None));
+        let closed = self.with_former().zip(failed);
         closed
-            .map(|((output, writer), error)| Closed {
+            .map(|((output, _, lost), error)| Closed {
                 output,
-                lost_full: writer.lost_full(),
-                lost_broken: writer.lost_broken(),
+                lost_full: lost.full,
+                lost_broken: lost.broken,
                 error,
             })
             .collect()
     }
+}
+
+/// Events that an output has lost.
+#[derive(Clone, Copy, Default)]
+struct Lost {
+    /// Since its writer did not keep up.
+    full: u64,
+    /// Since writing failed.
+    broken: u64,
 }

@@ -4,12 +4,14 @@ use super::flat;
 use super::palette::Palette;
 use crate::bgp::attribute::NextHops;
 use crate::bgp::nlri::part::Labels;
-use crate::bgp::text::{AddressText, Escaped, Joined};
+use crate::bgp::text::{AddressText, Escaped};
 use crate::bgp::{
     Capability, Error, Family, Message, Nlri, NlriField, Notification, Open, Prefix, RouteRefresh,
     Update, names,
 };
+use std::fmt::{self, Display};
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 /// NLRI that one line shows of what an UPDATE announces, and of what it withdraws.
 const SHOWN_MAX: usize = 4;
@@ -236,4 +238,19 @@ impl Line<'_> {
 /// Families whose NLRI tell them by what they look like.
 fn is_unicast(family: Family) -> bool {
     matches!(family, Family::IPV4_UNICAST | Family::IPV6_UNICAST)
+}
+
+/// Addresses joined by commas.
+struct Joined<I>(I);
+
+impl<I: Iterator<Item = IpAddr> + Clone> Display for Joined<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, addr) in self.0.clone().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{addr}")?;
+        }
+        Ok(())
+    }
 }

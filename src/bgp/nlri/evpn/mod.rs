@@ -37,7 +37,8 @@ impl<'a> Evpn<'a> {
 const HEAD: usize = 2;
 
 /// Decoder of EVPN routes.
-pub(crate) struct EvpnRoutes;
+#[derive(Clone, Copy, Debug)]
+pub struct EvpnRoutes;
 
 impl Codec for EvpnRoutes {
     type Item<'a> = Evpn<'a>;

@@ -60,7 +60,8 @@ impl<'a> FlowSpec<'a> {
 }
 
 /// Decoder of FlowSpec.
-pub(crate) struct FlowSpecs;
+#[derive(Clone, Copy, Debug)]
+pub struct FlowSpecs;
 
 impl Codec for FlowSpecs {
     type Item<'a> = FlowSpec<'a>;

@@ -189,7 +189,8 @@ impl<'a> LsObject<'a> {
 }
 
 /// Decoder of BGP-LS.
-pub(crate) struct LinkStates;
+#[derive(Clone, Copy, Debug)]
+pub struct LinkStates;
 
 impl Codec for LinkStates {
     type Item<'a> = LinkState<'a>;

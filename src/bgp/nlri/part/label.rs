@@ -1,5 +1,7 @@
 //! MPLS labels in NLRI (RFC 8277).
 
+use core::slice;
+
 use super::fault;
 use crate::bgp::error::Fault;
 use crate::bgp::nlri::Form;
@@ -60,14 +62,17 @@ impl<'a> Labels<'a> {
     #[inline]
     pub(crate) fn take(input: &mut Reader<'a>, form: Form) -> Result<Self, Fault> {
         let text = "labels do not end within the NLRI";
-        let count = if form.multiple_labels && !form.withdrawn {
+        let bytes = if form.multiple_labels && !form.withdrawn {
             let (fields, _) = input.rest().as_chunks::<3>();
             let last = fields.iter().position(|field| Label(*field).bottom());
-            last.ok_or(fault(text))? + 1
+            let (stack, _) = fields.split_at(last.ok_or(fault(text))? + 1);
+            input.take(stack.as_flattened().len());
+            stack
         } else {
-            1
+            let (only, rest) = input.rest().split_first_chunk().ok_or(fault(text))?;
+            *input = Reader::new(rest);
+            slice::from_ref(only)
         };
-        let (bytes, _) = input.take(3 * count).ok_or(fault(text))?.as_chunks::<3>();
         Ok(Self {
             bytes,
             withdrawn: form.withdrawn,

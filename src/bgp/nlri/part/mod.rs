@@ -76,31 +76,68 @@ pub(crate) fn prefix(afi: Afi, len: u8, octets: &[u8]) -> Option<(Prefix, bool)>
     if octets.len() != usize::from(len).div_ceil(8) {
         return None;
     }
-    let (addr, host_bits) = if afi == Afi::IPV6 {
-        let mut sent = [0; 16];
-        sent.get_mut(..octets.len())?.copy_from_slice(octets);
-        let sent = u128::from_be_bytes(sent);
-        let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
-        (Ipv6Addr::from_bits(sent & !host).into(), sent & host != 0)
-    } else {
-        let sent = match *octets {
-            [a, b, c] => [a, b, c, 0],
-            [a, b, c, d] => [a, b, c, d],
-            [a, b] => [a, b, 0, 0],
-            [a] => [a, 0, 0, 0],
-            [] => [0; 4],
-            _ => return None,
-        };
-        let sent = u32::from_be_bytes(sent);
-        let host = u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
-        (Ipv4Addr::from_bits(sent & !host).into(), sent & host != 0)
-    };
+    if len > address_bits(afi) {
+        return None;
+    }
     let prefix = Prefix {
-        addr,
+        addr: masked(afi, len, octets),
         len,
         path_id: None,
     };
-    Some((prefix, host_bits))
+    Some((prefix, has_host_bits(len, octets)))
+}
+
+/// The address of a prefix of `len` bits out of the octets that were sent for it; the bits behind are zero.
+///
+/// Always inline: where the family is known, no memory is needed to hold an address of either.
+#[inline(always)]
+pub(crate) fn masked(afi: Afi, len: u8, octets: &[u8]) -> IpAddr {
+    if afi == Afi::IPV6 {
+        let host = u128::MAX.checked_shr(len.into()).unwrap_or(0);
+        Ipv6Addr::from_bits(leading_u128(octets) & !host).into()
+    } else {
+        Ipv4Addr::from_bits(leading_u32(octets) & !host_mask(len)).into()
+    }
+}
+
+/// The bits of an IPv4 address that a prefix of `len` bits, 32 at most, does not cover.
+#[inline]
+pub(crate) const fn host_mask(len: u8) -> u32 {
+    // In a register of twice the width a length of 32 is none of its own.
+    (u32::MAX as u64).wrapping_shr(len as u32) as u32
+}
+
+/// Up to eight octets as the upper end of a number, and zeros behind them.
+///
+/// It takes loads of fixed size that overlap. A copy into an array would be a call, and a load of the
+/// array would have to wait until all that the copy has stored is in the cache.
+#[inline]
+pub(crate) fn leading(octets: &[u8]) -> u64 {
+    let count = octets.len();
+    if let (Some(first), Some(last)) = (octets.first_chunk(), octets.last_chunk()) {
+        let [first, last] = [first, last].map(|word| u64::from(u32::from_be_bytes(*word)) << 32);
+        return first | last.wrapping_shr(8 * (count as u32 - 4));
+    }
+    // First, middle and last are all of up to three.
+    let at = |index: usize| {
+        octets
+            .get(index)
+            .map_or(0, |octet| u64::from(*octet) << 56 >> (8 * index))
+    };
+    at(0) | at(count / 2) | at(count.saturating_sub(1))
+}
+
+/// The same of up to four.
+#[inline]
+pub(crate) fn leading_u32(octets: &[u8]) -> u32 {
+    (leading(octets) >> 32) as u32
+}
+
+/// The same of up to sixteen.
+#[inline]
+pub(crate) fn leading_u128(octets: &[u8]) -> u128 {
+    let (high, low) = octets.split_at_checked(8).unwrap_or((octets, &[]));
+    u128::from(leading(high)) << 64 | u128::from(leading(low))
 }
 
 /// Bits of an address of the family.
@@ -148,6 +185,21 @@ mod tests {
         assert_eq!(text(Afi::IPV4, 33, &[0; 5]), None);
         assert_eq!(text(Afi::IPV6, 129, &[0; 17]), None);
         assert_eq!(text(Afi::IPV4, 24, &[10, 1]), None);
+    }
+
+    /// As a copy into an array of zeros has it.
+    #[test]
+    fn octets_lead_the_number() {
+        let octets: Vec<u8> = (1..=16).collect();
+        for count in 0..=octets.len() {
+            let sent = &octets[..count];
+            let mut whole = [0; 16];
+            whole[..count].copy_from_slice(sent);
+            assert_eq!(leading_u128(sent), u128::from_be_bytes(whole));
+            if count <= 8 {
+                assert_eq!(leading(sent), (u128::from_be_bytes(whole) >> 64) as u64);
+            }
+        }
     }
 
     #[test]
