@@ -266,9 +266,10 @@ drain(s)
     // The last segments of the two are other ones, so what they smoothed to may differ as the
     // queue did: ours are held against tshark's samples out of the same frames.
     let (low, high) = round_trips_by_tshark(&file);
-    assert!(least.abs_diff(low) <= 1, "{low}: {a}");
+    // tshark also takes those of segments sent twice, which RFC 6298 §3 leaves out.
     let smoothed = ours("smoothed_us");
-    assert!(low <= smoothed && smoothed <= high, "{high}: {a}");
+    assert!(low <= least + 1, "{low}: {a}");
+    assert!(least <= smoothed && smoothed <= high + 1, "{high}: {a}");
     let back = b["rtt"]["min_us"].as_u64().unwrap();
     assert!(back < 1000, "no queue that way: {b}");
 
