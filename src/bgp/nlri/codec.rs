@@ -87,6 +87,22 @@ pub(crate) fn check_each(
     }
 }
 
+/// The same for NLRI that begin with a type and a length, `head` octets together; `inspect` says what is wrong
+/// behind them.
+pub(crate) fn check_typed<C: Codec>(
+    field: &[u8],
+    form: Form,
+    head: usize,
+    report: &mut dyn FnMut(Fault),
+    inspect: impl Fn(C::Item<'_>) -> Option<Fault>,
+) {
+    let head = head + if form.add_path { 4 } else { 0 };
+    check_each(field, report, |input| {
+        let fault = inspect(C::take(input, form)?);
+        Ok(fault.map(|fault| fault.shifted(head)))
+    });
+}
+
 /// Iterator over the NLRI of one family, up to one that cannot be read.
 #[derive(Clone, Copy, Debug)]
 pub struct Each<'a, C> {

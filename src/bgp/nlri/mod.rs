@@ -27,7 +27,7 @@ use super::reader::Reader;
 use super::text::Hex;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use codec::{Codec, check_each, fold_each};
+use codec::{Codec, check_each, check_typed, fold_each};
 
 pub use codec::Each;
 pub use evpn::{Evpn, EvpnLabels, EvpnRoute, Multicast, RouteKey};

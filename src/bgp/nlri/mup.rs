@@ -3,10 +3,10 @@
 use core::net::IpAddr;
 
 use super::part::{
-    HOST_BITS, RouteDistinguisher, Routed, addr, fault, hex, prefix, raw, show, take_addr,
-    take_path_id, take_typed,
+    HOST_BITS, RouteDistinguisher, addr, fault, hex, prefix, routed, show, take_addr, take_path_id,
+    take_typed,
 };
-use super::{Codec, Form, Prefix, check_each};
+use super::{Codec, Form, Prefix, check_typed};
 use crate::bgp::error::{Disposition, Fault};
 use crate::bgp::family::Afi;
 use crate::bgp::reader::Reader;
@@ -305,28 +305,16 @@ impl Codec for MupRoutes {
     }
 
     fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
-        check_each(field, report, |input| {
-            let item = Self::take(input, form)?;
-            let head = HEAD + if form.add_path { 4 } else { 0 };
-            let found = item.route().map_or_else(Some, |route| route.inspect());
-            Ok(found.map(|fault| fault.shifted(head)))
+        check_typed::<Self>(field, form, HEAD, report, |item| {
+            item.route().map_or_else(Some, |route| route.inspect())
         });
     }
 }
 
 impl Serialize for Mup<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let path_id = self.path_id;
-        match self.route() {
-            Ok(route) => Routed { route, path_id }.serialize(serializer),
-            Err(_) => raw(
-                serializer,
-                "malformed",
-                path_id,
-                Some(self.kind),
-                self.value,
-            ),
-        }
+        let kind = Some(self.kind);
+        routed(serializer, self.route(), self.path_id, kind, self.value)
     }
 }
 

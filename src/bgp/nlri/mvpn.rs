@@ -3,9 +3,9 @@
 use core::net::IpAddr;
 
 use super::part::{
-    RouteDistinguisher, Routed, addr, fault, hex, raw, take_addr, take_path_id, take_typed,
+    RouteDistinguisher, addr, fault, hex, raw, routed, take_addr, take_path_id, take_typed,
 };
-use super::{Codec, Form, check_each};
+use super::{Codec, Form, check_typed};
 use crate::bgp::error::Fault;
 use crate::bgp::reader::Reader;
 use serde::ser::{Serialize, Serializer};
@@ -223,24 +223,14 @@ impl Codec for MvpnRoutes {
     }
 
     fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
-        check_each(field, report, |input| {
-            let item = Self::take(input, form)?;
-            let head = HEAD + if form.add_path { 4 } else { 0 };
-            Ok(item.route().err().map(|fault| fault.shifted(head)))
-        });
+        check_typed::<Self>(field, form, HEAD, report, |item| item.route().err());
     }
 }
 
 impl Serialize for Mvpn<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let path_id = self.path_id;
-        match self.route() {
-            Ok(route) => Routed { route, path_id }.serialize(serializer),
-            Err(_) => {
-                let kind = Some(self.kind.into());
-                raw(serializer, "malformed", path_id, kind, self.value)
-            }
-        }
+        let kind = Some(self.kind.into());
+        routed(serializer, self.route(), self.path_id, kind, self.value)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Routes of service function chains (RFC 9015 §3), with ADD-PATH.
 
-use super::part::{RouteDistinguisher, Routed, fault, hex, raw, take_path_id};
-use super::{Codec, Form, check_each};
+use super::part::{RouteDistinguisher, fault, hex, routed, take_path_id};
+use super::{Codec, Form, check_typed};
 use crate::bgp::error::Fault;
 use crate::bgp::reader::Reader;
 use serde::ser::{Serialize, Serializer};
@@ -109,27 +109,14 @@ impl Codec for SfcRoutes {
     }
 
     fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
-        check_each(field, report, |input| {
-            let item = Self::take(input, form)?;
-            let head = HEAD + if form.add_path { 4 } else { 0 };
-            Ok(item.route().err().map(|fault| fault.shifted(head)))
-        });
+        check_typed::<Self>(field, form, HEAD, report, |item| item.route().err());
     }
 }
 
 impl Serialize for Sfc<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let path_id = self.path_id;
-        match self.route() {
-            Ok(route) => Routed { route, path_id }.serialize(serializer),
-            Err(_) => raw(
-                serializer,
-                "malformed",
-                path_id,
-                Some(self.kind),
-                self.value,
-            ),
-        }
+        let kind = Some(self.kind);
+        routed(serializer, self.route(), self.path_id, kind, self.value)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::part::{Routed, addr, fault, raw, take_path_id};
+use super::part::{addr, fault, routed, take_path_id};
 use super::{Codec, Form, check_each};
 use crate::bgp::error::{Disposition, Fault};
 use crate::bgp::family::Afi;
@@ -88,11 +88,7 @@ impl Codec for SrPolicies {
 /// the octets as `raw` if their number is wrong.
 impl Serialize for SrPolicy<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let path_id = self.path_id;
-        match self.policy() {
-            Ok(route) => Routed { route, path_id }.serialize(serializer),
-            Err(_) => raw(serializer, "malformed", path_id, None, self.value),
-        }
+        routed(serializer, self.policy(), self.path_id, None, self.value)
     }
 }
 

@@ -5,8 +5,8 @@ mod route;
 
 pub use route::{EvpnLabels, EvpnRoute, Multicast, RouteKey};
 
-use super::part::{Routed, fault, raw, take_path_id, take_typed};
-use super::{Codec, Form, check_each};
+use super::part::{fault, routed, take_path_id, take_typed};
+use super::{Codec, Form, check_typed};
 use crate::bgp::error::Fault;
 use crate::bgp::reader::Reader;
 use serde::ser::{Serialize, Serializer};
@@ -55,11 +55,8 @@ impl Codec for EvpnRoutes {
     }
 
     fn check(field: &[u8], form: Form, report: &mut dyn FnMut(Fault)) {
-        check_each(field, report, |input| {
-            let item = Self::take(input, form)?;
-            let head = HEAD + if form.add_path { 4 } else { 0 };
-            let found = item.route().map_or_else(Some, |route| route.inspect());
-            Ok(found.map(|fault| fault.shifted(head)))
+        check_typed::<Self>(field, form, HEAD, report, |item| {
+            item.route().map_or_else(Some, |route| route.inspect())
         });
     }
 }
@@ -68,16 +65,8 @@ impl Codec for EvpnRoutes {
 /// type; the octets as `raw` if they are not what the type asks for.
 impl Serialize for Evpn<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.route() {
-            Ok(route) => {
-                let path_id = self.path_id;
-                Routed { route, path_id }.serialize(serializer)
-            }
-            Err(_) => {
-                let kind = Some(self.kind.into());
-                raw(serializer, "malformed", self.path_id, kind, self.value)
-            }
-        }
+        let kind = Some(self.kind.into());
+        routed(serializer, self.route(), self.path_id, kind, self.value)
     }
 }
 

@@ -10,7 +10,7 @@ pub use esi::Esi;
 pub use label::{Label, Labels};
 pub use mac::MacAddr;
 pub use rd::RouteDistinguisher;
-pub(crate) use typed::{Routed, hex, raw, show, take_typed};
+pub(crate) use typed::{Routed, hex, raw, routed, show, take_typed};
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

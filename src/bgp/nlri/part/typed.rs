@@ -1,5 +1,6 @@
 //! NLRI that have a type of their own.
 
+use crate::bgp::error::Fault;
 use crate::bgp::reader::Reader;
 use crate::bgp::text::Hex;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -11,13 +12,28 @@ pub(crate) fn take_typed<'a>(input: &mut Reader<'a>) -> Option<(u8, &'a [u8])> {
     Some((kind, input.take(usize::from(length))?))
 }
 
-/// The JSON form of a route and its path identifier, if it has one.
+/// A route and its path identifier.
 #[derive(serde::Serialize)]
 pub(crate) struct Routed<R> {
     #[serde(flatten)]
     pub(crate) route: R,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) path_id: Option<u32>,
+}
+
+/// The JSON form of a route and its path identifier, if it has one: `{"nlri_type", "path_id", ..}`, the fields of the
+/// type behind; the octets as `raw` if they are not what the type asks for.
+pub(crate) fn routed<S: Serializer>(
+    serializer: S,
+    route: Result<impl Serialize, Fault>,
+    path_id: Option<u32>,
+    kind: Option<u16>,
+    value: &[u8],
+) -> Result<S::Ok, S::Error> {
+    match route {
+        Ok(route) => Routed { route, path_id }.serialize(serializer),
+        Err(_) => raw(serializer, "malformed", path_id, kind, value),
+    }
 }
 
 /// The JSON form of an NLRI that is kept as it came: `{"nlri_type", "path_id", "type", "raw"}`.
