@@ -407,7 +407,7 @@ pub enum Config {
 /// `bgptap top`
 #[derive(Args, Debug)]
 pub struct Top {
-    /// Where `live --http` listens.
+    /// Where `live --http` listens; without a port 9180.
     #[arg(value_name = "ADDR:PORT", default_value = "127.0.0.1:9180")]
     pub address: String,
     /// Seconds between two looks at the figures.
@@ -417,11 +417,10 @@ pub struct Top {
 
 /// From a tenth of a second to an hour.
 fn interval(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| format!("{text} is no number"))?;
-    let possible = (0.1..=3600.0).contains(&seconds);
-    possible
-        .then_some(seconds)
-        .ok_or("it can be 0.1 to 3600".into())
+    let seconds = text.parse().ok();
+    seconds
+        .filter(|seconds| (0.1..=3600.0).contains(seconds))
+        .ok_or_else(|| "a number from 0.1 to 3600 is needed".into())
 }
 
 /// `6.1`
@@ -439,6 +438,34 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// "invalid digit found in string" helps nobody: what is possible is said.
+    #[test]
+    fn every_number_has_its_range() {
+        let mut numbers = 0;
+        for command in Cli::command().get_subcommands() {
+            let units = ["N", "MIB", "SECONDS", "FPS"];
+            let options = command.get_arguments().filter(|arg| {
+                let unit = arg.get_value_names().and_then(<[_]>::first);
+                unit.is_some_and(|unit| units.contains(&unit.as_str()))
+            });
+            for option in options {
+                let (name, long) = (command.get_name(), option.get_long().expect("an option"));
+                for wrong in ["many", "-1", "99999999999999999999"] {
+                    let line = [
+                        "bgptap".into(),
+                        name.to_owned(),
+                        format!("--{long}={wrong}"),
+                    ];
+                    let error = Cli::try_parse_from(line).expect_err(long).to_string();
+                    assert!(error.contains("a number from "), "{error}");
+                    assert!(error.contains(long), "{error}");
+                }
+                numbers += 1;
+            }
+        }
+        assert!(numbers >= 20, "{numbers} options");
     }
 
     #[test]

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Ok(Ended::InPart) => ExitCode::from(1),
         Err(error) => {
             tell(&error);
-            ExitCode::from(2)
+            ExitCode::from(error.status())
         }
     }
 }

@@ -1,5 +1,5 @@
 //! In steady state nothing is allocated per frame: not by dissection, reassembly, decoding,
-//! metrics, Adj-RIBs or JSON encoding.
+//! metrics, Adj-RIBs, JSON encoding or the lines for people.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
@@ -11,6 +11,7 @@ use bgptap::filter::{Filter, Selection};
 use bgptap::sink::evidence::{self, Evidence};
 use bgptap::sink::metrics::Metrics;
 use bgptap::sink::outputs::{JsonLines, MrtRecords, Outputs};
+use bgptap::sink::text::{Options, TextLines, TextWriter};
 use bgptap::sink::writer::{WhenFull, Writer};
 use bgptap::wire::Ports;
 use bgptap::worker::{Memory, Worker};
@@ -133,6 +134,30 @@ fn writing_json_and_mrt_allocates_nothing() {
     let (steady, updates) = allocations(true, false);
     assert_eq!(updates, 20_000);
     assert_eq!(steady, 0);
+}
+
+#[test]
+fn writing_lines_for_people_allocates_nothing() {
+    for (coloured, verbose) in [(false, false), (true, true)] {
+        let frames = frames(20_000);
+        let limits = Limits::default();
+        let memory = Memory::new(&limits).unwrap();
+        let mut outputs = outputs(false, None);
+        outputs.text = Some(TextLines {
+            writer: Writer::start(std::io::sink(), WhenFull::Wait, 16).unwrap(),
+            lines: TextWriter::new(Options {
+                coloured,
+                verbose,
+                names: std::iter::empty().collect(),
+            }),
+            selection: Selection::default(),
+        });
+        let mut worker = Worker::new(limits, Ports::new(&[179]), outputs, memory);
+        feed(&mut worker, &frames[..10_000]);
+        let steady = feed(&mut worker, &frames[10_000..]);
+        assert_eq!(worker.outputs.totals.messages.update, 20_000);
+        assert_eq!(steady, 0, "coloured {coloured}, verbose {verbose}");
+    }
 }
 
 #[test]

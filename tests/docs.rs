@@ -179,3 +179,180 @@ fn the_tables_of_the_decoder_name_vectors_of_the_corpus() {
         );
     }
 }
+
+/// The text of a section, up to the next of the same level.
+fn section<'a>(page: &'a str, title: &str) -> &'a str {
+    let begin = format!("\n## {title}\n");
+    let (_, rest) = page.split_once(&begin).expect("the section is there");
+    rest.split_once("\n## ")
+        .map_or(rest, |(section, _)| section)
+}
+
+/// The sources without comments, a literal that goes on in the next line in one piece.
+fn sources() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let all = ["src", "umem/src", "bpf/src"].map(|folder| files(&root.join(folder)));
+    let code = all.into_iter().flatten();
+    let code = code.filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    code.map(|path| {
+        let text = fs::read_to_string(path).expect("readable");
+        let lines = text.lines().map(str::trim);
+        let lines = lines.filter(|line| !line.starts_with("//"));
+        let mut joined = String::new();
+        for line in lines {
+            match line.strip_suffix('\\') {
+                Some(begun) => joined.push_str(begun),
+                None => joined.extend([line, "\n"]),
+            }
+        }
+        joined
+    })
+    .collect()
+}
+
+/// Whether one literal has all the parts, in their order, with something that changes between them.
+fn says(source: &str, message: &str) -> bool {
+    let mut lines = source.lines();
+    lines.any(|line| {
+        let found = message.split('…').try_fold(line, |rest, part| {
+            rest.split_once(part).map(|(_, behind)| behind)
+        });
+        found.is_some()
+    })
+}
+
+/// Who looks for help finds what the program really says and counts.
+#[test]
+fn what_the_table_of_symptoms_quotes_is_said_and_counted() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/operations.md")).expect("readable");
+    let metrics = fs::read_to_string(root.join("docs/metrics.md")).expect("readable");
+    let sources = sources();
+    let (mut messages, mut words) = (0, 0);
+    for title in ["Sizing", "It does not do what I want"] {
+        let section = section(&page, title);
+        let (prose, code): (Vec<_>, Vec<_>) =
+            (0..).zip(section.split('`')).partition(|(n, _)| n % 2 == 0);
+        let prose: String = prose.into_iter().map(|(_, text)| text).collect();
+        for message in prose.split('"').skip(1).step_by(2) {
+            messages += 1;
+            let said = sources.iter().any(|source| says(source, message));
+            assert!(said, "{title}: nobody says \"{message}\"");
+        }
+        for (_, word) in code {
+            let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+            if !word.contains('_') || !word.chars().all(is_name) {
+                continue;
+            }
+            words += 1;
+            let there = if word.starts_with("bgptap_") {
+                metrics.contains(&format!("| `{word}` |"))
+            } else {
+                let names = [format!("\"{word}\""), format!("{word}:")];
+                let named = |source: &String| names.iter().any(|name| source.contains(name));
+                sources.iter().any(named)
+            };
+            assert!(there, "{title}: nothing is called {word}");
+        }
+    }
+    assert!(messages >= 12 && words >= 30, "{messages} {words}");
+}
+
+#[test]
+fn a_message_that_nobody_says_is_found_out() {
+    let source = "warn(\"{taken} of {max} MiB, {} routes\")\nother(\"beside that\")";
+    assert!(says(source, "… of … MiB, … routes"));
+    assert!(!says(source, "of … MiB beside that"), "in one literal");
+    assert!(!says(source, "routes … MiB"), "in this order");
+}
+
+/// Remedies that no test meets, by how they begin, and why.
+const UNMET: [(&str, &str); 12] = [
+    ("name each once", "takes a capture at standard input, twice"),
+    ("give the brokers as", "librdkafka takes every string"),
+    ("free some memory", "takes a machine without 20 MiB"),
+    (
+        "allow the process more threads",
+        "takes a machine without threads",
+    ),
+    (
+        "raise the limit of processes",
+        "takes a machine without threads",
+    ),
+    ("cargo build --release", "another build, two of them"),
+    (
+        "report this as a bug",
+        "nobody knows how to bring that about",
+    ),
+    ("run it in another terminal", "a terminal that breaks"),
+    ("name a file, or leave --loop out", "takes an interface"),
+    ("start it anew", "is told on a reload"),
+    (
+        "use the port of a station",
+        "where Landlock has the network",
+    ),
+    ("give it another name", "is told on a reload"),
+];
+
+/// Literals of a source, as they are written.
+fn literals(source: &str) -> impl Iterator<Item = &str> {
+    let quoted = regex::Regex::new(r#""((?:[^"\\\n]|\\.)*)""#).expect("an expression");
+    let found: Vec<_> = quoted
+        .captures_iter(source)
+        .filter_map(|found| found.get(1))
+        .map(|literal| literal.range())
+        .collect();
+    found.into_iter().map(|range| &source[range])
+}
+
+/// Whoever adds a remedy meets it once, as a user would, or says why not.
+#[test]
+fn every_remedy_is_met_by_a_test() {
+    let (mut code, mut tests) = (Vec::new(), Vec::new());
+    for source in sources() {
+        match source.split_once("#[cfg(test)]\nmod tests") {
+            Some((body, test)) => {
+                code.push(body.to_owned());
+                tests.push(test.to_owned());
+            }
+            None => code.push(source),
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = files(&root.join("tests")).into_iter();
+    let here = here.filter(|path| {
+        let is_rust = path.extension().is_some_and(|end| end == "rs");
+        is_rust && path.file_name().is_some_and(|name| name != "docs.rs")
+    });
+    tests.extend(here.map(|path| fs::read_to_string(path).expect("readable")));
+    let met: Vec<_> = tests.iter().flat_map(|test| literals(test)).collect();
+    let met: Vec<_> = met.into_iter().filter(|text| text.len() >= 9).collect();
+
+    let site = r#"remedy: [^";]{0,40}"((?:[^"\\]|\\.)*)""#;
+    let site = regex::Regex::new(site).expect("an expression");
+    let hole = regex::Regex::new(r"\\\{[^}]*\\\}").expect("an expression");
+    let (mut count, mut unmet) = (0, Vec::new());
+    for source in &code {
+        for remedy in site.captures_iter(source).map(|found| found[1].to_owned()) {
+            count += 1;
+            let escaped = regex::escape(&remedy);
+            let said = hole.replace_all(&escaped, ".+");
+            if said.replace(".+", "").len() < 6 || remedy.contains("{remedy}") {
+                continue; // it is another's
+            }
+            let said = regex::Regex::new(&said).expect("an expression");
+            let is_met = |text: &&&str| remedy.contains(**text) || said.is_match(text);
+            if met.iter().find(is_met).is_none() {
+                unmet.push(remedy);
+            }
+        }
+    }
+    assert!(count >= 30, "the sources have been read: {count}");
+    let listed = |remedy: &&String| UNMET.iter().any(|(begin, _)| remedy.starts_with(begin));
+    let missing: Vec<_> = unmet.iter().filter(|remedy| !listed(remedy)).collect();
+    assert!(missing.is_empty(), "no test meets {missing:#?}");
+    for (begin, why) in UNMET {
+        let there = unmet.iter().any(|remedy| remedy.starts_with(begin));
+        assert!(there, "met, or no longer there: {begin} ({why})");
+    }
+}

@@ -19,6 +19,11 @@ fn files() -> Scratch {
     write("cut.pcap", &capture[..20_000]);
     write("header.pcap", &capture[..24]);
     write("short.pcap", &capture[..10]);
+    // Link type 189: USB.
+    write(
+        "usb.pcap",
+        &[&capture[..20], &[189, 0, 0, 0], &capture[24..]].concat(),
+    );
     fs::create_dir(scratch.path("folder")).unwrap();
     scratch
 }
@@ -38,7 +43,10 @@ fn run(folder: &Path, line: &str) -> (Option<i32>, String) {
 type Case = (&'static str, i32, &'static [&'static str]);
 
 fn check(cases: &[Case]) {
-    let scratch = files();
+    check_in(&files(), cases);
+}
+
+fn check_in(scratch: &Scratch, cases: &[Case]) {
     let folder = scratch.path("");
     for (line, status, parts) in cases {
         let (ended, text) = run(&folder, line);
@@ -50,19 +58,20 @@ fn check(cases: &[Case]) {
     }
 }
 
-const READS: &str = "bgptap reads pcap and pcapng, plain or compressed with gzip or zstd";
+const READS: &str =
+    "try: a file of pcap, pcapng or MRT (BGP4MP), plain or compressed with gzip or zstd";
 
 #[test]
 fn inputs() {
     check(&[
         (
             "read nosuch",
-            2,
+            3,
             &["cannot open nosuch: No such file", "check the name"],
         ),
         (
             "read folder",
-            2,
+            3,
             &[
                 "cannot open folder: is a directory",
                 "name the files in it: folder/*.pcap",
@@ -70,12 +79,12 @@ fn inputs() {
         ),
         (
             "read empty.pcap",
-            2,
+            3,
             &["empty.pcap is not a capture file: it is empty", READS],
         ),
         (
             "read notes.txt",
-            2,
+            3,
             &[
                 "notes.txt is not a capture file: it begins with 68 65 6c 6c",
                 READS,
@@ -83,7 +92,7 @@ fn inputs() {
         ),
         (
             "read short.pcap",
-            2,
+            3,
             &[
                 "short.pcap is not a capture file",
                 "needs 24 bytes, 10 are left",
@@ -92,12 +101,20 @@ fn inputs() {
         ),
         (
             "read -",
-            2,
+            3,
             &["standard input is not a capture file: it is empty", READS],
         ),
         (
+            "read usb.pcap",
+            3,
+            &[
+                "reading usb.pcap: its link type is 189",
+                "name a capture taken as one of Ethernet",
+            ],
+        ),
+        (
             "read good.pcap nosuch",
-            2,
+            3,
             &["cannot open nosuch", "check the name"],
         ),
         (
@@ -126,23 +143,38 @@ fn outputs() {
     check(&[
         (
             "read good.pcap --json no/x",
-            2,
-            &["writing no/x: No such file", "a folder that exists"],
+            3,
+            &[
+                "writing no/x: No such file",
+                "a folder that exists",
+                "mkdir -p no",
+            ],
         ),
         (
             "read good.pcap --summary folder",
-            2,
-            &["writing folder: Is a directory", "name a file"],
+            3,
+            &[
+                "writing folder: Is a directory",
+                "name a file in it: folder/NAME",
+            ],
         ),
         (
             "read good.pcap --text no/x",
-            2,
-            &["writing no/x: No such file", "a folder that exists"],
+            3,
+            &[
+                "writing no/x: No such file",
+                "a folder that exists",
+                "mkdir -p no",
+            ],
         ),
         (
             "read good.pcap --rib-out no/x",
-            2,
-            &["writing no/x: No such file", "a folder that exists"],
+            3,
+            &[
+                "writing no/x: No such file",
+                "a folder that exists",
+                "mkdir -p no",
+            ],
         ),
         (
             "read good.pcap --json ./good.pcap",
@@ -177,24 +209,104 @@ fn outputs() {
             &["--mrt and --text to standard output", "mixed"],
         ),
         (
+            "read good.pcap --mrt x.%Q",
+            2,
+            &["writing x.%Q", "write %Y, %m, %d, %H, %M, %S or %s"],
+        ),
+        (
             "read good.pcap --mrt a --mrt-rib a",
             2,
             &["writing a for --mrt-rib", "--mrt is written to the same"],
         ),
         (
             "read good.pcap --metrics 192.0.2.1:9",
-            2,
+            3,
             &["listening on 192.0.2.1:9", "another address with --metrics"],
         ),
         (
             "man good.pcap/x",
-            2,
+            3,
             &[
                 "writing manual pages to good.pcap/x: Not a directory",
                 "name a folder",
             ],
         ),
     ]);
+}
+
+/// What is in a file is judged with the key and the line, and what to do.
+#[test]
+fn configurations() {
+    let scratch = files();
+    let write = |name: &str, text: &str| fs::write(scratch.path(name), text).unwrap();
+    write("needs.toml", "# a comment\nmrt-rotate = '15m'\n");
+    write("without.toml", "json = 'x'\n");
+    let cases: &[Case] = &[
+        (
+            "config check nosuch.toml",
+            2,
+            &[
+                "nosuch.toml: the configuration cannot be read: No such file",
+                "check the name",
+            ],
+        ),
+        (
+            "read good.pcap --config nosuch.toml",
+            2,
+            &["the configuration cannot be read", "check the name"],
+        ),
+        (
+            "config check folder",
+            2,
+            &[
+                "the configuration cannot be read: Is a directory",
+                "name the file in it",
+            ],
+        ),
+        (
+            "config check needs.toml",
+            2,
+            &["needs.toml:2: `mrt-rotate` needs `mrt`", "add `mrt`"],
+        ),
+        (
+            "config check without.toml",
+            0,
+            &["without.toml can be used", "no `interface`", "--interface"],
+        ),
+    ];
+    check_in(&scratch, cases);
+}
+
+/// Nobody takes what is told: what a file says is not to be lost without a word.
+#[test]
+fn nobody_listens() {
+    let scratch = files();
+    let cases: &[Case] = &[(
+        "read good.pcap --bmp 127.0.0.1:9",
+        1,
+        &[
+            "the BMP station 127.0.0.1:9 cannot be reached",
+            "nc -vz 127.0.0.1 9",
+        ],
+    )];
+    check_in(&scratch, cases);
+}
+
+#[cfg(feature = "kafka")]
+#[test]
+fn no_broker_takes_lines() {
+    let scratch = files();
+    let line = "read good.pcap --kafka 127.0.0.1:9 --kafka-format json --port 179";
+    let cases: &[Case] = &[(
+        line,
+        1,
+        &[
+            "kafka: 0 lines delivered",
+            "Connection refused",
+            "kcat -L -b 127.0.0.1:9",
+        ],
+    )];
+    check_in(&scratch, cases);
 }
 
 /// A capture that is named by mistake as an output is not touched.
@@ -300,6 +412,24 @@ fn words_and_values() {
             "read good.pcap --host ",
             2,
             &["'--host <NAME>'", "it is empty"],
+        ),
+        (
+            "read good.pcap --evidence e --evidence-memory 4000000000",
+            2,
+            &[
+                "'4000000000' for '--evidence-memory <MIB>'",
+                "a number from 1 to 65536",
+            ],
+        ),
+        (
+            "read good.pcap --bmp-queue x",
+            2,
+            &["'x' for '--bmp-queue <MIB>'", "a number from 1 to 4096"],
+        ),
+        (
+            "read good.pcap --router bogus",
+            2,
+            &["`bogus` is no IP address", "as in 192.0.2.1,2001:db8::1"],
         ),
         (
             "completions tcsh",

@@ -1,4 +1,4 @@
-//! The Debian package: installed, run as its unit runs it, and removed without a trace. All of that in a mount
+//! The Debian package: installed, run as its unit runs it, removed, and purged without a trace. All of that in a mount
 //! namespace, over the file system of this machine, which does not change.
 #![cfg(feature = "capture")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -310,5 +310,7 @@ fn the_package_installs_captures_as_its_user_and_leaves_nothing() {
     assert!(refused.is_empty(), "the unit would refuse {refused:?}");
     assert!(!allowed.contains("ptrace"), "it refuses something at all");
 
-    assert_eq!(layer.read("left"), "", "what the package left behind");
+    let stays = "/etc/bgptap/bgptap.toml\n/var/lib/bgptap/events.json\nbgptap\n";
+    assert_eq!(layer.read("removed"), stays, "what `remove` leaves");
+    assert_eq!(layer.read("left"), "", "what `purge` left behind");
 }

@@ -68,14 +68,16 @@ pub(super) fn selection(options: &cli::Outputs) -> Selection {
     options.filters.of_states(own)
 }
 
-/// Hangs up, and says what was not told.
-pub(super) fn close(bmp: &mut Bmp, strict: bool) -> Ended {
+/// Hangs up, and says what was not told. `reads`: a file was told, of which nothing is to be lost.
+pub(super) fn close(bmp: &mut Bmp, strict: bool, reads: bool) -> Ended {
     let mut ended = Ended::Done;
-    let unheard = bmp.is_broken();
+    let unheard: Vec<_> = bmp.broken().map(str::to_owned).collect();
     bmp.close();
-    if unheard {
+    for station in unheard {
         eprintln!(
-            "bgptap: a BMP station cannot be reached, and a file has nothing to wait for otherwise"
+            "bgptap: the BMP station {station} cannot be reached, and a file has nothing to wait for otherwise\n  \
+             try: start the station first, and see whether it listens there: nc -vz {}",
+            station.replace(':', " ")
         );
         ended = Ended::InPart;
     }
@@ -86,7 +88,9 @@ pub(super) fn close(bmp: &mut Bmp, strict: bool) -> Ended {
                 "bgptap: {output}: {} messages told, {} dropped as the queue was full, {} not delivered",
                 fate.sent, fate.queue_full, fate.undelivered
             );
-            if strict {
+            // A station is told the tables instead. What a broker did not take is gone.
+            let gone = reads && output == "kafka" && fate.undelivered > 0;
+            if strict || gone {
                 ended = Ended::InPart;
             }
         }

@@ -54,7 +54,7 @@ pub(super) fn openbmp(
     when_full: WhenFull,
 ) -> Result<Box<dyn Carrier>, SetupError> {
     if options.no_rib {
-        return Err(SetupError::Other {
+        return Err(SetupError::Usage {
             what: "--kafka with --no-rib".into(),
             why: "after a loss consumers are told the tables, and there would be none".into(),
             remedy: "leave --no-rib out, or use --kafka-format json".into(),
@@ -83,18 +83,23 @@ pub(super) fn key(settings: &Settings) -> String {
     format!("kafka {brokers} {topic}")
 }
 
-/// Says how many lines no broker took, if any.
-pub(super) fn tell(lines: &Delivered) -> bool {
+/// Says how many lines no broker took, and why, if any.
+pub(super) fn tell(options: &cli::Outputs, lines: &Delivered) -> bool {
     let failed = lines.failed.load(Relaxed);
     if failed > 0 {
         let delivered = lines.delivered.load(Relaxed);
-        eprintln!("bgptap: kafka: {delivered} lines delivered, {failed} not");
+        let why = lines.why().unwrap_or_else(|| "no broker took them".into());
+        let brokers = options.kafka.kafka.as_deref().unwrap_or_default();
+        eprintln!(
+            "bgptap: kafka: {delivered} lines delivered, {failed} not: {why}\n  try: see whether the brokers can be \
+             reached from here, and have the topic: kcat -L -b {brokers}"
+        );
     }
     failed > 0
 }
 
 fn refused(error: &io::Error) -> SetupError {
-    SetupError::Other {
+    SetupError::Usage {
         what: "--kafka".into(),
         why: error.to_string(),
         remedy: "give the brokers as HOST:PORT,HOST:PORT".into(),

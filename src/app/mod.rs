@@ -35,7 +35,7 @@ mod top;
 mod watch;
 
 use crate::cli::{Cli, Command, Config};
-use crate::config_file::{self, CommandLine, Refused};
+use crate::config_file::{self, CommandLine};
 use crate::error::SetupError;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::Arc;
@@ -81,7 +81,7 @@ pub fn run(cli: Cli, command_line: &CommandLine) -> Result<Ended, SetupError> {
         #[cfg(not(feature = "top"))]
         Command::Top(_) => Err(no_top()),
         #[cfg(not(feature = "capture"))]
-        Command::Live(_) | Command::Replay(_) | Command::Doctor(_) => Err(SetupError::Other {
+        Command::Live(_) | Command::Replay(_) | Command::Doctor(_) => Err(SetupError::Usage {
             what: "capturing".into(),
             why: "this bgptap was built without the feature `capture`".into(),
             remedy: "cargo build --release, with clang and libelf-dev installed".into(),
@@ -92,15 +92,14 @@ pub fn run(cli: Cli, command_line: &CommandLine) -> Result<Ended, SetupError> {
 fn config(command: &Config) -> Result<Ended, SetupError> {
     match command {
         Config::Check { file } => {
-            config_file::check(file).map_err(|refused| match refused {
-                Refused::Config(error) => SetupError::Config(error),
-                Refused::CommandLine(error) => SetupError::Other {
-                    what: format!("using {}", file.display()),
-                    why: error.kind().to_string(),
-                    remedy: error.to_string(),
-                },
-            })?;
-            eprintln!("bgptap: {} can be used", file.display());
+            let lacking = config_file::check(file)?;
+            let file = file.display();
+            eprintln!("bgptap: {file} can be used");
+            for key in lacking {
+                eprintln!(
+                    "bgptap: it has no `{key}`, so live takes it by flag: bgptap live --config {file} --{key} …"
+                );
+            }
         }
         Config::Show { file } => {
             return generate::print(config_file::show(file)?.as_bytes());
@@ -112,7 +111,7 @@ fn config(command: &Config) -> Result<Ended, SetupError> {
 /// The terminal view was left out.
 #[cfg(not(feature = "top"))]
 fn no_top() -> SetupError {
-    SetupError::Other {
+    SetupError::Usage {
         what: "showing the terminal view".into(),
         why: "this bgptap was built without the feature `top`".into(),
         remedy: "cargo build --release --features top".into(),

@@ -368,7 +368,31 @@ pub(super) fn cannot_write(path: &Path, source: &io::Error) -> SetupError {
     SetupError::Other {
         what: format!("writing {}", path.display()),
         why: source.to_string(),
-        remedy: "name a file in a folder that exists and that you may write to".into(),
+        remedy: to_write(path, source.kind()),
+    }
+}
+
+/// What to do about an output that cannot be written.
+fn to_write(path: &Path, kind: io::ErrorKind) -> String {
+    let folder = path.parent().filter(|parent| *parent != Path::new(""));
+    let folder = folder.unwrap_or(Path::new(".")).display();
+    match kind {
+        io::ErrorKind::NotFound => {
+            format!("name a file in a folder that exists, or: mkdir -p {folder}")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("name a file that you may write to, or have {folder} made yours (chown)")
+        }
+        io::ErrorKind::IsADirectory => format!("name a file in it: {}/NAME", path.display()),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("make room (df -h {folder} shows how much there is), or name a file elsewhere")
+        }
+        io::ErrorKind::OutOfMemory => "set less: --evidence-memory MIB".into(),
+        io::ErrorKind::ReadOnlyFilesystem => "name a file on a disk that can be written".into(),
+        _ => format!(
+            "see whether anything else can write there: touch {}",
+            path.display()
+        ),
     }
 }
 
@@ -454,13 +478,15 @@ pub(super) fn tell_evidence(counts: evidence::Counts) -> bool {
     lost == 0
 }
 
-/// Closes the outputs, prints the ledger and tells how it ended.
+/// Closes the outputs, prints the ledger and tells how it ended. `reads`: files were read, of which nothing is to be
+/// lost on the way.
 pub(super) fn close(
     options: &cli::Outputs,
     files: Files,
     mut outputs: Outputs,
     outcome: &Outcome,
     summary: &Summary,
+    reads: bool,
 ) -> Result<Ended, SetupError> {
     let mut ended = Ended::Done;
     for interrupted in &outcome.interrupted {
@@ -495,11 +521,11 @@ pub(super) fn close(
         }
     }
     #[cfg(feature = "kafka")]
-    if kafka::tell(&outputs.kafka_delivered) && options.strict {
+    if kafka::tell(options, &outputs.kafka_delivered) && (options.strict || reads) {
         ended = Ended::InPart;
     }
     if let Some(bmp) = &mut outputs.bmp {
-        ended = ended.max(feeds::close(bmp, options.strict));
+        ended = ended.max(feeds::close(bmp, options.strict, reads));
     }
     if let Some(evidence) = &mut outputs.evidence
         && !tell_evidence(evidence.close())

@@ -66,7 +66,7 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     if let (Some(out), Some(ribs)) = (rib_out, &outcome.ribs) {
         out.write(ribs)?;
     }
-    let closed = outputs::close(&options.outputs, files, closing, &outcome, &summary);
+    let closed = outputs::close(&options.outputs, files, closing, &outcome, &summary, true);
     // The process ends: its memory goes back at once, while a million routes that are dropped take each other's
     // attributes apart one by one.
     std::mem::forget(outcome);

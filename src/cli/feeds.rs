@@ -1,5 +1,6 @@
 //! Options of outputs that speak to somebody: BMP stations and Kafka.
 
+use super::value::{name, whole};
 use crate::filter::Filter;
 use clap::Args;
 #[cfg(feature = "kafka")]
@@ -10,17 +11,17 @@ use std::net::IpAddr;
 #[derive(Args, Clone, Debug)]
 pub struct Bmp {
     /// Tell the BMP station at HOST:PORT what the routers would (repeatable).
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_rib")]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_rib", value_parser = name)]
     pub bmp: Vec<String>,
     /// As --filter, for --bmp only: which routes are told.
     #[arg(long, value_name = "EXPR")]
     pub bmp_filter: Option<Filter>,
     /// MiB of messages that may wait for a station, for each router; live, what is more is dropped, and the
     /// station gets the tables instead.
-    #[arg(long, value_name = "MIB", default_value = "16")]
+    #[arg(long, value_name = "MIB", default_value = "16", value_parser = whole::<u16>(1..=4096))]
     pub bmp_queue: u16,
     /// Seconds between statistics reports by BMP; 0: only at the end.
-    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = whole::<u64>(0..=u64::from(u32::MAX)))]
     pub bmp_statistics: u64,
     /// Addresses of one monitored router (repeatable) [default: every address that speaks BGP is a router].
     #[arg(long = "router", value_name = "ADDR,…", value_parser = addresses)]
@@ -32,7 +33,7 @@ pub struct Bmp {
 #[derive(Args, Clone, Debug)]
 pub struct Kafka {
     /// Tell Kafka by these brokers (`HOST:PORT,…`).
-    #[arg(long, value_name = "BROKERS")]
+    #[arg(long, value_name = "BROKERS", value_parser = name)]
     pub kafka: Option<String>,
     /// As --filter, for --kafka only.
     #[arg(long, value_name = "EXPR")]
@@ -62,7 +63,11 @@ pub struct Addresses(pub Vec<IpAddr>);
 
 /// `192.0.2.1,2001:db8::1`
 fn addresses(text: &str) -> Result<Addresses, String> {
-    let address = |text: &str| text.parse().map_err(|_| format!("{text} is no address"));
+    let address = |text: &str| {
+        text.parse().map_err(|_| {
+            format!("`{text}` is no IP address; the addresses of one router are needed, as in 192.0.2.1,2001:db8::1")
+        })
+    };
     text.split(',')
         .map(address)
         .collect::<Result<_, _>>()

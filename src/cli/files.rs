@@ -1,5 +1,6 @@
 //! Options of outputs that are files, one after the other.
 
+use super::value::whole;
 use crate::sink::json;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -58,7 +59,7 @@ pub struct Files {
     pub mrt_rib_interval: Option<Duration>,
     /// MiB that may wait for the writer of --json, and for --kafka twice; for that of --mrt a quarter, of
     /// --mrt-rib an eighth. Live, what is more is dropped and counted.
-    #[arg(long, value_name = "MIB", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[arg(long, value_name = "MIB", default_value = "64", value_parser = whole::<u16>(1..=4096))]
     pub output_queue: u16,
 }
 

@@ -17,9 +17,10 @@ pub use show::show;
 use crate::cli::Cli;
 use clap::{ArgAction, Command, FromArgMatches, Parser};
 use keys::{COMMANDS, command};
-use read::File;
+use read::{Entry, File};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Why there is nothing to run.
@@ -90,7 +91,18 @@ impl CommandLine {
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|error| ConfigError::new(path, error.to_string()))
+    std::fs::read_to_string(path).map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::NotFound => {
+                "check the name; `bgptap config show /dev/null` prints a file to begin with"
+            }
+            ErrorKind::PermissionDenied => "ask the owner for it, or run it as who may read it",
+            ErrorKind::IsADirectory => "name the file in it",
+            _ => "it has to be a text file in UTF-8",
+        };
+        ConfigError::new(path, format!("the configuration cannot be read: {error}"))
+            .hint(Some(hint.to_owned()))
+    })
 }
 
 /// What was given on the command line itself.
@@ -189,27 +201,52 @@ fn is_overruled(command: &Command, key: &str, given: &BTreeSet<String>) -> bool 
         .any(|flag| conflict(key, flag) || conflict(flag, key))
 }
 
-/// Reads a file as each subcommand would; what only a command line can tell is made up.
+/// Reads a file as each subcommand would; what only a command line can tell is made up. Long names of the flags that
+/// `live` needs and the file does not have.
 ///
 /// # Errors
 /// The file cannot be used.
-pub fn check(path: &Path) -> Result<(), Refused> {
+pub fn check(path: &Path) -> Result<Vec<String>, ConfigError> {
     let text = read_text(path)?;
     let file = File::parse(path, &text)?;
+    let mut lacking = Vec::new();
     for name in COMMANDS {
-        let entries = file.entries(name)?;
-        let mut args = vec!["bgptap".to_owned(), name.to_owned()];
-        args.extend(entries.iter().flat_map(|entry| entry.flags.clone()));
         let command = command(name);
-        for arg in command.get_arguments().filter(|arg| arg.is_required_set()) {
-            match arg.get_long() {
-                Some(long) if entries.iter().any(|entry| entry.key == long) => {}
-                Some(long) => args.push(format!("--{long}=made-up")),
-                None => args.push("made-up".into()),
-            }
+        let entries = file.entries(name)?;
+        let needed = command.get_arguments().filter(|arg| arg.is_required_set());
+        let needed = needed.filter_map(|arg| arg.get_long());
+        let without = needed.filter(|long| entries.iter().all(|entry| entry.key != *long));
+        if name == "live" {
+            lacking.extend(without.map(str::to_owned));
         }
-        let matches = <Cli as clap::CommandFactory>::command().try_get_matches_from(args)?;
-        Cli::from_arg_matches(&matches)?;
+        let all: Vec<_> = entries.iter().collect();
+        let Err(error) = together(name, &command, &all) else {
+            continue;
+        };
+        // Whose absence makes it right is at fault, as far as one alone is.
+        let rest = |left_out: usize| -> Vec<_> {
+            let all = all.iter().enumerate();
+            all.filter(|(at, _)| *at != left_out)
+                .map(|(_, entry)| *entry)
+                .collect()
+        };
+        let culprit = (0..all.len()).find(|at| together(name, &command, &rest(*at)).is_ok());
+        return Err(file.does_not_go(&error, culprit.and_then(|at| entries.get(at))));
     }
-    Ok(())
+    Ok(lacking)
+}
+
+/// Has clap judge what a file says to a subcommand as a whole.
+fn together(name: &str, command: &Command, entries: &[&Entry]) -> Result<(), clap::Error> {
+    let mut args = vec!["bgptap".to_owned(), name.to_owned()];
+    args.extend(entries.iter().flat_map(|entry| entry.flags.clone()));
+    for arg in command.get_arguments().filter(|arg| arg.is_required_set()) {
+        match arg.get_long() {
+            Some(long) if entries.iter().any(|entry| entry.key == long) => {}
+            Some(long) => args.push(format!("--{long}=made-up")),
+            None => args.push("made-up".into()),
+        }
+    }
+    let matches = <Cli as clap::CommandFactory>::command().try_get_matches_from(args)?;
+    Cli::from_arg_matches(&matches).map(|_| ())
 }

@@ -147,6 +147,44 @@ impl<'t> File<'t> {
         Ok(entry)
     }
 
+    /// Keys that do not go together, or one that needs another; `culprit` is the one that is too much.
+    pub(super) fn does_not_go(&self, error: &clap::Error, culprit: Option<&Entry>) -> ConfigError {
+        let flags = error
+            .context()
+            .filter(|(kind, _)| matches!(kind, ContextKind::InvalidArg | ContextKind::PriorArg))
+            .flat_map(|(_, value)| match value {
+                ContextValue::String(flag) => vec![flag.as_str()],
+                ContextValue::Strings(flags) => flags.iter().map(String::as_str).collect(),
+                _ => Vec::new(),
+            })
+            .filter_map(|flag| flag.strip_prefix("--")?.split([' ', '=', '[']).next());
+        let key = culprit.map_or("a key", |entry| entry.key.as_str());
+        let others: Vec<_> = flags
+            .filter(|flag| *flag != key)
+            .map(|flag| format!("`{flag}`"))
+            .collect();
+        let others = others.join(", ");
+        let (what, hint) = match error.kind() {
+            ErrorKind::MissingRequiredArgument => (
+                format!("`{key}` needs {others}"),
+                format!("add {others}, or leave `{key}` out"),
+            ),
+            ErrorKind::ArgumentConflict => (
+                format!("`{key}` cannot be beside {others}"),
+                format!("leave one of them out: `{key}` or {others}"),
+            ),
+            _ => (
+                format!("`{key}`: {error}"),
+                "`bgptap config show FILE` prints every key with its values".to_owned(),
+            ),
+        };
+        let error = match culprit {
+            Some(entry) => self.error(entry.value.clone(), what),
+            None => ConfigError::new(self.path, what),
+        };
+        error.hint(Some(hint))
+    }
+
     /// Has clap judge the value, alone.
     fn check_value(&self, command: &Command, entry: &Entry) -> Result<(), ConfigError> {
         let parse = command

@@ -226,9 +226,39 @@ fn what_contradicts_itself_does_not_pass_the_check() {
     let check = |text: &str| check(&Written::new(text).0);
     check("interface = 'a'\nno-rib = true").expect("consistent");
     check("").expect("an empty file is one");
-    assert!(check("no-rib = true\nrib-memory = 64").is_err());
-    assert!(check("tap-mode = 'clsact'").is_err(), "without `tap`");
-    assert!(check("filter = 'x'").is_err());
+    for (text, line, parts) in [
+        (
+            "json = 'x'\nno-rib = true\nrib-memory = 64",
+            2,
+            [
+                "`no-rib` cannot be beside `rib-memory`",
+                "leave one of them out",
+            ],
+        ),
+        (
+            "interface = 'a'\ntap-mode = 'clsact'",
+            2,
+            [
+                "`tap-mode` needs `tap`",
+                "add `tap`, or leave `tap-mode` out",
+            ],
+        ),
+        (
+            "mrt-rotate = '15m'",
+            1,
+            ["`mrt-rotate` needs `mrt`", "^^^^^"],
+        ),
+        ("filter = 'x'", 1, ["`filter`", "there is no test"]),
+    ] {
+        let error = check(text).expect_err(text);
+        assert_eq!(error.line(), Some(line), "{error}");
+        for part in parts {
+            assert!(error.to_string().contains(part), "no {part} in: {error}");
+        }
+    }
+    let lacking = |text: &str| check(text).expect(text);
+    assert_eq!(lacking("interface = 'a'"), [""; 0]);
+    assert_eq!(lacking("json = 'x'"), ["interface"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ const PAGE: &str = include_str!("page.html");
 
 /// Hashes of what stands between `<script>` and `<style>` and their ends: that and nothing else is run and
 /// applied, whatever else might get into the page (CSP Level 3 §2.3.1).
-const SCRIPT: &str = "sha256-RKRUmL4dP5ZL1HppmK21q/ZKmeiF5bO90jLslNsy8Uk=";
+const SCRIPT: &str = "sha256-khfVKR6Uvjwp4Y0kG3ZVmEHxZ/AY4YjJyJwJXf6vAQo=";
 const STYLE: &str = "sha256-Ps5VyiVOj6mBgSdeFCcKq1bmN1n14etYhVWZ5sYbp78=";
 
 /// It may talk to where it came from, and to nobody else.

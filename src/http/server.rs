@@ -40,12 +40,18 @@ pub fn serve(listener: Listener, desk: Desk, hub: Hub, told: Status) -> Result<S
         .route("/events", get(events).with_state(hub))
         .route("/status", get(status).with_state(told))
         .route("/", get(page))
+        .fallback(nothing_there)
         .layer(middleware::map_response(as_it_says));
     if listener.address().ip().is_loopback() {
         // A page in a browser must not reach it under a name of its own (DNS rebinding).
         app = app.layer(middleware::from_fn(own_name));
     }
     listener.serve_app("http", app)
+}
+
+async fn nothing_there() -> Response {
+    let paths = "there are /, /sessions, /status, /events and /rib; metrics are at the address of --metrics\n";
+    (StatusCode::NOT_FOUND, paths).into_response()
 }
 
 async fn own_name(request: Request, next: Next) -> Response {
@@ -56,7 +62,7 @@ async fn own_name(request: Request, next: Next) -> Response {
     if address || name || host.starts_with('[') {
         next.run(request).await
     } else {
-        (StatusCode::FORBIDDEN, "ask by address or as localhost\n").into_response()
+        (StatusCode::FORBIDDEN, "ask by address or as localhost: it listens on loopback, and answers no page that came by another name\n").into_response()
     }
 }
 
@@ -106,7 +112,11 @@ async fn events(State(hub): State<Hub>, RawQuery(query): RawQuery) -> Response {
         Err(wrong) => return bad(&wrong),
     };
     let Some(listener) = hub.listen(selection) else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many listeners\n").into_response();
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many listeners: sixteen may listen at a time\n",
+        )
+            .into_response();
     };
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
     (kind, Body::from_stream(Lines(listener))).into_response()
@@ -123,7 +133,7 @@ fn events_wanted(query: &str) -> Result<Selection, String> {
             }
             "only-changes" if number(&name, &value)? => filters.push(Filter::only_changes()),
             "only-changes" => (),
-            _ => return Err(format!("no such parameter: {name}")),
+            _ => return Err(unknown(&name, "filter and only-changes")),
         }
     }
     Ok(filters.into_iter().collect())
@@ -146,12 +156,16 @@ fn bad(wrong: &str) -> Response {
 
 async fn answer(desk: &Desk, question: Question) -> Response {
     let Some(answer) = desk.ask(question) else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many questions\n").into_response();
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many questions wait: ask again in a second\n",
+        )
+            .into_response();
     };
     match tokio::time::timeout(PATIENCE, answer).await {
         Ok(Ok(Some(object))) => json(object),
-        Ok(Ok(None)) => (StatusCode::NOT_FOUND, "no such session\n").into_response(),
-        Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "no answer\n").into_response(),
+        Ok(Ok(None)) => (StatusCode::NOT_FOUND, "no such session: /sessions tells those that are there; with --no-rib no tables are kept\n").into_response(),
+        Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the capture had no time to answer: ask again in a second\n").into_response(),
     }
 }
 
@@ -162,7 +176,7 @@ fn part(query: &str) -> Result<(usize, usize), String> {
         match &*name {
             "from" => from = number(&name, &value)?,
             "limit" => limit = number(&name, &value)?,
-            _ => return Err(format!("no such parameter: {name}")),
+            _ => return Err(unknown(&name, "from and limit")),
         }
     }
     Ok((from, limit.min(PAGE_MAX)))
@@ -190,7 +204,12 @@ fn rib_question(query: &str) -> Result<RibQuestion, String> {
             "exact" => question.exact = number(&name, &value)?,
             "from" => question.from = number(&name, &value)?,
             "limit" => question.limit = number(&name, &value)?,
-            _ => return Err(format!("no such parameter: {name}")),
+            _ => {
+                return Err(unknown(
+                    &name,
+                    "session, peer, afi, safi, prefix, exact, from and limit",
+                ));
+            }
         }
     }
     question.limit = question.limit.min(PAGE_MAX);
@@ -201,12 +220,27 @@ fn rib_question(query: &str) -> Result<RibQuestion, String> {
 fn number<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
     value
         .parse()
-        .map_err(|_| format!("{name} cannot be {value:?}"))
+        .map_err(|_| format!("{name} cannot be {value:?}: {} is needed", wanted(name)))
+}
+
+fn wanted(name: &str) -> &'static str {
+    match name {
+        "peer" => "an IP address",
+        "exact" | "only-changes" => "true or false",
+        "afi" => "a number up to 65535",
+        "safi" => "a number up to 255",
+        _ => "a number",
+    }
+}
+
+fn unknown(name: &str, there: &str) -> String {
+    format!("no such parameter: {name}; there are {there}")
 }
 
 /// A prefix, or an address as the longest prefix; bits beyond the length are left out.
 fn prefix(text: &str) -> Result<Prefix, String> {
-    let wrong = || format!("prefix cannot be {text:?}");
+    let wrong =
+        || format!("prefix cannot be {text:?}: one like 192.0.2.0/24, or an address, is needed");
     let (addr, len) = text
         .split_once('/')
         .map_or((text, None), |(a, l)| (a, Some(l)));
@@ -269,6 +303,11 @@ mod tests {
         ] {
             assert!(rib_question(query).is_err(), "{query}");
         }
-        assert!(part("from=-1").is_err());
+        let error = part("from=-1").expect_err("no place");
+        assert_eq!(error, "from cannot be \"-1\": a number is needed");
+        let error = part("form=1").expect_err("no parameter");
+        assert_eq!(error, "no such parameter: form; there are from and limit");
+        let error = rib_question("session=1&prefix=10.0.0.0/33").expect_err("too long");
+        assert!(error.contains("192.0.2.0/24"), "{error}");
     }
 }

@@ -145,10 +145,10 @@ pub fn run_by(
     stop: &AtomicBool,
 ) -> Result<Report, SetupError> {
     if options.file == Path::new(STDIN) && options.loops > 1 {
-        return Err(SetupError::Other {
-            what: "cannot loop".to_owned(),
+        return Err(SetupError::Usage {
+            what: "sending it several times".to_owned(),
             why: "standard input can be read only once".to_owned(),
-            remedy: "naming a file".to_owned(),
+            remedy: "name a file, or leave --loop out".to_owned(),
         });
     }
     let mut source = PcapSource::open(&[&options.file])?;

@@ -1,11 +1,12 @@
 //! Which events are shown.
 //!
-//! Everything else asks [`compile`] and [`Filter::passes`] alone: another language takes their place here.
+//! They have been encoded when they come here, so the language of `--filter`, which looks at messages, cannot be asked.
+//! Its simplest expressions mean the same here: `type update,open and peer 192.0.2.1`. What they cannot say is refused.
 
 use super::events::Event;
 
 /// What a filter may be, in a few words.
-pub const HELP: &str = "words that the event contains, peer=ADDR, local=ADDR, prefix=P, type=UPDATE, session=ID: all must hold";
+pub const HELP: &str = "words that the event contains, peer ADDR, local ADDR, prefix P, type T,T, session ID (or peer=ADDR): all must hold";
 
 /// A compiled filter. The empty one passes everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,8 +18,8 @@ enum Term {
     Peer(String),
     /// Receiver.
     Local(String),
-    /// Type of the event, in capitals.
-    Type(String),
+    /// Types of events, in capitals.
+    Type(Vec<String>),
     Session(String),
     /// Anywhere in the event as it stands there, quotes and all.
     Verbatim(String),
@@ -31,19 +32,46 @@ enum Term {
 /// # Errors
 /// What is wrong, in a few words.
 pub fn compile(text: &str) -> Result<Filter, String> {
-    let terms = text
-        .split_whitespace()
-        .map(|word| match word.split_once('=') {
-            Some((key, "")) => Err(format!("{key}= what?")),
-            Some(("peer", value)) => Ok(Term::Peer(value.to_owned())),
-            Some(("local", value)) => Ok(Term::Local(value.to_owned())),
-            Some(("type", value)) => Ok(Term::Type(value.to_uppercase())),
-            Some(("session", value)) => Ok(Term::Session(value.to_lowercase())),
-            Some(("prefix", value)) => Ok(Term::Verbatim(format!("\"{value}\""))),
-            Some((key, _)) => Err(format!("no such key: {key}=")),
-            None => Ok(Term::Text(word.to_lowercase())),
-        });
-    terms.collect::<Result<_, _>>().map(Filter)
+    let mut terms = Vec::new();
+    let mut words = text.split_whitespace();
+    while let Some(word) = words.next() {
+        let term = match word.split_once('=') {
+            Some((key, value)) => term(key, value)?,
+            None if KEYS.contains(&word) => term(word, words.next().unwrap_or_default())?,
+            None if word == "and" => continue,
+            None if ["or", "not"].contains(&word) || word.contains(['(', ')', '!', '&', '|']) => {
+                return Err(format!(
+                    "{word}: all words must hold here; --filter can say more"
+                ));
+            }
+            None => Term::Text(word.to_lowercase()),
+        };
+        terms.push(term);
+    }
+    Ok(Filter(terms))
+}
+
+const KEYS: [&str; 5] = ["peer", "local", "type", "session", "prefix"];
+
+fn term(key: &str, value: &str) -> Result<Term, String> {
+    if value.is_empty() {
+        return Err(format!("{key} what?"));
+    }
+    Ok(match key {
+        "peer" => Term::Peer(value.to_owned()),
+        "local" => Term::Local(value.to_owned()),
+        "type" => {
+            let names = value.split(',');
+            Term::Type(
+                names
+                    .map(|name| name.to_uppercase().replace('-', "_"))
+                    .collect(),
+            )
+        }
+        "session" => Term::Session(value.to_lowercase()),
+        "prefix" => Term::Verbatim(format!("\"{value}\"")),
+        _ => return Err(format!("no such key: {key}=")),
+    })
 }
 
 impl Filter {
@@ -53,7 +81,7 @@ impl Filter {
         self.0.iter().all(|term| match term {
             Term::Peer(address) => *address == event.head.peer,
             Term::Local(address) => *address == event.head.local,
-            Term::Type(kind) => *kind == event.head.kind,
+            Term::Type(kinds) => kinds.contains(&event.head.kind),
             Term::Session(id) => *id == event.head.session,
             Term::Verbatim(text) => event.line.contains(text),
             Term::Text(text) => event.line.to_lowercase().contains(text),
@@ -84,6 +112,8 @@ mod tests {
             "prefix=10.0.0.0/8",
             "prefix=10.1.0.0/16 session=00FF",
             "ANNOUNCE",
+            "type open,update and peer 192.0.2.1",
+            "prefix 10.0.0.0/8 local 192.0.2.2",
         ] {
             assert!(passes(text), "{text}");
         }
@@ -91,6 +121,8 @@ mod tests {
             "peer=192.0.2.2",
             "type=open",
             "prefix=0.0.0.0/8",
+            "type route-refresh",
+            "peer 192.0.2.2",
             "peer=192.0.2.1 withdraw",
         ] {
             assert!(!passes(text), "{text}");
@@ -100,6 +132,11 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told() {
         assert_eq!(compile("colour=red"), Err("no such key: colour=".into()));
-        assert_eq!(compile("peer="), Err("peer= what?".into()));
+        assert_eq!(compile("peer="), Err("peer what?".into()));
+        assert_eq!(compile("type"), Err("type what?".into()));
+        for text in ["not type keepalive", "type open or type update", "(x"] {
+            let wrong = compile(text).expect_err("more than can be said here");
+            assert!(wrong.contains("--filter can say more"), "{wrong}");
+        }
     }
 }

@@ -2,11 +2,14 @@
 
 use super::source::{Events, Source, Trouble};
 use std::io::{BufRead, BufReader, Read};
+use std::net::Ipv6Addr;
 use std::time::Duration;
 use ureq::{Agent, Body, http::Response};
 
 /// An answer that takes longer is given up: the instance itself gives up after five seconds.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// Where `--http` listens unless it is told otherwise.
+const PORT: u16 = 9180;
 /// What one answer may come to.
 const ANSWER_MAX: u64 = 64 << 20;
 
@@ -17,7 +20,8 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// The instance at `HOST:PORT`; `http://` before it and a path behind it are left out.
+    /// The instance at `HOST:PORT`, or at the port that `--http` has without an address; `http://` before it and a
+    /// path behind it are left out.
     #[must_use]
     pub fn new(address: &str) -> Self {
         let address = address.strip_prefix("http://").unwrap_or(address);
@@ -29,7 +33,7 @@ impl Remote {
             .timeout_connect(Some(PATIENCE))
             .timeout_recv_response(Some(PATIENCE));
         Self {
-            address: address.to_owned(),
+            address: with_port(address),
             agent: config.build().into(),
         }
     }
@@ -56,6 +60,16 @@ impl Remote {
             .read_to_end(&mut answer)
             .map_err(|error| Trouble::Unreachable(error.to_string()))?;
         Ok(answer)
+    }
+}
+
+fn with_port(address: &str) -> String {
+    if address.parse::<Ipv6Addr>().is_ok() {
+        format!("[{address}]:{PORT}")
+    } else if address.ends_with(']') || !address.contains(':') {
+        format!("{address}:{PORT}")
+    } else {
+        address.to_owned()
     }
 }
 
@@ -102,6 +116,21 @@ mod tests {
             "http://127.0.0.1:9180/sessions",
         ] {
             assert_eq!(Remote::new(link).name(), "127.0.0.1:9180");
+        }
+    }
+
+    #[test]
+    fn without_a_port_it_is_the_usual_one() {
+        for (given, asked) in [
+            ("monitor1", "monitor1:9180"),
+            ("192.0.2.1", "192.0.2.1:9180"),
+            ("http://monitor1/", "monitor1:9180"),
+            ("2001:db8::1", "[2001:db8::1]:9180"),
+            ("[2001:db8::1]", "[2001:db8::1]:9180"),
+            ("[2001:db8::1]:80", "[2001:db8::1]:80"),
+            ("monitor1:80", "monitor1:80"),
+        ] {
+            assert_eq!(Remote::new(given).name(), asked);
         }
     }
 }

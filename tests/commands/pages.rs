@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 
 /// What a fence may say that its block is; `sh` is executed.
-const LANGUAGES: [&str; 6] = ["sh", "text", "json", "toml", "rust", "ini"];
+const LANGUAGES: [&str; 7] = ["sh", "text", "json", "toml", "rust", "ini", SWITCH];
+
+/// What is typed on a switch, whose commands may begin as ours do.
+const SWITCH: &str = "switch";
 
 /// How a line begins that somebody would type.
 const COMMANDS: [&str; 17] = [
@@ -143,7 +146,8 @@ impl Page {
                 faults.push(format!("{}: no language `{}`", block.place, block.language));
             }
             let first = block.lines.first().map_or("", String::as_str);
-            if block.language == "sh" || SYNOPSES.contains(&(self.name.as_str(), first)) {
+            let typed = ["sh", SWITCH].contains(&block.language.as_str());
+            if typed || SYNOPSES.contains(&(self.name.as_str(), first)) {
                 continue;
             }
             let commands = block

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # install.sh SCRATCH PACKAGE CAPABILITIES USER STATE COMMAND...: installs the package over a copy-on-write view of this
-# machine, runs the command as systemd would, waits for SCRATCH/go-on, stops it, and purges the package.
+# machine, runs the command as systemd would, waits for SCRATCH/go-on, stops it, removes the package, and purges it.
 # Runs in a mount namespace of its own (unshare --mount): nothing outlives it but what it writes to SCRATCH.
 set -euo pipefail
 
@@ -34,6 +34,14 @@ pkill -INT -P "$traced" # strace's child: this very program
 wait "$traced"
 cp "$root/var/lib/$state/events.json" "$scratch/"
 inside stat -c '%U %G %a' "/var/lib/$state/events.json" >"$scratch/owner"
+
+# What somebody has set and captured stays, the program goes.
+inside dpkg --remove bgptap
+for path in /usr/bin/bgptap /usr/lib/systemd/system/bgptap.service /etc/bgptap/bgptap.toml \
+  "/var/lib/$state/events.json" /usr/share/man/man1/bgptap.1.gz; do
+  [[ ! -e $root$path ]] || printf '%s\n' "$path"
+done >"$scratch/removed"
+inside getent passwd "$user" | cut -d: -f1 >>"$scratch/removed"
 
 inside dpkg --purge bgptap
 umount -l "$root/proc" "$root/sys" "$root/dev" "$root/tmp" "$root/run"

@@ -5,6 +5,7 @@
 #![cfg(feature = "capture")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod crowd;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -137,6 +138,8 @@ fn the_page_shows_a_capture_and_text_stays_text() {
     }
     net.replay(&hostile(&scratch), &[]);
     text_stays_text(&mut browser);
+    net.replay(&crowd::file(&scratch), &[]);
+    all_sessions(&mut browser);
     filters(&mut browser);
     phone_and_dark(&mut browser, &scratch);
     // The wrong filter was refused; the policy had nothing to refuse, and no exception was thrown.
@@ -200,6 +203,30 @@ fn search(browser: &mut Browser) {
         said.as_str().unwrap().contains(path.as_str().unwrap()),
         "{said}"
     );
+}
+
+/// More sessions than an answer tells of are shown, each with figures of its own, and searched in all families.
+fn all_sessions(browser: &mut Browser) {
+    let shown = format!(
+        "[...document.querySelectorAll('#sessions tbody tr')].map((row) => [...row.cells].map((cell) => cell.innerText)) \
+           .filter(([name]) => name.startsWith('{} '))",
+        crowd::ROUTER
+    );
+    browser.until(&format!("{shown}.length === {}", crowd::SESSIONS));
+    let twice = format!(
+        "{shown}.filter(([name]) => name.includes('{}')).map((cells) => cells[1] + ' ' + cells[8]).sort().join()",
+        crowd::TWICE
+    );
+    browser.until(&format!("{twice} === 'Established 0 / 0,Idle 1 / 0'"));
+    let find = format!(
+        "document.querySelector('#prefix').value = '{}'; document.querySelector('#search').requestSubmit()",
+        crowd::HOST
+    );
+    browser.eval(&find);
+    browser.until(&format!(
+        "document.querySelector('#found tbody')?.innerText.includes('{}')",
+        crowd::PREFIX
+    ));
 }
 
 fn text_stays_text(browser: &mut Browser) {

@@ -176,9 +176,9 @@ fn not_a_capture(path: &Path, why: impl Into<String>) -> SetupError {
 
 fn unsupported(path: &Path, number: u32) -> SetupError {
     SetupError::Other {
-        what: format!("cannot read {}", path.display()),
+        what: format!("reading {}", path.display()),
         why: format!("its link type is {number}, {}", link::name(number)),
-        remedy: format!("a capture taken as one of {}", link::READABLE),
+        remedy: format!("name a capture taken as one of {}", link::READABLE),
     }
 }
 

@@ -128,14 +128,14 @@ impl PcapSource {
             opened.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         let repeated_stdin = names.iter().filter(|name| *name == STDIN).count() > 1;
         if repeated_stdin || inputs.len() > usize::from(u16::MAX) {
-            return Err(SetupError::Other {
-                what: "cannot read the captures together".to_owned(),
+            return Err(SetupError::Usage {
+                what: "reading the captures together".to_owned(),
                 why: if repeated_stdin {
                     "standard input is named more than once".to_owned()
                 } else {
                     format!("there are {} of them", inputs.len())
                 },
-                remedy: "naming each once, or merging them with mergecap first".to_owned(),
+                remedy: "name each once, or merge them with mergecap first".to_owned(),
             });
         }
         Ok(Self {

@@ -48,6 +48,10 @@ impl Feed {
         self.key == key
     }
 
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Selects other routes from now on, of which the listener is told anew.
     pub(super) fn select(&mut self, selection: Selection) {
         if !self.selection.is_like(&selection) {

@@ -360,6 +360,13 @@ impl Bmp {
         self.feeds.iter().any(|feed| feed.carrier.is_broken())
     }
 
+    /// The keys of those that cannot be reached.
+    pub fn broken(&self) -> impl Iterator<Item = &str> {
+        let feeds = self.feeds.iter();
+        let broken = feeds.filter(|feed| feed.carrier.is_broken());
+        broken.map(Feed::key)
+    }
+
     /// What the metrics show of each feed: messages dropped because the queue was full, not delivered because
     /// a connection ended, and not told because their listener was not there or not up to date: it
     /// gets the tables instead.

@@ -190,6 +190,11 @@ impl Evidence {
     pub fn start(options: &Options, when_full: WhenFull) -> io::Result<Self> {
         let folder = Folder::open(&options.folder, options.disk)?;
         let memory = usize::try_from(options.memory).unwrap_or(usize::MAX);
+        // Blocks are asked for one by one, and the process would end where there are none left.
+        let mut all = Vec::<u8>::new();
+        all.try_reserve_exact(memory)
+            .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        drop(std::hint::black_box(all));
         let blocks = (memory / BLOCK).max(2 * SHARE);
         let shared = Arc::new(Shared {
             full: ArrayQueue::new(QUEUE),

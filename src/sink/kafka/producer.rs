@@ -35,7 +35,12 @@ struct Reports(Arc<Delivered>);
 impl ClientContext for Reports {
     // What librdkafka logs is told by counters; a library prints nothing.
     fn log(&self, _: rdkafka::config::RDKafkaLogLevel, _: &str, _: &str) {}
-    fn error(&self, _: KafkaError, _: &str) {}
+    // "all brokers are down" says less than the complaint about one of them.
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.0.complain(reason.to_owned());
+        }
+    }
 }
 
 impl ProducerContext for Reports {

@@ -148,12 +148,12 @@ metrics! {
         "Connections that went before they ended, by reason",
         "`handshake`, `silent`, `stale`, `one_sided`, `memory`, `idle` ([operations.md](operations.md#limits))";
     KEPT_BYTES: Gauge "bgptap_kept_bytes", instance [],
-        "Payload kept outside frames: searched for a header, or waiting for an OPEN",
-        "or for evidence of its encoding";
+        "Payload kept outside frames: searched for a header, or waiting for an OPEN or for evidence of its encoding",
+        "";
 
     RIB_PREFIXES: Gauge "bgptap_rib_prefixes", session ["afi", "safi"],
         "Routes in an Adj-RIB",
-        "of what the peer told, stale ones among them; absent without a table";
+        "what the peer told, stale ones among them; absent without a table";
     RIB_STALE: Gauge "bgptap_rib_stale", session ["afi", "safi"],
         "Routes in an Adj-RIB that have to be announced again", "";
     RIB_COMPLETE: Gauge "bgptap_rib_complete", session ["afi", "safi"],
@@ -171,14 +171,50 @@ metrics! {
         "Time from the capture's timestamp of a frame to its messages being decoded", "";
 
     OUTPUT_DROPPED: Counter "bgptap_output_dropped", instance ["output", "reason"],
-        "Events that an output lost",
-        "of `json`, `mrt`, `mrt_rib`, `events`: `queue_full`, `write_error`; listeners dropped, `slow_listener`; lines that no broker took, `undelivered`; of `bmp`, and of `kafka` with BMP, `queue_full`, `disconnected`, `resync`";
+        "Events that an output lost", "";
     OUTPUT_QUEUE: Gauge "bgptap_output_queue_ratio", instance ["output"],
         "Share of an output's queue in use, 0 to 1", "";
     OUTPUT_FILTERED: Counter "bgptap_output_filtered", instance ["output"],
         "Events that the filters of an output left out", "";
     EVIDENCE_FILES: Counter "bgptap_evidence_files", instance ["outcome"],
         "Files of evidence written, and those of them removed again to make room", "`written`, `removed`";
+}
+
+/// By what each output may lose events: the values of both labels of [`OUTPUT_DROPPED`]. The exporter asserts that there
+/// are no others, and the page is made of them.
+pub(super) const LOSSES: [(&str, &[&str]); 8] = [
+    ("json", &["queue_full", "write_error"]),
+    ("text", &["queue_full", "write_error"]),
+    ("mrt", &["queue_full", "write_error"]),
+    ("mrt_rib", &["queue_full", "write_error"]),
+    ("events", &["queue_full", "write_error", "slow_listener"]),
+    ("bmp", &["queue_full", "disconnected", "resync"]),
+    (
+        "kafka",
+        &[
+            "queue_full",
+            "write_error",
+            "undelivered",
+            "disconnected",
+            "resync",
+        ],
+    ),
+    (
+        "evidence",
+        &[
+            "queue_full",
+            "write_error",
+            "too_large",
+            "without_frames",
+            "frames_unrecorded",
+        ],
+    ),
+];
+
+/// Whether an output is known to lose events by that.
+pub(super) fn is_loss(output: &str, reason: &str) -> bool {
+    let mut losses = LOSSES.iter();
+    losses.any(|(name, reasons)| *name == output && reasons.contains(&reason))
 }
 
 /// Every metric, in the order of the page.

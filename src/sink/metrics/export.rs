@@ -309,6 +309,11 @@ fn encode_outputs(encoder: &mut DescriptorEncoder, snapshot: &Snapshot) -> fmt::
         &catalogue::OUTPUT_DROPPED,
         snapshot.outputs.iter().flat_map(|output| {
             output.dropped.iter().map(|(reason, count)| {
+                debug_assert!(
+                    catalogue::is_loss(output.name, reason),
+                    "the page does not have {} {reason}",
+                    output.name
+                );
                 let labels = vec![
                     ("output", output.name.to_owned()),
                     ("reason", (*reason).to_owned()),

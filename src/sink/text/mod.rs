@@ -28,7 +28,7 @@ use crate::health::Alarm;
 use crate::rib::Changes;
 use crate::session::{State, Transfer};
 use anstyle::Style;
-use chrono::DateTime;
+use chrono::{DateTime, Datelike, Timelike};
 use message::Line;
 use palette::Palette;
 use std::io::{self, Write};
@@ -197,10 +197,17 @@ impl TextWriter {
         // In signed nanoseconds until 2262.
         let time = DateTime::from_timestamp_nanos(i64::try_from(meta.ts_ns).unwrap_or(i64::MAX));
         let dim = self.palette.dim;
+        // `DateTime::format` makes strings of its parts.
         write!(
             out,
-            "{dim}{}{dim:#} ",
-            time.format("%Y-%m-%d %H:%M:%S%.6fZ")
+            "{dim}{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}Z{dim:#} ",
+            time.year(),
+            time.month(),
+            time.day(),
+            time.hour(),
+            time.minute(),
+            time.second(),
+            time.nanosecond() / 1000
         )?;
         write_speaker(out, &self.names, meta.peer, meta.peer_asn)?;
         write!(out, " {dim}>{dim:#} ")?;

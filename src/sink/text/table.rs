@@ -71,7 +71,7 @@ pub(super) fn write(
     let left_out = told.len() - rows.len();
     for (count, what) in [
         (left_out as u64, "more: --summary FILE has them"),
-        (silent.len() as u64, "without a message"),
+        (silent.len() as u64, "of which nothing is told"),
         (
             summary.unlisted.directions,
             "more, of which only sums were kept",

@@ -14,36 +14,36 @@ use ratatui::widgets::Paragraph;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Lines about each side.
-const SIDES: u16 = 9;
-
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let Some(detail) = &app.detail else { return };
+    let halves = Layout::horizontal([Constraint::Fill(1); 2]).spacing(2);
+    let widths = halves.areas::<2>(area).map(|half| half.width.into());
+    let (title, sides) = match app.session(&detail.session) {
+        Some(session) => {
+            let about = |side: usize| about(session, &session.directions[side], widths[side]);
+            (head(app, session, area.width.into()), [about(0), about(1)])
+        }
+        None => {
+            let over = Line::styled("the session is over (Esc goes back)", WARN);
+            (vec![over], [Vec::new(), Vec::new()])
+        }
+    };
+    let high = |lines: usize| Constraint::Length(u16::try_from(lines).unwrap_or(u16::MAX));
     let rows = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Length(SIDES),
+        high(title.len()),
+        high(sides[0].len().max(sides[1].len())),
         Constraint::Fill(1),
         Constraint::Fill(2),
     ]);
-    let [title, sides, list, message] = rows.areas(area);
-    match app.session(&detail.session) {
-        Some(session) => {
-            frame.render_widget(head(app, session), title);
-            let halves = Layout::horizontal([Constraint::Fill(1); 2]).spacing(2);
-            for (number, half) in halves.areas::<2>(sides).into_iter().enumerate() {
-                let side = &session.directions[number];
-                frame.render_widget(Text::from(about(session, side)), half);
-            }
-        }
-        None => frame.render_widget(
-            Line::styled("the session is over (Esc goes back)", WARN),
-            title,
-        ),
+    let [top, middle, list, message] = rows.areas(area);
+    frame.render_widget(Text::from(title), top);
+    for (side, half) in sides.into_iter().zip(halves.areas::<2>(middle)) {
+        frame.render_widget(Text::from(side), half);
     }
     messages(frame, list, message, app, detail);
 }
 
-fn head(app: &App, session: &Session) -> Line<'static> {
+fn head(app: &App, session: &Session, width: usize) -> Vec<Line<'static>> {
     let state = text::state(session.state.into());
     let mut text = format!("session {}  {state}", session.session);
     if let Some(since) = session.since {
@@ -54,18 +54,48 @@ fn head(app: &App, session: &Session) -> Line<'static> {
         text = format!("{text}  hold time {hold}s");
     }
     let families = text::families(&session.families);
-    Line::styled(format!("{text}  {families}"), LABEL.patch(BAR))
+    let lines = broken(&format!("{text}  {families}"), width);
+    let style = LABEL.patch(BAR);
+    lines
+        .into_iter()
+        .map(|line| Line::styled(line, style))
+        .collect()
 }
 
-fn field(label: &'static str, value: String, style: Style) -> Line<'static> {
-    Line::from(vec![
-        Span::styled(format!("{label:<10}"), LABEL),
-        Span::styled(value, style),
-    ])
+/// Columns of the labels in front of fields.
+const LABEL_WIDTH: usize = 10;
+
+/// A labelled value, in as many lines as it takes.
+fn field(label: &'static str, value: &str, style: Style, width: usize) -> Vec<Line<'static>> {
+    let lines = broken(value, width.saturating_sub(LABEL_WIDTH));
+    let labels = std::iter::once(label).chain(std::iter::repeat(""));
+    let lines = lines.into_iter().zip(labels).map(|(line, label)| {
+        Line::from(vec![
+            Span::styled(format!("{label:<LABEL_WIDTH$}"), LABEL),
+            Span::styled(line, style),
+        ])
+    });
+    lines.collect()
+}
+
+/// A text in lines no wider than that, where its words allow it; one at least.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().filter(|line| {
+            line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width
+        });
+        match line {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => line.extend([" ", word]),
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 #[allow(clippy::cast_precision_loss, reason = "shown with two digits")]
-fn about(session: &Session, side: &Side) -> Vec<Line<'static>> {
+fn about(session: &Session, side: &Side, width: usize) -> Vec<Line<'static>> {
     let asn = side.peer_asn.as_deref().unwrap_or("?");
     let open = side.open.as_ref();
     let router = open.map_or_else(String::new, |open| format!("  id {}", open.router_id));
@@ -109,44 +139,33 @@ fn about(session: &Session, side: &Side) -> Vec<Line<'static>> {
         counts.gaps,
         text::bytes(bytes.quarantined)
     );
-    vec![
-        Line::styled(
-            format!("{}:{}  AS{asn}{router}", side.peer, side.peer_port),
-            VALUE,
-        ),
-        field("can", capabilities(side), Style::new()),
-        field("said", said(side), Style::new()),
-        field(
-            "prefixes",
-            format!("+{} -{}", counts.announced, counts.withdrawn),
-            Style::new(),
-        ),
-        field(
-            "tables",
-            tables.collect::<Vec<_>>().join(", "),
-            Style::new(),
-        ),
-        field(
-            "tcp",
-            format!("{rtt}, {} sent again", tcp.retransmitted),
-            Style::new(),
-        ),
-        field(
-            "window",
-            format!(
-                "{}, closed {} times",
-                text::bytes(tcp.window.into()),
-                tcp.zero_windows
-            ),
-            Style::new(),
-        ),
-        field(
-            "hold time",
-            margin,
-            warn_if(session.state == 6 && tcp.hold_margin_ms == Some(0)),
-        ),
-        field("lost", loss, if lost > 0 { BAD } else { GOOD }),
-    ]
+    let ends = format!("{}:{}  AS{asn}{router}", side.peer, side.peer_port);
+    let nlri = format!("+{} -{}", counts.announced, counts.withdrawn);
+    let tables = tables.collect::<Vec<_>>().join(", ");
+    let tcp_text = format!("{rtt}, {} sent again", tcp.retransmitted);
+    let window = format!(
+        "{}, closed {} times",
+        text::bytes(tcp.window.into()),
+        tcp.zero_windows
+    );
+    let late = warn_if(session.state == 6 && tcp.hold_margin_ms == Some(0));
+    let plain = Style::new();
+    let fields = [
+        ("can", capabilities(side), plain),
+        ("said", said(side), plain),
+        ("prefixes", nlri, plain),
+        ("tables", tables, plain),
+        ("tcp", tcp_text, plain),
+        ("window", window, plain),
+        ("hold time", margin, late),
+        ("lost", loss, if lost > 0 { BAD } else { GOOD }),
+    ];
+    let ends = broken(&ends, width);
+    let ends = ends.into_iter().map(|line| Line::styled(line, VALUE));
+    let fields = fields
+        .iter()
+        .flat_map(|(label, value, style)| field(label, value, *style, width));
+    ends.chain(fields).collect()
 }
 
 fn warn_if(bad: bool) -> Style {

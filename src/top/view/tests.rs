@@ -217,6 +217,45 @@ fn events_are_filtered_and_stand_still() {
     assert!(shown(&mut app).contains("no such key: colour="));
 }
 
+/// On a screen of 80 columns half of it is not enough for what a side can do: it goes on in the next line.
+#[test]
+fn nothing_of_a_session_is_cut_off_at_the_edge() {
+    let mut figures = session(1, 6, 100, 0);
+    let open = &mut figures["directions"][1]["open"];
+    for can in [
+        "extended_message",
+        "route_refresh",
+        "enhanced_refresh",
+        "graceful_restart",
+    ] {
+        open[can] = json!(true);
+    }
+    figures["families"] = json!((1..9).map(|safi| [2, safi]).collect::<Vec<_>>());
+    let sessions = serde_json::from_value(json!([figures])).expect("sessions");
+    let mut app = app();
+    let News::Figures(mut news) = self::figures(3.0, 100, 0) else {
+        panic!("figures are figures");
+    };
+    news.sessions = sessions;
+    app.take(News::Figures(news));
+    press_code(&mut app, KeyCode::Enter);
+    let wide = text(&screen(&mut app, 250, 40));
+    let narrow = text(&screen(&mut app, 80, 40));
+    let side = wide
+        .lines()
+        .find(|line| line.contains("can "))
+        .expect("what it can");
+    let (_, side) = side.rsplit_once("can ").expect("the other side");
+    let heads = wide.lines().find(|line| line.contains("hold time 90s"));
+    for word in side
+        .split_whitespace()
+        .chain(heads.into_iter().flat_map(str::split_whitespace))
+    {
+        assert!(narrow.contains(word), "no {word} in:\n{narrow}");
+    }
+    assert!(side.contains("graceful restart"), "{side}");
+}
+
 #[test]
 fn sessions_are_found_and_filtered() {
     let mut app = app();

@@ -3,8 +3,9 @@
 use super::super::direction::FAMILIES_MAX;
 use super::super::fixture::{direction, full, text};
 use super::super::{Metrics, attribute_errors};
-use super::{Kind, Metric, SESSION, all};
+use super::{Kind, LOSSES, Metric, OUTPUT_DROPPED, SESSION, all};
 use crate::bgp::Disposition;
+use crate::config::Limits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -38,12 +39,50 @@ fn table() -> String {
         let labels: Vec<_> = session.into_iter().chain(own).collect();
         let (name, kind) = (sample(metric), format!("{:?}", metric.kind));
         let (kind, labels) = (kind.to_lowercase(), labels.join(", "));
-        let more = if metric.more.is_empty() { "" } else { ": " };
-        let meaning = format!("{}{more}{}", metric.help, metric.more);
+        let losses = losses();
+        let is_dropped = metric.name == OUTPUT_DROPPED.name;
+        let more = if is_dropped { &losses } else { metric.more };
+        // Names that a label may have are a list; anything else is a remark.
+        let between = match more.chars().next() {
+            None => "",
+            Some('`') => ": ",
+            Some(_) => "; ",
+        };
+        let meaning = format!("{}{between}{more}", metric.help);
         writeln!(table, "| `{name}` | {kind} | {labels} | {meaning} |")
             .expect("a String takes all");
     }
     table
+}
+
+/// By what each output may lose events; those that are alike in one place.
+fn losses() -> String {
+    let alike = LOSSES.chunk_by(|(_, one), (_, next)| one == next);
+    let quoted = |names: Vec<&str>| {
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    };
+    let alike = alike.map(|outputs| {
+        let names = outputs.iter().map(|(name, _)| *name).collect();
+        let reasons = outputs.iter().take(1).flat_map(|(_, reasons)| *reasons);
+        format!(
+            "{} by {}",
+            quoted(names),
+            quoted(reasons.copied().collect())
+        )
+    });
+    alike.collect::<Vec<_>>().join("; ")
+}
+
+/// With commas between thousands.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().collect();
+    groups
+        .iter()
+        .map(|group| std::str::from_utf8(group).expect("digits"))
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// Samples that carry the labels of a session.
@@ -82,10 +121,16 @@ fn family_series() -> usize {
 fn sentence() -> String {
     let [at_once, family, most] = bounds();
     let errors = attribute_errors::PAIRS_MAX + 1;
+    let sessions = usize::try_from(Limits::default().sessions_max).expect("a number");
     format!(
         "One direction of a session has {at_once} series at once. Each address family that appears adds at most {family}; \
          {FAMILIES_MAX} are told apart,\nany more share the last. Errors of attributes add at most {errors}. So there are \
-         never more than {most}.\n"
+         never more than {most}.\n\nA hundred sessions of two families each have {} series when nothing goes wrong. All \
+         {} connections that may be known at a time,\nwere each between other addresses and each of its directions hostile \
+         in every way, would have {}.\n",
+        grouped(2 * 100 * (at_once + 2 * family)),
+        grouped(sessions),
+        grouped(2 * sessions * most),
     )
 }
 
