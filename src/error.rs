@@ -44,16 +44,6 @@ pub enum SetupError {
     /// The configuration file.
     #[error(transparent)]
     Config(#[from] crate::config_file::ConfigError),
-    /// What was asked for cannot be done, now or later: what, why, and what to ask for instead.
-    #[error("{what}: {why}\n  try: {remedy}")]
-    Usage {
-        /// What was asked for.
-        what: String,
-        /// What hinders it.
-        why: String,
-        /// What to ask for instead.
-        remedy: String,
-    },
     /// Anything else: the step, why it failed and the remedy.
     #[error("{what}: {why}\n  try: {remedy}")]
     Other {
@@ -64,20 +54,6 @@ pub enum SetupError {
         /// The command or change that mends it.
         remedy: String,
     },
-}
-
-impl SetupError {
-    /// The exit status: 2 for wrong use, which stays wrong, and 3 for what may be otherwise the next time.
-    #[must_use]
-    pub fn status(&self) -> u8 {
-        match self {
-            Self::Config(_) | Self::Usage { .. } => 2,
-            Self::Open { .. }
-            | Self::NotACapture { .. }
-            | Self::Interface { .. }
-            | Self::Other { .. } => 3,
-        }
-    }
 }
 
 /// The path as messages have it.

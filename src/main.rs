@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Ok(Ended::InPart) => ExitCode::from(1),
         Err(error) => {
             tell(&error);
-            ExitCode::from(error.status())
+            ExitCode::from(2)
         }
     }
 }

@@ -66,12 +66,12 @@ fn inputs() {
     check(&[
         (
             "read nosuch",
-            3,
+            2,
             &["cannot open nosuch: No such file", "check the name"],
         ),
         (
             "read folder",
-            3,
+            2,
             &[
                 "cannot open folder: is a directory",
                 "name the files in it: folder/*.pcap",
@@ -79,12 +79,12 @@ fn inputs() {
         ),
         (
             "read empty.pcap",
-            3,
+            2,
             &["empty.pcap is not a capture file: it is empty", READS],
         ),
         (
             "read notes.txt",
-            3,
+            2,
             &[
                 "notes.txt is not a capture file: it begins with 68 65 6c 6c",
                 READS,
@@ -92,7 +92,7 @@ fn inputs() {
         ),
         (
             "read short.pcap",
-            3,
+            2,
             &[
                 "short.pcap is not a capture file",
                 "needs 24 bytes, 10 are left",
@@ -101,12 +101,12 @@ fn inputs() {
         ),
         (
             "read -",
-            3,
+            2,
             &["standard input is not a capture file: it is empty", READS],
         ),
         (
             "read usb.pcap",
-            3,
+            2,
             &[
                 "reading usb.pcap: its link type is 189",
                 "name a capture taken as one of Ethernet",
@@ -114,7 +114,7 @@ fn inputs() {
         ),
         (
             "read good.pcap nosuch",
-            3,
+            2,
             &["cannot open nosuch", "check the name"],
         ),
         (
@@ -143,7 +143,7 @@ fn outputs() {
     check(&[
         (
             "read good.pcap --json no/x",
-            3,
+            2,
             &[
                 "writing no/x: No such file",
                 "a folder that exists",
@@ -152,7 +152,7 @@ fn outputs() {
         ),
         (
             "read good.pcap --summary folder",
-            3,
+            2,
             &[
                 "writing folder: Is a directory",
                 "name a file in it: folder/NAME",
@@ -160,7 +160,7 @@ fn outputs() {
         ),
         (
             "read good.pcap --text no/x",
-            3,
+            2,
             &[
                 "writing no/x: No such file",
                 "a folder that exists",
@@ -169,7 +169,7 @@ fn outputs() {
         ),
         (
             "read good.pcap --rib-out no/x",
-            3,
+            2,
             &[
                 "writing no/x: No such file",
                 "a folder that exists",
@@ -220,12 +220,12 @@ fn outputs() {
         ),
         (
             "read good.pcap --metrics 192.0.2.1:9",
-            3,
+            2,
             &["listening on 192.0.2.1:9", "another address with --metrics"],
         ),
         (
             "man good.pcap/x",
-            3,
+            2,
             &[
                 "writing manual pages to good.pcap/x: Not a directory",
                 "name a folder",

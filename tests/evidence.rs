@@ -176,10 +176,7 @@ fn the_corpus_gives_evidence_of_every_link_type() {
             .output()
             .unwrap();
         // 1: the file is damaged; what came before the damage is there.
-        assert!(
-            matches!(output.status.code(), Some(0 | 1 | 3)),
-            "{output:?}"
-        );
+        assert!(matches!(output.status.code(), Some(0..=2)), "{output:?}");
         if !folder.is_dir() {
             continue;
         }

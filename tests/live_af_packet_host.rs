@@ -163,7 +163,7 @@ fn one_capability_is_enough_and_the_error_of_af_xdp_says_so() {
     };
     let refused = start("xdp").wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&refused.stderr);
-    assert_eq!(refused.status.code(), Some(3), "{text}");
+    assert_eq!(refused.status.code(), Some(2), "{text}");
     assert!(text.contains("--backend af-packet"), "{text}");
 
     let capture = start("af-packet");

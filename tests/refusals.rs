@@ -20,9 +20,7 @@ fn refused_by(command: &[&str], net: &Net, interface: &str, more: &[&str]) -> St
     live.args(["--duration", "2"]);
     let output = live.args(more).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    // Where an interface does not permit it now, it may later; what was typed stays wrong.
-    let status = if text.contains("named twice") { 2 } else { 3 };
-    assert_eq!(output.status.code(), Some(status), "{text}");
+    assert_eq!(output.status.code(), Some(2), "{text}");
     text
 }
 

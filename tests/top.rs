@@ -241,7 +241,7 @@ fn what_a_capture_says_is_on_its_screen() {
 fn refused(address: &str) -> String {
     let mut top = Command::new(env!("CARGO_BIN_EXE_bgptap"));
     let output = top.args(["top", address]).output().unwrap();
-    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(output.status.code(), Some(2));
     String::from_utf8(output.stderr).unwrap()
 }
 

@@ -83,7 +83,7 @@ impl Destination {
             let stream = File::options().write(true).open(path).map_err(failed)?;
             return Ok(Self::Stream(Box::new(stream)));
         }
-        let pattern = Pattern::new(path).map_err(|error| SetupError::Usage {
+        let pattern = Pattern::new(path).map_err(|error| SetupError::Other {
             what: format!("writing {}", path.display()),
             why: error.to_string(),
             remedy: "write %Y, %m, %d, %H, %M, %S or %s for parts of the time".into(),

@@ -54,7 +54,7 @@ pub(super) fn openbmp(
     when_full: WhenFull,
 ) -> Result<Box<dyn Carrier>, SetupError> {
     if options.no_rib {
-        return Err(SetupError::Usage {
+        return Err(SetupError::Other {
             what: "--kafka with --no-rib".into(),
             why: "after a loss consumers are told the tables, and there would be none".into(),
             remedy: "leave --no-rib out, or use --kafka-format json".into(),
@@ -99,7 +99,7 @@ pub(super) fn tell(options: &cli::Outputs, lines: &Delivered) -> bool {
 }
 
 fn refused(error: &io::Error) -> SetupError {
-    SetupError::Usage {
+    SetupError::Other {
         what: "--kafka".into(),
         why: error.to_string(),
         remedy: "give the brokers as HOST:PORT,HOST:PORT".into(),

@@ -141,7 +141,7 @@ fn by_af_packet(
 
 /// A packet socket copies already.
 pub(super) fn no_tap_by_packets() -> SetupError {
-    SetupError::Usage {
+    SetupError::Other {
         what: "tapping with --backend af-packet".into(),
         why: "copies are captured by AF_XDP".into(),
         remedy: "leave --tap out: a packet socket sees what the host sends and receives anyway"
@@ -154,7 +154,7 @@ pub(super) fn refuse_twice(interfaces: &[String]) -> Result<(), SetupError> {
     let mut named = interfaces.iter().enumerate();
     let twice = named.find(|(at, name)| interfaces[..*at].contains(name));
     twice.map_or(Ok(()), |(_, name)| {
-        Err(SetupError::Usage {
+        Err(SetupError::Other {
             what: format!("capturing on {name}"),
             why: "the interface is named twice".into(),
             remedy: format!("-i {name} once"),
@@ -398,7 +398,7 @@ fn xdp_mode(options: &cli::Live) -> Result<Mode, SetupError> {
     match options.mode {
         // The kernel runs no generic XDP on packets that were redirected (net/core/dev.c,
         // netif_receive_generic_xdp), as copies are.
-        cli::Mode::Skb if options.tap => Err(SetupError::Usage {
+        cli::Mode::Skb if options.tap => Err(SetupError::Other {
             what: "tapping with --mode skb".into(),
             why: "programs in SKB mode do not see copied packets".into(),
             remedy: "leave --mode out: the pair that copies go through has native XDP".into(),

@@ -81,7 +81,7 @@ pub fn run(cli: Cli, command_line: &CommandLine) -> Result<Ended, SetupError> {
         #[cfg(not(feature = "top"))]
         Command::Top(_) => Err(no_top()),
         #[cfg(not(feature = "capture"))]
-        Command::Live(_) | Command::Replay(_) | Command::Doctor(_) => Err(SetupError::Usage {
+        Command::Live(_) | Command::Replay(_) | Command::Doctor(_) => Err(SetupError::Other {
             what: "capturing".into(),
             why: "this bgptap was built without the feature `capture`".into(),
             remedy: "cargo build --release, with clang and libelf-dev installed".into(),
@@ -111,7 +111,7 @@ fn config(command: &Config) -> Result<Ended, SetupError> {
 /// The terminal view was left out.
 #[cfg(not(feature = "top"))]
 fn no_top() -> SetupError {
-    SetupError::Usage {
+    SetupError::Other {
         what: "showing the terminal view".into(),
         why: "this bgptap was built without the feature `top`".into(),
         remedy: "cargo build --release --features top".into(),

@@ -39,7 +39,7 @@ pub(super) fn check(
         let Some(identity) = identify(path) else {
             continue;
         };
-        let refuse = |why: String| SetupError::Usage {
+        let refuse = |why: String| SetupError::Other {
             what: format!("writing {} for {flag}", path.display()),
             why,
             remedy: "give it a file of its own".into(),

@@ -12,7 +12,7 @@ pub(super) fn run(options: &cli::Replay, stop: &AtomicBool) -> Result<Ended, Set
         Some(rate) => Pace::Rate(rate),
         None => {
             let pace = options.speed.parse();
-            pace.map_err(|error: replay::PaceError| SetupError::Usage {
+            pace.map_err(|error: replay::PaceError| SetupError::Other {
                 what: format!("sending at --speed {}", options.speed),
                 why: error.to_string(),
                 remedy: "leave --speed out to send as it was captured".into(),

@@ -25,7 +25,7 @@ pub(super) fn need(outputs: &cli::Outputs) -> Result<(), SetupError> {
         *flag != "--summary" && *path == Some(Path::new("-"))
     });
     if let Some((flag, _)) = mixed {
-        return Err(SetupError::Usage {
+        return Err(SetupError::Other {
             what: "showing the terminal view".into(),
             why: format!("{flag} - writes to the same terminal"),
             remedy: format!("give {flag} a file, or run `bgptap top` in another terminal"),

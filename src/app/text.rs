@@ -87,7 +87,7 @@ fn refuse_mixed(options: &cli::Outputs) -> Result<(), SetupError> {
         mixes && path.is_some_and(|path| path.as_os_str() == "-")
     });
     mixed.map_or(Ok(()), |(flag, _)| {
-        Err(SetupError::Usage {
+        Err(SetupError::Other {
             what: format!("writing {flag} and --text to standard output"),
             why: "what they write would be mixed".into(),
             remedy: "give one of them the name of a file".into(),

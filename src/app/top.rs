@@ -26,7 +26,7 @@ pub(super) fn need_terminal() -> Result<(), SetupError> {
     if top::is_terminal() {
         return Ok(());
     }
-    Err(SetupError::Usage {
+    Err(SetupError::Other {
         what: "showing the terminal view".into(),
         why: "standard input or output is no terminal".into(),
         remedy: "run it in a terminal; programs ask /status, /sessions and /events of --http"

@@ -145,7 +145,7 @@ pub fn run_by(
     stop: &AtomicBool,
 ) -> Result<Report, SetupError> {
     if options.file == Path::new(STDIN) && options.loops > 1 {
-        return Err(SetupError::Usage {
+        return Err(SetupError::Other {
             what: "sending it several times".to_owned(),
             why: "standard input can be read only once".to_owned(),
             remedy: "name a file, or leave --loop out".to_owned(),

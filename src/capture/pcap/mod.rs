@@ -128,7 +128,7 @@ impl PcapSource {
             opened.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         let repeated_stdin = names.iter().filter(|name| *name == STDIN).count() > 1;
         if repeated_stdin || inputs.len() > usize::from(u16::MAX) {
-            return Err(SetupError::Usage {
+            return Err(SetupError::Other {
                 what: "reading the captures together".to_owned(),
                 why: if repeated_stdin {
                     "standard input is named more than once".to_owned()
