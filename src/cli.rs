@@ -4,6 +4,8 @@ mod evidence;
 mod feeds;
 mod files;
 mod filters;
+mod text;
+mod value;
 
 pub use evidence::Evidence;
 pub use feeds::{Addresses, Bmp};
@@ -11,15 +13,27 @@ pub use feeds::{Addresses, Bmp};
 pub use feeds::{Kafka, KafkaFormat};
 pub use files::{Files, JsonFormat};
 pub use filters::Filters;
+pub use text::{Color, Text};
 
 use crate::bgp::MessageType;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use value::{address, name, whole};
+
+/// What `--help` and the manual say behind the options.
+const AFTER_HELP: &str = "\
+Exit status:
+  0  everything was done
+  1  done in part: a file was damaged, something was lost and --strict given, or doctor found hindrances
+  2  wrong use, or the set-up failed; nothing was done
+
+Environment:
+  NO_COLOR, CLICOLOR, CLICOLOR_FORCE  when to use colours, see --color of live and read";
 
 /// A passive BGP monitor: what two routers really said to each other.
 #[derive(Debug, Parser)]
-#[command(name = "bgptap", version, max_term_width = 100)]
+#[command(name = "bgptap", version, max_term_width = 100, after_long_help = AFTER_HELP)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -40,6 +54,20 @@ pub enum Command {
     /// Check a configuration file, or show what it comes to.
     #[command(subcommand)]
     Config(Config),
+    /// Print a script that has a shell complete commands and options.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, one for each subcommand, into a folder.
+    Man {
+        /// The folder; it is made if there is none.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Watch a running `live --http` in the terminal: sessions, events, latency, losses.
+    Top(Top),
 }
 
 /// Options of everything that decodes.
@@ -55,7 +83,7 @@ pub struct Outputs {
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
     /// TCP port of BGP (repeatable).
-    #[arg(long = "port", value_name = "N", default_value = "179")]
+    #[arg(long = "port", value_name = "N", default_value = "179", value_parser = whole::<u16>(1..=65535))]
     pub ports: Vec<u16>,
     /// Keep sessions between the same addresses and ports apart by their VLAN.
     #[arg(long)]
@@ -77,6 +105,7 @@ pub struct Outputs {
         long,
         value_name = "MIB",
         default_value = "1024",
+        value_parser = whole::<u32>(1..=1 << 24),
         conflicts_with = "no_rib"
     )]
     pub rib_memory: u32,
@@ -84,7 +113,7 @@ pub struct Outputs {
     #[arg(long)]
     pub strict: bool,
     /// Name of this monitor in events [default: the host name].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     pub host: Option<String>,
     /// Files that are begun anew.
     #[command(flatten)]
@@ -105,6 +134,9 @@ pub struct Outputs {
     /// Which events they get.
     #[command(flatten)]
     pub filters: Filters,
+    /// What is printed for people.
+    #[command(flatten)]
+    pub text: Text,
 }
 
 /// What is done about TCP checksums.
@@ -202,13 +234,13 @@ pub enum Timestamps {
 }
 
 /// 4 GiB of frames.
-const HELD_FRAMES_MAX: i64 = 1 << 20;
+const HELD_FRAMES_MAX: u64 = 1 << 20;
 
 /// `bgptap live`
 #[derive(Args, Debug)]
 pub struct Live {
     /// Interface that a mirror feeds (repeatable).
-    #[arg(short, long = "interface", value_name = "IFACE", required = true)]
+    #[arg(short, long = "interface", value_name = "IFACE", required = true, value_parser = name)]
     pub interfaces: Vec<String>,
     /// What frames are captured by.
     #[arg(long, value_enum, default_value = "xdp")]
@@ -220,11 +252,14 @@ pub struct Live {
     #[arg(long, value_enum, default_value = "auto", requires = "tap")]
     pub tap_mode: TapMode,
     /// Serve Prometheus metrics at ADDR.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9179")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9179", value_parser = address)]
     pub metrics: SocketAddr,
-    /// Tell about sessions and Adj-RIBs over HTTP (`/sessions`, `/rib`), at ADDR.
-    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:9180")]
+    /// Tell about sessions and Adj-RIBs over HTTP (`/sessions`, `/rib`, `/status`, `/events`), at ADDR.
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:9180", value_parser = address)]
     pub http: Option<SocketAddr>,
+    /// Watch it in this terminal, as `bgptap top` does; who quits ends the capture.
+    #[arg(long)]
+    pub top: bool,
     /// Frames that are not BGP.
     #[arg(long, value_enum, default_value = "pass")]
     pub foreign: Foreign,
@@ -249,12 +284,12 @@ pub struct Live {
     /// Have waiting for frames drive the driver instead of interrupts; falls back to interrupts.
     #[arg(long)]
     pub busy_poll: bool,
-    /// Entries of each receive ring; the fill ring has twice as many. A power of two. With
-    /// `--backend af-packet`: pages of each ring.
-    #[arg(long, value_name = "N", default_value = "8192")]
+    /// Entries of each receive ring, rounded up to a power of two; the fill ring has twice as many.
+    /// With `--backend af-packet`: pages of each ring.
+    #[arg(long, value_name = "N", default_value = "8192", value_parser = whole::<u32>(1..=1 << 20))]
     pub ring: u32,
     /// Frames that all streams together may hold out of order.
-    #[arg(long, value_name = "N", default_value = "2048", value_parser = clap::value_parser!(u32).range(..=HELD_FRAMES_MAX))]
+    #[arg(long, value_name = "N", default_value = "2048", value_parser = whole::<u32>(0..=HELD_FRAMES_MAX))]
     pub held_frames: u32,
     /// Ask for huge pages (they must be reserved); falls back to ordinary ones.
     #[arg(long)]
@@ -263,7 +298,7 @@ pub struct Live {
     #[arg(long)]
     pub force: bool,
     /// Stop after this many seconds.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = whole::<u64>(1..=u64::from(u32::MAX)))]
     pub duration: Option<u64>,
     /// Where the results go.
     #[command(flatten)]
@@ -281,7 +316,7 @@ pub struct Read {
     #[arg(long, value_name = "FILE", conflicts_with = "no_rib")]
     pub rib_out: Option<PathBuf>,
     /// Serve Prometheus metrics at ADDR while reading.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub metrics: Option<SocketAddr>,
     /// Where the results go.
     #[command(flatten)]
@@ -295,16 +330,21 @@ pub struct Replay {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Interface to send from.
-    #[arg(short, long = "interface", value_name = "IFACE")]
+    #[arg(short, long = "interface", value_name = "IFACE", value_parser = name)]
     pub interface: String,
     /// `original`, a factor (2 is twice as fast) or `max`.
-    #[arg(long, value_name = "SPEED", default_value = "original")]
+    #[arg(
+        long,
+        value_name = "SPEED",
+        default_value = "original",
+        allow_negative_numbers = true
+    )]
     pub speed: String,
     /// Send at a fixed rate of so many frames per second instead.
-    #[arg(long, value_name = "FPS", conflicts_with = "speed")]
+    #[arg(long, value_name = "FPS", conflicts_with = "speed", value_parser = whole::<u64>(1..=1_000_000_000))]
     pub rate: Option<u64>,
     /// Send the file N times; each further time as new sessions (other addresses).
-    #[arg(long = "loop", value_name = "N", default_value = "1")]
+    #[arg(long = "loop", value_name = "N", default_value = "1", value_parser = whole::<u32>(1..=u32::MAX.into()))]
     pub loops: u32,
 }
 
@@ -312,7 +352,7 @@ pub struct Replay {
 #[derive(Args, Debug)]
 pub struct Doctor {
     /// Interface that a mirror feeds, or that is to be tapped (repeatable).
-    #[arg(short, long = "interface", value_name = "IFACE")]
+    #[arg(short, long = "interface", value_name = "IFACE", value_parser = name)]
     pub interfaces: Vec<String>,
     /// What frames are to be captured by, as for `live`.
     #[arg(long, value_enum, default_value = "xdp")]
@@ -334,13 +374,13 @@ pub struct Doctor {
     #[arg(long)]
     pub fix: bool,
     /// TCP port of BGP (repeatable).
-    #[arg(long = "port", value_name = "N", default_value = "179")]
+    #[arg(long = "port", value_name = "N", default_value = "179", value_parser = whole::<u16>(1..=65535))]
     pub ports: Vec<u16>,
     /// Entries of each receive ring, as for `live`.
-    #[arg(long, value_name = "N", default_value = "8192")]
+    #[arg(long, value_name = "N", default_value = "8192", value_parser = whole::<u32>(1..=1 << 20))]
     pub ring: u32,
     /// Frames that all streams together may hold out of order, as for `live`.
-    #[arg(long, value_name = "N", default_value = "2048", value_parser = clap::value_parser!(u32).range(..=HELD_FRAMES_MAX))]
+    #[arg(long, value_name = "N", default_value = "2048", value_parser = whole::<u32>(0..=HELD_FRAMES_MAX))]
     pub held_frames: u32,
     /// Huge pages are wanted, as for `live`.
     #[arg(long)]
@@ -362,6 +402,26 @@ pub enum Config {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+}
+
+/// `bgptap top`
+#[derive(Args, Debug)]
+pub struct Top {
+    /// Where `live --http` listens.
+    #[arg(value_name = "ADDR:PORT", default_value = "127.0.0.1:9180")]
+    pub address: String,
+    /// Seconds between two looks at the figures.
+    #[arg(short = 'd', long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
+    pub interval: f64,
+}
+
+/// From a tenth of a second to an hour.
+fn interval(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text} is no number"))?;
+    let possible = (0.1..=3600.0).contains(&seconds);
+    possible
+        .then_some(seconds)
+        .ok_or("it can be 0.1 to 3600".into())
 }
 
 /// `6.1`
@@ -398,10 +458,17 @@ mod tests {
             "bgptap read x.pcap --mrt %Y%m%d.%H%M.gz --mrt-rotate 15m --mrt-rotate-size 100M",
             "bgptap live -i a --mrt-rib rib.%Y%m%d.%H%M.gz --mrt-rib-interval 8h",
             "bgptap live -i a --json x.gz --json-format elem --json-rotate 1d --json-rotate-size 1G",
-            "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
             "bgptap config check x.toml",
             "bgptap config show x.toml",
             "bgptap live -i a --config x.toml --only-changes",
+            "bgptap read x.pcap -v --color always --peer-name 192.0.2.1=rtr1 --peer-name 192.0.2.2=rtr2",
+            "bgptap live -i a --text - --verbose",
+            "bgptap replay x.pcap -i v0 --speed 2.5 --loop 3",
+            "bgptap completions bash",
+            "bgptap man /tmp",
+            "bgptap live -i a --top",
+            "bgptap top",
+            "bgptap top [::1]:9180 --interval 0.5",
             "bgptap doctor",
             "bgptap doctor -i a -i b --json --fix",
             "bgptap doctor -i a --tap --tap-mode clsact",
@@ -413,6 +480,7 @@ mod tests {
             Cli::try_parse_from(["bgptap", "live"]).is_err(),
             "an interface is needed"
         );
+        assert!(Cli::try_parse_from(["bgptap", "top", "-d", "0"]).is_err());
         let too_many = ["bgptap", "live", "-i", "a", "--held-frames", "4294967295"];
         let error = Cli::try_parse_from(too_many).expect_err("more than there can be");
         assert!(error.to_string().contains("1048576"), "{error}");

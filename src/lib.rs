@@ -12,6 +12,7 @@
 //! rib      what each side has told the other           → tables
 //! filter   which events an output gets                  → selected or not
 //! sink     metrics, JSON lines, summary
+//! top      a running instance in the terminal
 //! worker   the loop that carries a frame through all of it
 //! ```
 //!
@@ -41,5 +42,7 @@ pub mod session;
 pub mod sink;
 mod staggered;
 pub mod stream;
+#[cfg(feature = "top")]
+pub mod top;
 pub mod wire;
 pub mod worker;

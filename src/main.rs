@@ -3,6 +3,7 @@
 
 use bgptap::app::{self, Ended};
 use bgptap::config_file::{CommandLine, Refused};
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -11,7 +12,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(Refused::CommandLine(error)) => error.exit(),
         Err(Refused::Config(error)) => {
-            eprintln!("bgptap: {error}");
+            tell(&error);
             return ExitCode::from(2);
         }
     };
@@ -19,8 +20,13 @@ fn main() -> ExitCode {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::InPart) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("bgptap: {error}");
+            tell(&error);
             ExitCode::from(2)
         }
     }
+}
+
+/// Where nobody reads it, the status tells.
+fn tell(error: &dyn std::error::Error) {
+    let _ = writeln!(std::io::stderr(), "bgptap: {error}");
 }

@@ -5,12 +5,11 @@ mod support;
 
 use bgptap::capture::LinkType;
 use bgptap::wire::{Ports, Segment, Skip, dissect};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::encode::Frame;
-use support::events::{assert_same, by_session};
+use support::events::{assert_same, read};
 use support::wrap::{WRAPS, is_ip};
 use support::{Scratch, frames, recording, wrap};
 
@@ -25,21 +24,6 @@ fn padded() -> Vec<Frame> {
         frame.wire_len = length as u32;
     }
     recorded
-}
-
-/// Events and summary of `bgptap read`.
-fn read(file: &Path, scratch: &Scratch) -> (BTreeMap<String, Vec<Value>>, Value) {
-    let (events, summary) = (scratch.path("events.json"), scratch.path("summary.json"));
-    let output = Command::new(env!("CARGO_BIN_EXE_bgptap"))
-        .args(["read", "--raw", "--json"])
-        .arg(&events)
-        .arg("--summary")
-        .args([&summary, file])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let summary = serde_json::from_slice(&std::fs::read(summary).unwrap()).unwrap();
-    (by_session(&events), summary)
 }
 
 /// How many messages tshark finds, by type.

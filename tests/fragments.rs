@@ -6,12 +6,10 @@ mod support;
 use bgptap::capture::LinkType;
 use bgptap::wire::{FragmentLimits, Fragments, Ports, Segment, Skip, Skipped, dissect, fragment};
 use bgptap_umem::buffer::{BufferPool, Class};
-use serde_json::Value;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use support::encode::Frame;
-use support::events::{assert_same, by_session};
+use support::events::{assert_same, read};
 use support::wrap::{WRAPS, fragmented, is_ip};
 use support::{Scratch, frames, recording};
 
@@ -57,20 +55,6 @@ const CUTS: [(&str, Cut); 6] = [
             .collect()
     }),
 ];
-
-fn read(file: &Path, scratch: &Scratch) -> (BTreeMap<String, Vec<Value>>, Value) {
-    let (events, summary) = (scratch.path("events.json"), scratch.path("summary.json"));
-    let output = Command::new(env!("CARGO_BIN_EXE_bgptap"))
-        .args(["read", "--raw", "--json"])
-        .arg(&events)
-        .arg("--summary")
-        .args([&summary, file])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let summary = serde_json::from_slice(&std::fs::read(summary).unwrap()).unwrap();
-    (by_session(&events), summary)
-}
 
 #[test]
 fn the_same_events_come_from_fragments() {

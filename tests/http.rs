@@ -5,8 +5,8 @@ mod support;
 
 use bgptap::capture::{Captured, Frame, LinkType, Stamp, StampSource};
 use bgptap::config::Limits;
-use bgptap::http::{self, Desk};
-use bgptap::sink::metrics::{Listener, Metrics};
+use bgptap::http::{self, Desk, Status};
+use bgptap::sink::metrics::{Listener, Metrics, Snapshot};
 use bgptap::sink::outputs::Outputs;
 use bgptap::sink::stream::{EventStream, Hub};
 use bgptap::wire::Ports;
@@ -70,12 +70,16 @@ fn worker() -> Worker<View> {
     worker
 }
 
+fn status() -> Status {
+    Status::new(Arc::new(Metrics::default()), "monitor".into())
+}
+
 /// Asks a worker while it works, that is looks at questions.
 fn asking<F: Frame, T: Send>(mut worker: Worker<F>, ask: impl FnOnce(SocketAddr) -> T + Send) -> T {
     let desk = Desk::default();
     worker.answer_at(desk.clone());
     let listener = Listener::bind_for(([127, 0, 0, 1], 0).into(), "--http").unwrap();
-    let server = http::serve(listener, desk, Hub::default(), Arc::default()).unwrap();
+    let server = http::serve(listener, desk, Hub::default(), status()).unwrap();
     let address = server.address();
     std::thread::scope(|scope| {
         let asking = scope.spawn(move || ask(address));
@@ -112,6 +116,7 @@ fn sessions(address: SocketAddr) {
         );
         assert_eq!(table["since"], BEGIN_NS / 1_000_000_000);
     }
+    facts_of_a_joined_session(&sessions[0]);
     // In two pages.
     let first = one(address, "/sessions?limit=3");
     let from = first["next"].as_u64().unwrap();
@@ -122,6 +127,48 @@ fn sessions(address: SocketAddr) {
             .collect()
     };
     assert_eq!([ids(&first), ids(&rest)].concat(), ids(&all));
+}
+
+/// Five hundred UPDATEs of one prefix each, without OPENs, the other side silent.
+fn facts_of_a_joined_session(session: &Value) {
+    assert_eq!(session["families"], json!([[1, 1]]));
+    assert_eq!(session["since"], BEGIN_NS / 1_000_000_000);
+    assert_eq!(session["last"], BEGIN_NS / 1_000_000_000);
+    assert_eq!(session.get("hold_time"), None, "only OPENs tell it");
+    let sides = session["directions"].as_array().unwrap();
+    let sender = sides.iter().find(|side| side["messages"] == 500).unwrap();
+    let counts = &sender["counts"];
+    assert_eq!(counts["messages"]["UPDATE"], 500);
+    assert_eq!(
+        (&counts["announced"], &counts["gaps"], &counts["errors"]),
+        (&json!(500), &json!(0), &json!(0))
+    );
+    let bytes = &sender["bytes"];
+    assert_eq!(
+        (&bytes["captured"], &bytes["gap"]),
+        (&bytes["decoded"], &json!(0))
+    );
+    assert_eq!(sender["tcp"]["retransmitted"], 0);
+    assert_eq!(sender.get("open"), None);
+}
+
+#[test]
+fn the_status_is_told_without_the_worker() {
+    let metrics = Arc::new(Metrics::default());
+    let status = Status::new(Arc::clone(&metrics), "here".into());
+    let listener = Listener::bind_for(([127, 0, 0, 1], 0).into(), "--http").unwrap();
+    let server = http::serve(listener, Desk::default(), Hub::default(), status).unwrap();
+    metrics.publish(&Snapshot {
+        sessions: 3,
+        ..Snapshot::default()
+    });
+    let told = one(server.address(), "/status");
+    assert_eq!(
+        (&told["host"], &told["sessions"]),
+        (&json!("here"), &json!(3))
+    );
+    assert_eq!(told["latency"]["count"], 0);
+    assert!(told["started"].as_u64() <= told["time"].as_u64(), "{told}");
 }
 
 #[test]
@@ -309,7 +356,7 @@ fn prefixes(address: SocketAddr) {
 fn heard(paths: &[&str]) -> Vec<Vec<Value>> {
     let hub = Hub::default();
     let listener = Listener::bind_for(([127, 0, 0, 1], 0).into(), "--http").unwrap();
-    let server = http::serve(listener, Desk::default(), hub.clone(), Arc::default()).unwrap();
+    let server = http::serve(listener, Desk::default(), hub.clone(), status()).unwrap();
     let mut worker = idle_worker();
     worker.outputs.stream = Some(EventStream::start(hub, true).unwrap());
     let mut before = batch();

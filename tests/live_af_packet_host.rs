@@ -107,22 +107,6 @@ fn what_goes_over_lo_is_heard_once() {
     assert_heard_once(&live.stop());
 }
 
-/// A frame of 64 KiB, as segmentation offload makes them, its checksum left to a card.
-const SUPER_FRAME: &str = r#"
-import socket, struct
-update = bytes([0xff]*16) + bytes([0,48,2, 0,0, 0,20, 0x40,1,1,0, 0x40,2,6,2,1,0,0,0xfd,0xe8, 0x40,3,4,192,0,2,1, 32,10,0,0,1])
-payload = update * 1364
-tcp = struct.pack("!HHIIBBHHH", 40000, 179, 1000, 1, 0x50, 0x18, 65535, 0, 0)
-ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 1, 0x4000, 64, 6, 0, bytes([192,0,2,1]), bytes([192,0,2,2]))
-frame = bytes([2,0,0,0,0,1, 2,0,0,0,0,2, 8,0]) + ip + tcp + payload
-offload = struct.pack("=BBHHHH", 1, 1, 54, 1448, 34, 16)
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-PACKET_VNET_HDR = 15
-s.setsockopt(263, PACKET_VNET_HDR, 1)
-s.bind(("wire0", 0))
-assert s.send(offload + frame) == len(offload) + len(frame)
-"#;
-
 #[test]
 fn super_frames_arrive_whole() {
     if !allowed() {
@@ -130,7 +114,7 @@ fn super_frames_arrive_whole() {
     }
     let (net, scratch) = (Net::new(), Scratch::new("host"));
     let live = Live::start(&net.mon, TAP, &scratch, &BACKEND);
-    net::run(&mut Net::python(&net.wire, SUPER_FRAME));
+    net::run(&mut Net::python(&net.wire, net::SUPER_FRAME));
     let summary = live.stop();
     assert_eq!(summary["frames"]["received"], 1, "{summary}");
     assert_eq!(summary["messages"]["UPDATE"], 1364, "{summary}");

@@ -5,9 +5,8 @@
 
 mod support;
 
-use serde_json::Value;
-use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+use support::events::{assert_times, now_ns};
 use support::net::{Live, Net, TAP, allowed};
 use support::{Scratch, net, recording};
 
@@ -45,25 +44,6 @@ const WAYS: [(&[&str], &str, usize); 6] = [
         2,
     ),
 ];
-
-fn now_ns() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(now.as_nanos()).unwrap()
-}
-
-/// Events between two times, never backwards in a direction, by the clock of the program.
-fn assert_times(events: &str, from_ns: u64, to_ns: u64) {
-    let mut latest: BTreeMap<String, u64> = BTreeMap::new();
-    for line in events.lines() {
-        let event: Value = serde_json::from_str(line).unwrap();
-        let ns: u64 = event["ts_ns"].as_str().unwrap().parse().unwrap();
-        assert_eq!(event["ts_source"], "xdp", "{line}");
-        assert!((from_ns..=to_ns).contains(&ns), "{from_ns} {to_ns} {line}");
-        let direction = format!("{} {}", event["session"], event["peer"]);
-        assert!(latest.insert(direction, ns).unwrap_or(0) <= ns, "{line}");
-    }
-    assert!(latest.len() > 20, "{} directions", latest.len());
-}
 
 #[test]
 fn older_kernels_are_served_and_it_says_how() {

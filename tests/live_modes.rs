@@ -6,9 +6,10 @@ mod support;
 
 use bgptap_umem::xsk::Transmitter;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+use support::events::{assert_times, now_ns};
 use support::net::{Live, Net, TAP, allowed};
 use support::{Scratch, net, recording};
 
@@ -46,28 +47,6 @@ const NO_ZERO_COPY: [&str; 2] = [
     "zero-copy with frames in several buffers: Operation not supported (os error 95)",
     "zero-copy: Operation not supported (os error 95)",
 ];
-
-fn now_ns() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(now.as_nanos()).unwrap()
-}
-
-/// Events of a live capture: whose clock they carry, between when and when, and never backwards in a
-/// direction.
-fn assert_times(events: &str, from_ns: u64, to_ns: u64) {
-    let mut latest: BTreeMap<String, u64> = BTreeMap::new();
-    for line in events.lines() {
-        let event: Value = serde_json::from_str(line).unwrap();
-        let ns: u64 = event["ts_ns"].as_str().unwrap().parse().unwrap();
-        // veth has no hardware clock.
-        assert_eq!(event["ts_source"], "xdp", "{line}");
-        assert!((from_ns..=to_ns).contains(&ns), "{from_ns} {to_ns} {line}");
-        let direction = format!("{} {}", event["session"], event["peer"]);
-        let before = latest.insert(direction, ns).unwrap_or(0);
-        assert!(before <= ns, "{before} and then {line}");
-    }
-    assert!(latest.len() > 20, "{} directions", latest.len());
-}
 
 #[test]
 fn every_mode_captures_and_says_what_it_is() {
@@ -317,24 +296,6 @@ fn a_queue_that_is_left_in_time_is_taken() {
     assert_eq!(live.stop()["messages"]["UPDATE"], 3249);
 }
 
-/// What TCP segmentation offload hands to a veth: one frame of 64 KiB, no larger than an IP datagram
-/// may be, its checksum left to a card that is not there. 1,364 UPDATEs are in it.
-const SUPER_FRAME: &str = r#"
-import socket, struct
-update = bytes([0xff]*16) + bytes([0,48,2, 0,0, 0,20, 0x40,1,1,0, 0x40,2,6,2,1,0,0,0xfd,0xe8, 0x40,3,4,192,0,2,1, 32,10,0,0,1])
-payload = update * 1364
-tcp = struct.pack("!HHIIBBHHH", 40000, 179, 1000, 1, 0x50, 0x18, 65535, 0, 0)
-ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 1, 0x4000, 64, 6, 0, bytes([192,0,2,1]), bytes([192,0,2,2]))
-frame = bytes([2,0,0,0,0,1, 2,0,0,0,0,2, 8,0]) + ip + tcp + payload
-# struct virtio_net_hdr: the checksum is still to be made, segments of TCP over IPv4.
-offload = struct.pack("=BBHHHH", 1, 1, 54, 1448, 34, 16)
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-PACKET_VNET_HDR = 15
-s.setsockopt(263, PACKET_VNET_HDR, 1)
-s.bind(("wire0", 0))
-assert s.send(offload + frame) == len(offload) + len(frame)
-"#;
-
 #[test]
 fn super_frames_arrive_whole() {
     if !allowed() {
@@ -346,7 +307,14 @@ fn super_frames_arrive_whole() {
         let more = ["--mode", mode, "--json", events.to_str().unwrap()];
         let live = Live::start(&net.mon, TAP, &scratch, &more);
         let mut send = Command::new("ip");
-        net::run(send.args(["netns", "exec", &net.wire, "python3", "-c", SUPER_FRAME]));
+        net::run(send.args([
+            "netns",
+            "exec",
+            &net.wire,
+            "python3",
+            "-c",
+            net::SUPER_FRAME,
+        ]));
         std::thread::sleep(Duration::from_millis(300));
         let summary = live.stop();
         println!("{mode}: {}", summary["frames"]);

@@ -2,7 +2,7 @@
 
 use super::reload::{self, Reloader};
 use super::watch::{FRAMES, Watch};
-use super::{Ended, feeds, outputs};
+use super::{Ended, feeds, outputs, paths, screen};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
 use crate::capture::xdp::{
     Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, ZeroCopy, best_mode, plan,
@@ -13,7 +13,7 @@ use crate::config::Limits;
 use crate::config_file::CommandLine;
 use crate::doctor;
 use crate::error::SetupError;
-use crate::http;
+use crate::http::{self, Status};
 use crate::privileges::{self, Confined, Keep};
 use crate::sink::metrics::{Listener, Metrics, Pool, Snapshot};
 use crate::sink::stream::Hub;
@@ -25,6 +25,7 @@ use bgptap_bpf::{Mode, Program, Release, TapMode};
 use bgptap_umem::xsk::{FramePool, Gauges, PoolOptions};
 use caps::Capability;
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -217,9 +218,14 @@ impl<'o> Run<'o> {
         limits: Limits,
         wanted: &doctor::Wanted,
     ) -> Result<Self, SetupError> {
+        if options.top {
+            screen::need(&options.outputs)?;
+        }
+        paths::check(&[], &outputs::Files::named(&options.outputs))?;
         // Without a file to read again the signal ends the capture.
         let reloader = options.outputs.config.is_some();
         let reloader = reloader.then(Reloader::register);
+        let for_people = !options.top && std::io::stdout().is_terminal();
         let http = options.http;
         let http = http.map(|address| Listener::bind_for(address, "--http"));
         Ok(Self {
@@ -231,7 +237,7 @@ impl<'o> Run<'o> {
             warnings: doctor::admit(&doctor::preflight(wanted), options.force)?,
             listener: Listener::bind(options.metrics)?,
             http: http.transpose()?,
-            files: outputs::Files::open(&options.outputs)?,
+            files: outputs::Files::open(&options.outputs, for_people)?,
         })
     }
 
@@ -267,14 +273,15 @@ impl<'o> Run<'o> {
         let metrics = Arc::new(Metrics::default());
         let server = self.listener.serve(Arc::clone(&metrics))?;
         let (desk, hub) = (http::Desk::default(), Hub::default());
+        let status = Status::new(Arc::clone(&metrics), outputs::host(outputs));
         let http = self
             .http
-            .map(|listener| http::serve(listener, desk.clone(), hub.clone(), Arc::clone(&metrics)));
+            .map(|listener| http::serve(listener, desk.clone(), hub.clone(), status.clone()));
         let http = http.transpose()?;
         let mut closing = self.files.start(outputs, metrics, WhenFull::Drop)?;
         closing.set_interfaces(source.interfaces());
-        if http.is_some() {
-            closing.stream = Some(outputs::event_stream(hub, outputs)?);
+        if http.is_some() || self.options.top {
+            closing.stream = Some(outputs::event_stream(hub.clone(), outputs)?);
         }
         if let Some(reloader) = self.reloader {
             // Of sessions that come up before there is a station their OPENs are known.
@@ -306,20 +313,25 @@ impl<'o> Run<'o> {
         eprintln!("bgptap: metrics at http://{}/metrics", server.address());
         let heap_max = self.limits.carry_heap_max;
         let mut worker = Worker::new(self.limits, Ports::new(&outputs.ports), closing, memory);
-        worker.answer_at(desk);
+        worker.answer_at(desk.clone());
         let started = Instant::now();
-        let mut watch = Watch::default();
+        let told = (desk, hub, status);
+        let (screen, mut watch) = screen::open(self.options.top, told, self.stop)?;
         let mut interrupted = worker.run(&mut source, self.stop, |source, snapshot| {
             for pool in &snapshot.pools {
-                warn(watch.buffers(pool, heap_max));
+                let warning = watch.buffers(pool, heap_max);
+                watch.warn(warning);
             }
             for output in &snapshot.outputs {
-                warn(watch.output(output));
+                let warning = watch.output(output);
+                watch.warn(warning);
             }
-            warn(snapshot.rib.as_ref().and_then(|usage| watch.tables(usage)));
+            let warning = snapshot.rib.as_ref().and_then(|usage| watch.tables(usage));
+            watch.warn(warning);
             count_frames(source, snapshot);
             describe(source, snapshot, &mut watch);
         });
+        screen::close(screen, &mut watch);
         // Off first: then what came is in the rings, and the last round finds it all.
         // Where that fails the interface is gone.
         if let Err(error) = source.stop()
@@ -427,12 +439,6 @@ fn stop_after(duration: Duration, stop: &Arc<AtomicBool>) {
     });
 }
 
-fn warn(warning: Option<String>) {
-    if let Some(warning) = warning {
-        eprintln!("bgptap: warning: {warning}");
-    }
-}
-
 fn count_frames<S: Live>(source: &S, snapshot: &mut Snapshot) {
     snapshot.frames.clear();
     for (name, counts) in source.interfaces().iter().zip(source.counts()) {
@@ -479,7 +485,8 @@ fn describe_usage(usages: &[Usage; 2], snapshot: &mut Snapshot, watch: &mut Watc
             utilisation: usage.utilisation(),
             fallbacks: 0,
         });
-        warn(watch.frames(*which, usage));
+        let warning = watch.frames(*which, usage);
+        watch.warn(warning);
     }
 }
 

@@ -1,20 +1,37 @@
 //! The subcommands: set up, run, report.
 
+/// As the standard one, but where nobody reads standard error any more, work goes on: a monitor does
+/// not end because the `head` that watched its start has.
+macro_rules! eprintln {
+    ($($arg:tt)*) => {{
+        use std::io::Write;
+        let _ = std::writeln!(std::io::stderr(), $($arg)*);
+    }};
+}
+
 mod destination;
 #[cfg(feature = "capture")]
 mod doctor;
 mod feeds;
+mod generate;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "capture")]
 mod live;
 mod outputs;
+mod paths;
 mod read;
 #[cfg(feature = "capture")]
 mod reload;
 #[cfg(feature = "capture")]
 mod replay;
 mod rib;
+#[cfg(feature = "capture")]
+#[cfg_attr(not(feature = "top"), path = "no_screen.rs")]
+mod screen;
+mod text;
+#[cfg(feature = "top")]
+mod top;
 #[cfg(feature = "capture")]
 mod watch;
 
@@ -51,6 +68,8 @@ pub fn run(cli: Cli, command_line: &CommandLine) -> Result<Ended, SetupError> {
     let stop = stop_on_signals(reloads)?;
     match cli.command {
         Command::Config(command) => config(&command),
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man { folder } => generate::man(&folder),
         Command::Read(options) => read::run(&options, &stop),
         #[cfg(feature = "capture")]
         Command::Live(options) => live::run(&options, &stop, command_line),
@@ -58,6 +77,10 @@ pub fn run(cli: Cli, command_line: &CommandLine) -> Result<Ended, SetupError> {
         Command::Replay(options) => replay::run(&options, &stop),
         #[cfg(feature = "capture")]
         Command::Doctor(options) => doctor::run(&options),
+        #[cfg(feature = "top")]
+        Command::Top(options) => top::run(&options, &stop),
+        #[cfg(not(feature = "top"))]
+        Command::Top(_) => Err(no_top()),
         #[cfg(not(feature = "capture"))]
         Command::Live(_) | Command::Replay(_) | Command::Doctor(_) => Err(SetupError::Other {
             what: "capturing".into(),
@@ -80,9 +103,21 @@ fn config(command: &Config) -> Result<Ended, SetupError> {
             })?;
             eprintln!("bgptap: {} can be used", file.display());
         }
-        Config::Show { file } => print!("{}", config_file::show(file)?),
+        Config::Show { file } => {
+            return generate::print(config_file::show(file)?.as_bytes());
+        }
     }
     Ok(Ended::Done)
+}
+
+/// The terminal view was left out.
+#[cfg(not(feature = "top"))]
+fn no_top() -> SetupError {
+    SetupError::Other {
+        what: "showing the terminal view".into(),
+        why: "this bgptap was built without the feature `top`".into(),
+        remedy: "cargo build --release --features top".into(),
+    }
 }
 
 /// A flag that SIGINT, SIGTERM and SIGHUP raise; SIGHUP does not where it has the configuration read again. A second

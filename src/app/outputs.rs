@@ -5,6 +5,7 @@ use super::destination::{self, Destination, Kind, nanoseconds};
 use super::feeds::{self, Found};
 #[cfg(feature = "kafka")]
 use super::kafka;
+use super::text::Text;
 use crate::bgp::{Disposition, MessageType};
 use crate::cli;
 #[cfg(feature = "kafka")]
@@ -44,10 +45,23 @@ pub(super) struct Files {
     mrt: Option<Destination>,
     tables: Option<Destination>,
     stations: Vec<Found>,
+    text: Option<Text>,
 }
 
 impl Files {
-    pub(super) fn open(options: &cli::Outputs) -> Result<Self, SetupError> {
+    /// What the command line names, by its flags.
+    pub(super) fn named(options: &cli::Outputs) -> [(&'static str, Option<&Path>); 5] {
+        [
+            ("--json", options.json.as_deref()),
+            ("--summary", options.summary.as_deref()),
+            ("--text", options.text.text.as_deref()),
+            ("--mrt", options.files.mrt.as_deref()),
+            ("--mrt-rib", options.files.mrt_rib.as_deref()),
+        ]
+    }
+
+    /// Opens them; without any, lines for people go to standard output if `text`.
+    pub(super) fn open(options: &cli::Outputs, text: bool) -> Result<Self, SetupError> {
         let open = |files: Option<destination::Options>| {
             let destination = files.map(|files| Destination::open(&files));
             destination.transpose()
@@ -68,7 +82,13 @@ impl Files {
                 .iter()
                 .map(|name| feeds::find(name))
                 .collect::<Result<_, _>>()?,
+            text: Text::open(options, text)?,
         })
+    }
+
+    /// Lines are going to appear on a terminal.
+    pub(super) fn are_on_terminal(&self) -> bool {
+        self.text.as_ref().is_some_and(Text::is_on_terminal)
     }
 
     /// Starts the threads that write.
@@ -88,8 +108,7 @@ impl Files {
         let files = &options.files;
         let json = start(self.json.take(), &options.json, CHUNKS)?;
         let json = json.map(|writer| json_lines(options, writer));
-        let host = options.host.clone().unwrap_or_else(host_name);
-        let mut outputs = Outputs::new(metrics, json, host);
+        let mut outputs = Outputs::new(metrics, json, host(options));
         let mrt = start(self.mrt.take(), &files.mrt, MRT_CHUNKS)?;
         outputs.mrt = mrt.map(|writer| mrt_records(options, writer));
         let tables = start(self.tables.take(), &files.mrt_rib, TABLE_CHUNKS)?;
@@ -107,6 +126,9 @@ impl Files {
         if !wanted.is_empty() {
             outputs.bmp = Some(Box::new(feeds::feeds(options, wanted, &outputs.host)));
         }
+        let text = self.text.take();
+        let text = text.map(|text| text.start(options, when_full));
+        outputs.text = text.transpose()?;
         Ok(outputs)
     }
 
@@ -262,7 +284,8 @@ pub(super) fn folders(options: &cli::Outputs) -> Vec<PathBuf> {
     let summary = options.summary.as_deref();
     let summary = summary.and_then(crate::privileges::folder_of);
     let files = [&options.json, &options.files.mrt, &options.files.mrt_rib];
-    let folders = files.into_iter().flatten();
+    let files = files.into_iter().chain([&options.text.text]);
+    let folders = files.flatten();
     folders
         .filter_map(|path| destination::folder(path))
         .chain(summary)
@@ -332,6 +355,11 @@ pub(super) fn cannot_write(path: &Path, source: &io::Error) -> SetupError {
         why: source.to_string(),
         remedy: "name a file in a folder that exists and that you may write to".into(),
     }
+}
+
+/// The name of this monitor in events.
+pub(super) fn host(options: &cli::Outputs) -> String {
+    options.host.clone().unwrap_or_else(host_name)
 }
 
 fn host_name() -> String {
@@ -425,6 +453,7 @@ pub(super) fn close(
         eprintln!("bgptap: {interrupted}; what came before it was kept");
         ended = Ended::InPart;
     }
+    outputs.conclude(summary);
     for (output, left_out) in outputs.filtered().filter(|(_, left_out)| *left_out > 0) {
         eprintln!("bgptap: filters left out {left_out} events of {output}");
     }

@@ -1,6 +1,6 @@
 //! `bgptap read`
 
-use super::{Ended, outputs};
+use super::{Ended, outputs, paths};
 use crate::capture::Source;
 use crate::capture::pcap::PcapSource;
 use crate::cli;
@@ -23,8 +23,12 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
         .metrics
         .map(|address| Server::start(address, Arc::clone(&metrics)))
         .transpose()?;
-    let mut files = outputs::Files::open(&options.outputs)?;
     let rib_out = options.rib_out.as_deref();
+    let mut named = outputs::Files::named(&options.outputs).to_vec();
+    named.push(("--rib-out", rib_out));
+    paths::check(&options.files, &named)?;
+    let text = rib_out.is_none();
+    let mut files = outputs::Files::open(&options.outputs, text)?;
     let rib_out = rib_out.map(super::rib::Out::open).transpose()?;
     let mut outputs = files.start(&options.outputs, metrics, WhenFull::Wait)?;
     outputs.set_interfaces(source.interfaces());
@@ -33,7 +37,11 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     let memory = outputs::memory(&limits)?;
     let mut worker = Worker::new(limits, ports, outputs, memory);
 
-    let bar = progress_bar(&source);
+    let bar = match files.are_on_terminal() {
+        // It would be drawn over lines.
+        true => ProgressBar::hidden(),
+        false => progress_bar(&source),
+    };
     let interrupted = worker.run(&mut source, stop, |source: &mut PcapSource, _| {
         bar.set_position(source.progress().0);
     });
@@ -45,6 +53,9 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
             unreadable.frames, unreadable.link_type, unreadable.name
         );
     }
+    if let Some(warning) = without_bgp(&outcome, &options.outputs.ports) {
+        eprintln!("bgptap: warning: {warning}");
+    }
     let summary = outputs::summarise(&outcome, frames(&outcome));
     drop(server);
     if let (Some(out), Some(ribs)) = (rib_out, &outcome.ribs) {
@@ -55,6 +66,22 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     // attributes apart one by one.
     std::mem::forget(outcome);
     closed
+}
+
+/// What may be amiss where no BGP was found.
+fn without_bgp(outcome: &Outcome, ports: &[u16]) -> Option<String> {
+    let counts = &outcome.frames;
+    match (counts.received, counts.segments) {
+        (0, _) => Some("there are no frames to be read".into()),
+        (frames, 0) => {
+            let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
+            Some(format!(
+                "none of {frames} frames is of TCP port {}; if these sessions use another one, name it: --port N",
+                ports.join(" or ")
+            ))
+        }
+        _ => None,
+    }
 }
 
 /// A file has no kernel in front of it: what holds a segment was "redirected" and "received".

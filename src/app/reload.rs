@@ -7,7 +7,7 @@ use super::destination::{self, Destination};
 use super::feeds::{self, Found};
 #[cfg(feature = "kafka")]
 use super::kafka;
-use super::outputs;
+use super::{outputs, paths};
 #[cfg(feature = "kafka")]
 use crate::cli::KafkaFormat;
 use crate::cli::{self, Command, JsonFormat};
@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Keys of the file that take effect without a restart.
-const AT_ONCE: [&str; 26] = [
+const AT_ONCE: [&str; 27] = [
     "bmp",
     "bmp-filter",
     "evidence",
@@ -59,6 +59,7 @@ const AT_ONCE: [&str; 26] = [
     "mrt-rotate-size",
     "only-changes",
     "raw",
+    "text-filter",
 ];
 
 /// Registered for the signal, but without a thread: rights are given up before there is one.
@@ -245,6 +246,7 @@ impl Running {
 
     /// Opens what is new, so that nothing is left to fail.
     fn news(&self, options: &cli::Outputs, at: &Places) -> Result<News, SetupError> {
+        paths::check(&[], &outputs::Files::named(options))?;
         self.bounds.admit(at, self.tables)?;
         let filters = &options.filters;
         let json = renewed(&self.at.json, &at.json, |(files, _)| files, CHUNKS)?;
@@ -257,6 +259,7 @@ impl Running {
             selections: Selections {
                 json: filters.of_events(filters.json_filter.as_ref()),
                 mrt: filters.of_events(filters.mrt_filter.as_ref()),
+                text: filters.of_events(filters.text_filter.as_ref()),
                 stream: filters.of_events(None),
                 evidence: filters.of_states(filters.evidence_filter.as_ref()),
                 tables: filters.of_states(filters.mrt_rib_filter.as_ref()),

@@ -8,19 +8,16 @@ use std::num::NonZeroU64;
 use std::sync::atomic::AtomicBool;
 
 pub(super) fn run(options: &cli::Replay, stop: &AtomicBool) -> Result<Ended, SetupError> {
-    let wrong = |why: String| SetupError::Other {
-        what: "reading the options".into(),
-        why,
-        remedy: "bgptap replay --help".into(),
-    };
-    let pace = match options.rate {
-        Some(rate) => Pace::Rate(
-            NonZeroU64::new(rate).ok_or_else(|| wrong("a rate of 0 would never end".into()))?,
-        ),
-        None => options
-            .speed
-            .parse()
-            .map_err(|error: replay::PaceError| wrong(error.to_string()))?,
+    let pace = match options.rate.and_then(NonZeroU64::new) {
+        Some(rate) => Pace::Rate(rate),
+        None => {
+            let pace = options.speed.parse();
+            pace.map_err(|error: replay::PaceError| SetupError::Other {
+                what: format!("sending at --speed {}", options.speed),
+                why: error.to_string(),
+                remedy: "leave --speed out to send as it was captured".into(),
+            })?
+        }
     };
     let mut interface = Interface::open(&options.interface)?;
     let settings = Options {

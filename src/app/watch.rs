@@ -4,6 +4,7 @@ use crate::capture::xdp::Usage;
 use crate::rib;
 use crate::sink::metrics::{Output, Pool};
 use std::collections::BTreeSet;
+use std::sync::mpsc::Sender;
 
 /// What the frames are used for, each with the option that sizes it.
 pub(super) const FRAMES: [(&str, &str); 2] = [("rx_ring", "--ring"), ("held", "--held-frames")];
@@ -12,9 +13,44 @@ pub(super) const FRAMES: [(&str, &str); 2] = [("rx_ring", "--ring"), ("held", "-
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     warned: BTreeSet<String>,
+    /// The screen that covers standard error, while there is one.
+    screen: Option<Sender<String>>,
+    /// What was told there alone.
+    covered: Vec<String>,
 }
 
 impl Watch {
+    /// Warnings go to a screen until it is [over](Self::uncover).
+    #[cfg(feature = "top")]
+    pub(super) fn covered_by(screen: Sender<String>) -> Self {
+        Self {
+            screen: Some(screen),
+            ..Self::default()
+        }
+    }
+
+    /// Tells a warning, if there is one.
+    pub(super) fn warn(&mut self, warning: Option<String>) {
+        let Some(warning) = warning else { return };
+        match &self.screen {
+            Some(screen) => {
+                // It may be over already: what it was told is repeated below.
+                let _ = screen.send(warning.clone());
+                self.covered.push(warning);
+            }
+            None => eprintln!("bgptap: warning: {warning}"),
+        }
+    }
+
+    /// The screen is over: what was told there is on standard error, too.
+    #[cfg(feature = "top")]
+    pub(super) fn uncover(&mut self) {
+        self.screen = None;
+        for warning in std::mem::take(&mut self.covered) {
+            self.warn(Some(warning));
+        }
+    }
+
     /// A warning about `usage`, the first time that it is nearly full.
     pub(super) fn frames(&mut self, which: (&str, &str), usage: &Usage) -> Option<String> {
         if !usage.is_nearly_full() || !self.warned.insert(which.0.to_owned()) {

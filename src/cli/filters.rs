@@ -16,6 +16,9 @@ pub struct Filters {
     /// As --filter, for --json only.
     #[arg(long, value_name = "EXPR")]
     pub json_filter: Option<Filter>,
+    /// As --filter, for lines for people only.
+    #[arg(long, value_name = "EXPR")]
+    pub text_filter: Option<Filter>,
     /// As --filter, for --mrt only.
     #[arg(long, value_name = "EXPR")]
     pub mrt_filter: Option<Filter>,

@@ -40,12 +40,15 @@ pub(super) enum Takes {
     One,
     /// Several.
     List,
+    /// Several, each `KEY=VALUE`: a table, or a list of such strings.
+    Map,
 }
 
 impl Takes {
     pub(super) fn of(arg: &Arg) -> Self {
         match arg.get_action() {
             ArgAction::SetTrue => Self::Nothing,
+            ArgAction::Append if is_pair(arg) => Self::Map,
             ArgAction::Append => Self::List,
             _ if arg
                 .get_num_args()
@@ -56,4 +59,10 @@ impl Takes {
             _ => Self::One,
         }
     }
+}
+
+/// The value's name has a `=` in it: so the help says what is on either side.
+fn is_pair(arg: &Arg) -> bool {
+    let names = arg.get_value_names().unwrap_or_default();
+    names.iter().any(|name| name.contains('='))
 }

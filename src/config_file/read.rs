@@ -124,7 +124,15 @@ impl<'t> File<'t> {
             (Takes::Nothing | Takes::Optional, DeValue::Boolean(true)) => vec![format!("--{long}")],
             (Takes::Nothing | Takes::Optional, DeValue::Boolean(false)) => Vec::new(),
             (Takes::Nothing, _) => return Err(wrong("is `true` or `false`")),
-            (Takes::List, DeValue::Array(list)) => {
+            (Takes::Map, DeValue::Table(table)) => {
+                let pairs = table.iter().map(|(name, value)| {
+                    let value = scalar(value.get_ref());
+                    let value = value.ok_or_else(|| wrong("takes strings"))?;
+                    Ok(format!("--{long}={}={value}", name.get_ref()))
+                });
+                pairs.collect::<Result<_, _>>()?
+            }
+            (Takes::List | Takes::Map, DeValue::Array(list)) => {
                 let flags = list.iter().map(|value| single(value.get_ref()));
                 flags.collect::<Result<_, _>>()?
             }

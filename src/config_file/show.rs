@@ -25,7 +25,12 @@ pub fn show(path: &Path) -> Result<String, ConfigError> {
     let [live, read] = &commands;
     let source = |list: &[Entry], long: &str| {
         let entry = list.iter().find(|entry| entry.key == long)?;
-        text.get(entry.value.clone()).map(str::to_owned)
+        let arg = super::keys::key(live, long).or_else(|| super::keys::key(read, long));
+        match arg.map(Takes::of) {
+            // The table may stand under a heading of its own.
+            Some(Takes::Map) => Some(pairs(entry)),
+            _ => text.get(entry.value.clone()).map(str::to_owned),
+        }
     };
     let mut out = String::new();
     let common = |long: &str, arg: &Arg| {
@@ -46,6 +51,18 @@ pub fn show(path: &Path) -> Result<String, ConfigError> {
         }
     }
     Ok(out)
+}
+
+/// A table on one line.
+fn pairs(entry: &Entry) -> String {
+    let start = format!("--{}=", entry.key);
+    let flags = entry.flags.iter();
+    let pairs = flags.filter_map(|flag| flag.strip_prefix(&start)?.split_once('='));
+    let string = |text: &str| Value::String(text.to_owned());
+    let pairs: Vec<_> = pairs
+        .map(|(key, value)| format!("{} = {}", string(key), string(value)))
+        .collect();
+    format!("{{ {} }}", pairs.join(", "))
 }
 
 fn help(arg: &Arg) -> String {
@@ -82,6 +99,7 @@ fn default(arg: &Arg) -> String {
         .collect();
     match (Takes::of(arg), values.as_slice()) {
         (Takes::Nothing | Takes::Optional, _) => "false".into(),
+        (Takes::Map, _) => "{}".into(),
         (Takes::List, values) => Value::Array(values.to_vec()).to_string(),
         (Takes::One, [value, ..]) => value.to_string(),
         (Takes::One, []) => {

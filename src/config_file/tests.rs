@@ -51,14 +51,16 @@ fn sample(long: &str, arg: &Arg) -> (String, String) {
         (None, Some("TIME")) => "15m",
         (None, Some("SIZE")) => "100M",
         (None, Some("EXPR")) => "eor",
+        (None, Some("ADDR=NAME")) => "192.0.2.1=rtr1",
         (None, Some("TYPE,…")) => "open",
         (None, Some("RELEASE")) => "5.15",
         (None, Some("N" | "MIB" | "SECONDS")) => "77",
         (None, other) => panic!("--{long}: a value for {other:?} has to be named here"),
     };
     let flags = format!("--{long}={value}");
-    match Takes::of(arg) {
-        Takes::List => (format!("[\"{value}\"]"), flags),
+    match (Takes::of(arg), value.split_once('=')) {
+        (Takes::Map, Some((key, value))) => (format!("{{\"{key}\" = \"{value}\"}}"), flags),
+        (Takes::List, _) => (format!("[\"{value}\"]"), flags),
         _ if value.parse::<u16>().is_ok() => (value.to_owned(), flags),
         _ => (format!("\"{value}\""), flags),
     }
@@ -152,6 +154,16 @@ fn flags_beat_the_file() {
         "bgptap read x --rib-memory 64",
         "bgptap read x --rib-memory 64",
     );
+    let named = "bgptap live -i a --peer-name 192.0.2.1=rtr1 --peer-name 2001:db8::1=rtr2";
+    for config in [
+        "peer-name = ['192.0.2.1=rtr1', '2001:db8::1=rtr2']",
+        "peer-name = {'192.0.2.1' = 'rtr1', '2001:db8::1' = 'rtr2'}",
+        "[peer-name]\n'192.0.2.1' = 'rtr1'\n'2001:db8::1' = 'rtr2'",
+        "[live.peer-name]\n'192.0.2.1' = 'rtr1'\n'2001:db8::1' = 'rtr2'",
+    ] {
+        same(config, "bgptap live -i a", named);
+    }
+    same("verbose = true", "bgptap read x", "bgptap read x -v");
     same("http = true", "bgptap live -i a", "bgptap live -i a --http");
     same("http = false", "bgptap live -i a", "bgptap live -i a");
     same(
@@ -184,8 +196,10 @@ fn mistakes_are_told_with_their_line() {
         ("config = 'x'", 1, "unknown key `config`"),
         ("live = 3", 1, "is a table"),
         ("raw = 'yes'", 1, "is `true` or `false`"),
-        ("raw = true\nring = 'many'", 2, "invalid digit"),
+        ("raw = true\nring = 'many'", 2, "a number from 1"),
         ("checksums = 'maybe'", 1, "there are off, auto, on"),
+        ("[peer-name]\nrtr1 = 'x'", 1, "`peer-name`"),
+        ("peer-name = {'192.0.2.1' = [1]}", 1, "takes strings"),
         ("json = {a = 1}", 1, "takes a string or a number"),
         ("host = ['a', 'b']", 1, "takes a string or a number"),
         (
@@ -223,6 +237,8 @@ fn what_is_shown_is_a_file_that_means_the_same() {
         "",
         "raw = true\nport = [179, 1179]\nfilter = '''type update\nand not eor'''\nhttp = true",
         "interface = ['a', 'b']\nmetrics = '127.0.0.1:1'\n[live]\nhost = \"x\"\nring = 64\n[read]\nraw = true\nhost = 'y'",
+        "[peer-name]\n'192.0.2.1' = 'rtr1'\n'2001:db8::1' = 'rtr\"2'",
+        "peer-name = ['192.0.2.1=rtr1']\n[read]\npeer-name = {}",
     ] {
         let shown = show(&Written::new(config).0).expect(config);
         for args in ["bgptap live -i z", "bgptap read file"] {

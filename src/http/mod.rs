@@ -9,6 +9,8 @@
 mod ask;
 mod page;
 mod server;
+mod status;
 
 pub use ask::{Answer, Asked, Desk, PAGE_MAX, PLACES_MAX, Question, RibQuestion};
 pub use server::serve;
+pub use status::Status;

@@ -2,10 +2,11 @@
 
 use super::ask::{Desk, PAGE_MAX, Question, RibQuestion};
 use super::page::page;
+use super::status::Status;
 use crate::bgp::Prefix;
 use crate::error::SetupError;
 use crate::filter::{Filter, Selection};
-use crate::sink::metrics::{Listener, Metrics, Server};
+use crate::sink::metrics::{Listener, Server};
 use crate::sink::stream::Hub;
 use axum::Router;
 use axum::body::Body;
@@ -20,7 +21,6 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -32,18 +32,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// No thread can be started.
-pub fn serve(
-    listener: Listener,
-    desk: Desk,
-    hub: Hub,
-    metrics: Arc<Metrics>,
-) -> Result<Server, SetupError> {
+pub fn serve(listener: Listener, desk: Desk, hub: Hub, told: Status) -> Result<Server, SetupError> {
     let mut app = Router::new()
         .route("/sessions", get(sessions))
         .route("/rib", get(rib))
         .with_state(desk)
         .route("/events", get(events).with_state(hub))
-        .route("/status", get(status).with_state(metrics))
+        .route("/status", get(status).with_state(told))
         .route("/", get(page))
         .layer(middleware::map_response(as_it_says));
     if listener.address().ip().is_loopback() {
@@ -83,9 +78,9 @@ async fn sessions(State(desk): State<Desk>, RawQuery(query): RawQuery) -> Respon
 }
 
 /// What the metrics say; the worker is not asked.
-async fn status(State(metrics): State<Arc<Metrics>>, RawQuery(query): RawQuery) -> Response {
+async fn status(State(status): State<Status>, RawQuery(query): RawQuery) -> Response {
     match part(query.as_deref().unwrap_or_default()) {
-        Ok((from, limit)) => match metrics.status(from, limit) {
+        Ok((from, limit)) => match status.tell(from, limit) {
             Ok(status) => json(status),
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         },

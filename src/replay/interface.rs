@@ -33,7 +33,7 @@ impl Interface {
                 interface: name.to_owned(),
                 what: "opening a transmit ring",
                 remedy: error.remedy().into(),
-                why: error.to_string(),
+                why: error.cause.to_string(),
             })?;
         let ring = transmitter.max_length();
         Ok(Self {

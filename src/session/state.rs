@@ -70,6 +70,19 @@ impl State {
         })
     }
 
+    /// The name in RFC 4271.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "Idle",
+            Self::Connect => "Connect",
+            Self::Active => "Active",
+            Self::OpenSent => "OpenSent",
+            Self::OpenConfirm => "OpenConfirm",
+            Self::Established => "Established",
+        }
+    }
+
     /// The number in MRT.
     #[must_use]
     pub fn number(self) -> u8 {

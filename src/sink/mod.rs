@@ -14,5 +14,6 @@ mod rebuild;
 pub mod reload;
 mod routes;
 pub mod stream;
+pub mod text;
 pub mod totals;
 pub mod writer;

@@ -13,6 +13,7 @@ use super::metrics::{Direction, FamilyCounters, Metrics};
 use super::mrt;
 use super::reload::Reload;
 use super::stream::EventStream;
+use super::text::{TextLines, TextWriter};
 use super::totals::{Gaps, Messages, Prefixes};
 use super::writer::Writer;
 use crate::bgp::{self, Message, MessageType};
@@ -92,6 +93,8 @@ pub struct Outputs {
     pub(super) reload: Option<Reload>,
     /// The names of the source's interfaces.
     pub(super) interfaces: Vec<String>,
+    /// Lines for people, if asked for.
+    pub text: Option<TextLines>,
     /// Over the whole run.
     pub totals: Totals,
     /// Name of this monitor.
@@ -118,6 +121,7 @@ impl Outputs {
             evidence: None,
             reload: None,
             interfaces: Vec::new(),
+            text: None,
             totals: Totals::default(),
             host,
             bmp: None,
@@ -147,6 +151,9 @@ impl Outputs {
         if let Some(evidence) = &mut self.evidence {
             incidents::of_message(evidence, &event, message);
         }
+        self.text(&event, |out, lines| {
+            lines.message(out, meta, message, context, changes);
+        });
         if let Some(mrt) = &mut self.mrt
             && mrt.selection.wants(&event)
         {
@@ -266,6 +273,9 @@ impl Outputs {
                 mrt::write_state(out, meta, state, previous);
             });
         }
+        self.text(&event, |out, lines| {
+            lines.state(out, meta, state, previous, reason);
+        });
         self.line(&event, |out| {
             json::write_state(out, meta, state.number(), previous.number(), reason);
         });
@@ -274,16 +284,18 @@ impl Outputs {
     /// The transfer of one side's routes has come to another point.
     pub fn transfer(&mut self, meta: &Meta<'_>, transfer: &Transfer) {
         let what = What::Transfer(transfer);
-        self.line(&Event { meta, what }, |out| {
-            json::write_transfer(out, meta, transfer);
-        });
+        let event = Event { meta, what };
+        self.text(&event, |out, lines| lines.transfer(out, meta, transfer));
+        self.line(&event, |out| json::write_transfer(out, meta, transfer));
     }
 
     /// The TCP under a session is in trouble, or out of it.
     pub fn alarm(&mut self, meta: &Meta<'_>, counters: &Direction, alarm: Alarm) {
         counters.alarms[alarm.index()].add(1);
         let what = What::Tcp;
-        self.line(&Event { meta, what }, |out| {
+        let event = Event { meta, what };
+        self.text(&event, |out, lines| lines.alarm(out, meta, alarm));
+        self.line(&event, |out| {
             json::write_alarm(out, meta, alarm.name(), alarm.nanoseconds());
         });
     }
@@ -301,6 +313,7 @@ impl Outputs {
         if let Some(evidence) = &mut self.evidence {
             incidents::of_gap(evidence, &event, gap.bytes, reason);
         }
+        self.text(&event, |out, lines| lines.gap(out, meta, gap.bytes, reason));
         self.line(&event, |out| {
             json::write_gap(out, meta, gap.bytes, gap.seq_from, gap.seq_to, reason);
         });
@@ -321,9 +334,20 @@ impl Outputs {
         if let Some(evidence) = &mut self.evidence {
             incidents::of_malformed(evidence, &event, bytes, name);
         }
+        self.text(&event, |out, lines| lines.malformed(out, meta, bytes, name));
         self.line(&event, |out| {
             json::write_malformed(out, meta, bytes, name);
         });
+    }
+
+    /// Writes the line for people, if they want the event.
+    fn text(&mut self, event: &Event<'_>, write: impl FnOnce(&mut Vec<u8>, &mut TextWriter)) {
+        if let Some(text) = &mut self.text
+            && text.selection.wants(event)
+        {
+            let lines = &mut text.lines;
+            text.writer.event(event.meta.ts_ns, |out| write(out, lines));
+        }
     }
 
     /// Writes the line of an event for all who want it.

@@ -44,6 +44,8 @@ pub struct Selections {
     pub tables: Selection,
     /// JSON lines to Kafka.
     pub kafka: Selection,
+    /// Lines for people.
+    pub text: Selection,
     /// Whoever listens over HTTP.
     pub stream: Selection,
     /// What calls for evidence.
@@ -224,6 +226,9 @@ impl Outputs {
         if let Some(stream) = &mut self.stream {
             stream.raw = news.raw;
             stream.selection.replace(selections.stream);
+        }
+        if let Some(text) = &mut self.text {
+            text.selection.replace(selections.text);
         }
         retired.evidence = news.evidence.apply(&mut self.evidence);
         if let Some(now) = &mut self.evidence {

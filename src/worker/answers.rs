@@ -5,7 +5,7 @@ use super::search::Search;
 use crate::capture::Frame;
 use crate::http::{Answer, Asked, Desk, PLACES_MAX, Question, RibQuestion};
 use crate::rib::{AdjRib, Ribs, Route, Tables};
-use crate::sink::json::RouteWriter;
+use crate::sink::json::{RouteWriter, write_session};
 
 /// Questions that are answered on one tick.
 const QUESTIONS: usize = 2;
@@ -61,7 +61,6 @@ impl<F: Frame> Worker<F> {
     }
 
     fn tell_sessions(&self, from: usize, limit: usize) -> Vec<u8> {
-        let mut writer = RouteWriter::default();
         let mut out = b"{\"sessions\":[".to_vec();
         let mut next = None;
         // Places in the slab are numbers that stay; at most as many as there are sessions.
@@ -75,10 +74,8 @@ impl<F: Frame> Worker<F> {
                 break;
             }
             left -= 1;
-            let session = connection.session();
-            let tables = self.ribs.as_ref().and_then(|ribs| ribs.session(session.id));
             separate(&mut out);
-            writer.session(&mut out, session, tables);
+            write_session(&mut out, &connection.facts(self.now_ns, self.ribs.as_ref()));
         }
         end(&mut out, next);
         out

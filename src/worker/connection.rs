@@ -8,6 +8,7 @@ use crate::config::Limits;
 use crate::health::{Figures, Health};
 use crate::rib::Ribs;
 use crate::session::{Direction, End, Key, Session, Sight, State};
+use crate::sink::json::{DirectionFacts, SessionFacts};
 use crate::sink::outputs::Outputs;
 use crate::sink::totals;
 use crate::stream::{Budget, Ledger, Stream};
@@ -369,10 +370,6 @@ impl<F: Frame> Connection<F> {
         self.session.has_ended()
     }
 
-    pub(super) fn session(&self) -> &Session {
-        &self.session
-    }
-
     pub(super) fn key(&self) -> Key {
         self.session.key
     }
@@ -497,6 +494,20 @@ impl<F: Frame> Connection<F> {
                 totals::Direction::new(id, peer, local, ledger, self.figures(direction, now_ns))
             })
         })
+    }
+
+    /// What a session is told about when somebody asks.
+    pub(super) fn facts<'a>(&'a self, now_ns: u64, ribs: Option<&'a Ribs>) -> SessionFacts<'a> {
+        SessionFacts {
+            session: &self.session,
+            tables: ribs.and_then(|ribs| ribs.session(self.session.id)),
+            last_ns: self.last_ns,
+            directions: [0, 1].map(|direction| DirectionFacts {
+                bytes: self.streams[direction].ledger().into(),
+                tcp: self.figures(direction, now_ns),
+                counters: self.counters[direction].as_deref(),
+            }),
+        }
     }
 
     fn figures(&self, direction: Direction, now_ns: u64) -> Figures {

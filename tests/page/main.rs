@@ -263,7 +263,7 @@ fn the_policy_is_of_this_very_page() {
         listener.unwrap(),
         bgptap::http::Desk::default(),
         bgptap::sink::stream::Hub::default(),
-        std::sync::Arc::default(),
+        bgptap::http::Status::new(std::sync::Arc::default(), "monitor".into()),
     );
     let server = server.unwrap();
     let (head, page) = fetch(server.address());

@@ -105,7 +105,10 @@ pub(super) fn pair(family: Family) -> (u16, u8) {
     (family.afi.0, family.safi.0)
 }
 
-pub(super) struct ContextView<'a>(pub(super) &'a Context, pub(super) ContextSource);
+pub(in crate::sink) struct ContextView<'a>(
+    pub(in crate::sink) &'a Context,
+    pub(in crate::sink) ContextSource,
+);
 
 impl Serialize for ContextView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -8,10 +8,11 @@ mod cache;
 mod elem;
 mod fields;
 mod heads;
-mod message;
-mod open;
-mod refresh;
+pub(super) mod message;
+pub(super) mod open;
+pub(super) mod refresh;
 mod route;
+mod session;
 mod transfer;
 mod update;
 
@@ -27,6 +28,7 @@ pub use elem::ElemWriter;
 use heads::Heads;
 pub use message::MessageLine;
 pub use route::RouteWriter;
+pub use session::{DirectionFacts, SessionFacts, write_session};
 use transfer::TransferLine;
 
 /// What lines look like.

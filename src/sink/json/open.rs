@@ -41,7 +41,8 @@ impl Serialize for Parameter<'_> {
     }
 }
 
-struct CapabilityView<'a>(Capability<'a>);
+/// A capability with its code, its name and what it says.
+pub(in crate::sink) struct CapabilityView<'a>(pub(in crate::sink) Capability<'a>);
 
 impl Serialize for CapabilityView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,7 +7,7 @@ use crate::bgp::RouteRefresh;
 use crate::bgp::route_filter::{FilterGroup, PrefixFilter, RouteFilters};
 use crate::bgp::text::{Hex, List, Show};
 
-pub(super) fn write<M: SerializeMap>(
+pub(in crate::sink) fn write<M: SerializeMap>(
     map: &mut M,
     message: &RouteRefresh<'_>,
 ) -> Result<(), M::Error> {

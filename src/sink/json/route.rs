@@ -8,7 +8,6 @@ use crate::bgp::text::{Hex, Show};
 use crate::bgp::{Family, Form, NlriField, Prefix, Update};
 use crate::intern::AttrSet;
 use crate::rib::{AdjRib, Ribs, Route, RouteKey, Tables};
-use crate::session::Session;
 use serde::ser::SerializeMap;
 
 /// Writes tables and their routes. It keeps the room that it works in.
@@ -29,14 +28,6 @@ impl RouteWriter {
             fields.close();
             Ok(())
         });
-    }
-
-    /// Appends a session as an object: state, both sides, and how their tables are.
-    pub fn session(&mut self, out: &mut Vec<u8>, session: &Session, tables: Option<&Tables>) {
-        let start = out.len();
-        if write_session(out, session, tables).is_err() {
-            out.truncate(start);
-        }
     }
 
     /// Appends the line of a route in it.
@@ -133,41 +124,13 @@ fn write_direction(
     Ok(())
 }
 
-fn write_session(
-    out: &mut Vec<u8>,
-    session: &Session,
-    tables: Option<&Tables>,
-) -> serde_json::Result<()> {
-    let mut fields = Fields::open(out);
-    let id = session.id;
-    fields.serialize_entry("session", &Show(format_args!("{id:016x}")))?;
-    fields.serialize_entry("state", &session.state.number())?;
-    fields.serialize_key("directions")?;
-    fields.list([0, 1], |fields, direction| {
-        let (peer, local) = session.key.endpoints(direction);
-        fields.serialize_entry("peer", &Show(peer.addr))?;
-        fields.serialize_entry("peer_port", &peer.port)?;
-        if let Some(open) = session.open(direction) {
-            fields.serialize_entry("peer_asn", &Show(open.asn))?;
-        }
-        fields.serialize_entry("local", &Show(local.addr))?;
-        fields.serialize_entry("local_port", &local.port)?;
-        fields.serialize_entry("messages", &session.last_message(direction))?;
-        fields.serialize_key("tables")?;
-        let ribs = tables.map_or(&[][..], |tables| tables.direction(direction).ribs());
-        fields.list(ribs, write_status)
-    })?;
-    fields.close();
-    Ok(())
-}
-
 fn write_family(fields: &mut Fields<'_>, family: Family) -> serde_json::Result<()> {
     fields.serialize_entry("afi", &family.afi.0)?;
     fields.serialize_entry("safi", &family.safi.0)
 }
 
 /// Family, size, and whether it is whole.
-fn write_status(fields: &mut Fields<'_>, rib: &AdjRib) -> serde_json::Result<()> {
+pub(super) fn write_status(fields: &mut Fields<'_>, rib: &AdjRib) -> serde_json::Result<()> {
     write_family(fields, rib.family())?;
     fields.serialize_entry("routes", &rib.len())?;
     fields.serialize_entry("stale", &rib.stale())?;

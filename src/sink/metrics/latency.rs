@@ -23,6 +23,9 @@ pub(super) const BUCKET_BOUNDS_NS: [u64; 16] = [
     10_000_000_000,
 ];
 
+/// Quantiles that are told, with their names.
+const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
+
 /// The worker's side: an HDR histogram with two significant digits.
 pub struct Recorder {
     histogram: Histogram<u64>,
@@ -73,6 +76,9 @@ impl Recorder {
             shared.store(count, Relaxed);
         }
         shared.sum_ns.store(self.sum_ns, Relaxed);
+        for (shared, (_, quantile)) in shared.quantiles_ns.iter().zip(QUANTILES) {
+            shared.store(self.quantile(quantile), Relaxed);
+        }
     }
 }
 
@@ -81,9 +87,19 @@ impl Recorder {
 pub struct Shared {
     buckets: [AtomicU64; BUCKET_BOUNDS_NS.len() + 1],
     sum_ns: AtomicU64,
+    quantiles_ns: [AtomicU64; QUANTILES.len()],
 }
 
 impl Shared {
+    /// The quantiles of the table above with their names, in seconds; 0 before the first message.
+    #[must_use]
+    pub fn quantiles(&self) -> [(&'static str, f64); QUANTILES.len()] {
+        std::array::from_fn(|i| {
+            let ns = self.quantiles_ns[i].load(Relaxed);
+            (QUANTILES[i].0, seconds(ns))
+        })
+    }
+
     /// Sum in seconds, count, and buckets as (upper bound in seconds, messages in it).
     #[must_use]
     pub fn read(&self) -> (f64, u64, Vec<(f64, u64)>) {

@@ -25,6 +25,7 @@ pub use direction::{
 };
 pub use latency::{Recorder, Shared as SharedLatency};
 pub use server::{Listener, Server};
+pub use status::About;
 
 use super::json::Lookups;
 use std::collections::HashMap;
@@ -153,7 +154,9 @@ impl Metrics {
         all
     }
 
-    fn snapshot(&self) -> Snapshot {
+    /// The figures that were published last.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
         let shared = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
         shared.clone()
     }

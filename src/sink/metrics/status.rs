@@ -1,20 +1,51 @@
-//! What the page shows: a digest of the metrics as JSON.
+//! What `/status` tells: a digest of the metrics as JSON.
 
 use super::direction::{Direction, MESSAGE_TYPES, UNKNOWN};
-use super::{Metrics, Snapshot, tcp};
+use super::{Metrics, tcp};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Outcomes of frames that were BGP and did not arrive.
+const LOST: [&str; 6] = [
+    "rx_ring_full",
+    "rx_fill_ring_empty",
+    "rx_dropped",
+    "ring_full",
+    "no_socket",
+    "tap_lost",
+];
+
+/// What metrics do not know of the program that they are of.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Name of this monitor in events.
+    pub host: String,
+    /// When it began.
+    pub started: SystemTime,
+}
+
+type Counts = BTreeMap<&'static str, u64>;
 
 #[derive(Serialize)]
-struct Status {
+struct Status<'a> {
     version: &'static str,
+    host: &'a str,
+    /// Now and at the start, seconds since the epoch.
+    time: u64,
+    started: u64,
     sessions: u64,
     handshakes: u64,
+    refused: u64,
+    evicted: Counts,
     totals: Totals,
-    frames: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    frames: BTreeMap<String, Counts>,
+    lost: BTreeMap<String, Counts>,
+    frames_held: u64,
+    kept_bytes: u64,
     pools: Vec<PoolStatus>,
     outputs: Vec<OutputStatus>,
     rib: Option<RibStatus>,
@@ -48,12 +79,14 @@ struct PoolStatus {
 struct OutputStatus {
     name: &'static str,
     queue: f64,
-    dropped: BTreeMap<&'static str, u64>,
+    dropped: Counts,
 }
 
 #[derive(Serialize)]
 struct RibStatus {
     bytes: u64,
+    tables: u64,
+    attributes: u64,
     bytes_max: u64,
     refused: u64,
 }
@@ -62,6 +95,10 @@ struct RibStatus {
 #[derive(Serialize)]
 struct Latency {
     count: u64,
+    /// Seconds in all.
+    sum: f64,
+    /// Seconds by name.
+    quantiles: BTreeMap<&'static str, f64>,
     /// Upper bound in seconds, `null` for the last, and messages in the bucket alone.
     buckets: Vec<(Option<f64>, u64)>,
 }
@@ -93,30 +130,32 @@ impl Metrics {
     ///
     /// # Errors
     /// None that are known: what is written is numbers and names.
-    pub fn status(&self, from: usize, limit: usize) -> serde_json::Result<Vec<u8>> {
+    pub fn status(&self, about: &About, from: usize, limit: usize) -> serde_json::Result<Vec<u8>> {
         let directions = self.directions();
         let until = from.saturating_add(limit).min(directions.len());
         let listed = directions.get(from..until).unwrap_or_default();
-        let Snapshot {
-            sessions,
-            handshakes,
-            frames,
-            pools,
-            outputs,
-            rib,
-            ..
-        } = self.snapshot();
-        let by_name = |outcomes: Vec<(&'static str, u64)>| outcomes.into_iter().collect();
+        let snapshot = self.snapshot();
+        let by_name = |counts: Vec<(&'static str, u64)>| counts.into_iter().collect::<Counts>();
         serde_json::to_vec(&Status {
             version: env!("CARGO_PKG_VERSION"),
-            sessions,
-            handshakes,
+            host: &about.host,
+            time: seconds(SystemTime::now()),
+            started: seconds(about.started),
+            sessions: snapshot.sessions,
+            handshakes: snapshot.handshakes,
+            refused: snapshot.refused,
+            evicted: by_name(snapshot.evicted),
             totals: totals(&directions),
-            frames: frames
+            lost: snapshot.frames.iter().filter_map(lost).collect(),
+            frames: snapshot
+                .frames
                 .into_iter()
                 .map(|(interface, outcomes)| (interface, by_name(outcomes)))
                 .collect(),
-            pools: pools
+            frames_held: snapshot.frames_held,
+            kept_bytes: snapshot.kept_bytes,
+            pools: snapshot
+                .pools
                 .into_iter()
                 .map(|pool| PoolStatus {
                     name: pool.name,
@@ -124,7 +163,8 @@ impl Metrics {
                     fallbacks: pool.fallbacks,
                 })
                 .collect(),
-            outputs: outputs
+            outputs: snapshot
+                .outputs
                 .into_iter()
                 .map(|output| OutputStatus {
                     name: output.name,
@@ -132,8 +172,10 @@ impl Metrics {
                     dropped: by_name(output.dropped),
                 })
                 .collect(),
-            rib: rib.map(|usage| RibStatus {
+            rib: snapshot.rib.map(|usage| RibStatus {
                 bytes: usage.tables + usage.attributes,
+                tables: usage.tables,
+                attributes: usage.attributes,
                 bytes_max: usage.max,
                 refused: usage.refused,
             }),
@@ -144,13 +186,28 @@ impl Metrics {
     }
 
     fn latency_status(&self) -> Latency {
-        let (_, count, buckets) = self.latency.read();
+        let (sum, count, buckets) = self.latency.read();
         let finite = |(bound, n): (f64, u64)| (bound.is_finite().then_some(bound), n);
         Latency {
             count,
+            sum,
+            quantiles: self.latency.quantiles().into_iter().collect(),
             buckets: buckets.into_iter().map(finite).collect(),
         }
     }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// What an interface has lost, if anything.
+fn lost((interface, outcomes): &(String, Vec<(&'static str, u64)>)) -> Option<(String, Counts)> {
+    let lost = outcomes.iter().copied();
+    let lost = lost.filter(|(name, count)| LOST.contains(name) && *count > 0);
+    let lost: Counts = lost.collect();
+    (!lost.is_empty()).then(|| (interface.clone(), lost))
 }
 
 fn totals(directions: &[Arc<Direction>]) -> Totals {
@@ -221,12 +278,19 @@ fn figure(direction: &Direction, name: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Snapshot;
     use super::super::fixture::full;
     use super::*;
     use serde_json::{Value, json};
 
     fn status(metrics: &Metrics, from: usize, limit: usize) -> Value {
-        let text = metrics.status(from, limit).expect("numbers and names");
+        let about = About {
+            host: "monitor".into(),
+            started: UNIX_EPOCH,
+        };
+        let text = metrics
+            .status(&about, from, limit)
+            .expect("numbers and names");
         serde_json::from_slice(&text).expect("JSON")
     }
 
@@ -247,6 +311,31 @@ mod tests {
         assert_eq!(one["rtt_seconds"], 0.0);
         let last = status["latency"]["buckets"].as_array().expect("a list");
         assert_eq!(last.last(), Some(&json!([null, 0])));
+    }
+
+    #[test]
+    fn losses_are_told_apart_from_what_was_not_bgp() {
+        let metrics = Metrics::default();
+        let outcomes = vec![
+            ("seen", 10),
+            ("not_tcp", 4),
+            ("rx_ring_full", 2),
+            ("rx_dropped", 0),
+        ];
+        metrics.publish(&Snapshot {
+            frames: vec![
+                ("eth0".into(), outcomes),
+                ("eth1".into(), vec![("seen", 1)]),
+            ],
+            ..Snapshot::default()
+        });
+        let told = status(&metrics, 0, 0);
+        assert_eq!(
+            (&told["host"], &told["started"]),
+            (&json!("monitor"), &json!(0))
+        );
+        assert_eq!(told["frames"]["eth0"]["not_tcp"], 4);
+        assert_eq!(told["lost"], json!({ "eth0": { "rx_ring_full": 2 } }));
     }
 
     #[test]

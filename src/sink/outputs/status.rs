@@ -3,8 +3,10 @@
 use super::Outputs;
 use crate::sink::evidence::Evidence;
 use crate::sink::metrics::{self, Snapshot};
+use crate::sink::totals::Summary;
 use crate::sink::writer::Writer;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How an output has ended.
 #[derive(Debug)]
@@ -78,7 +80,8 @@ impl Outputs {
         let tables = self.tables.iter();
         let tables = tables.map(|tables| ("mrt_rib", &tables.selection));
         let all = json.chain(kafka).chain(mrt).chain(tables).chain(stream);
-        let all = all.chain(evidence);
+        let text = self.text.iter().map(|text| ("text", &text.selection));
+        let all = all.chain(evidence).chain(text);
         let bmp = self.bmp.iter().flat_map(|bmp| bmp.filtered());
         all.map(|(name, selection)| (name, selection.left_out()))
             .chain(bmp)
@@ -122,7 +125,9 @@ impl Outputs {
         let stream = self.stream.iter().map(|stream| ("events", &stream.writer));
         let mrt = self.mrt.iter().map(|mrt| ("mrt", &mrt.writer));
         let kafka = self.kafka.iter().map(|kafka| ("kafka", &kafka.writer));
-        json.chain(kafka).chain(mrt).chain(tables).chain(stream)
+        let text = self.text.iter().map(|text| ("text", &text.writer));
+        let lines = json.chain(kafka).chain(text);
+        lines.chain(mrt).chain(tables).chain(stream)
     }
 
     /// The same, to be written to or closed.
@@ -132,7 +137,19 @@ impl Outputs {
         let stream = self.stream.iter_mut().map(|stream| &mut stream.writer);
         let mrt = self.mrt.iter_mut().map(|mrt| &mut mrt.writer);
         let kafka = self.kafka.iter_mut().map(|kafka| &mut kafka.writer);
-        json.chain(kafka).chain(mrt).chain(tables).chain(stream)
+        let text = self.text.iter_mut().map(|text| &mut text.writer);
+        let lines = json.chain(kafka).chain(text);
+        lines.chain(mrt).chain(tables).chain(stream)
+    }
+
+    /// Ends the lines for people, if there are any, with the table of sessions.
+    pub fn conclude(&mut self, summary: &Summary) {
+        let Some(text) = &mut self.text else { return };
+        // Not the time of an event: it names a file only if there was none.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
+        let lines = &mut text.lines;
+        text.writer.event(now, |out| lines.closing(out, summary));
     }
 
     /// Writes out everything and ends the writers' threads: what each output lost, and what failed.

@@ -1,0 +1,417 @@
+//! What a user meets who is wrong: each message says what happened, to what, and what to do.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use support::{Scratch, recording};
+
+/// Files of every kind that a user may name, in a folder of their own.
+fn files() -> Scratch {
+    let scratch = Scratch::new("errors");
+    let capture = fs::read(recording()).unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(scratch.path(name), bytes).unwrap();
+    write("good.pcap", &capture);
+    write("empty.pcap", b"");
+    write("notes.txt", b"hello world, this is no capture");
+    write("cut.pcap", &capture[..20_000]);
+    write("header.pcap", &capture[..24]);
+    write("short.pcap", &capture[..10]);
+    fs::create_dir(scratch.path("folder")).unwrap();
+    scratch
+}
+
+/// Runs `bgptap` in the folder; its status and what it says on standard error.
+fn run(folder: &Path, line: &str) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bgptap"));
+    // Two spaces are an empty argument.
+    command.args(line.split(' ')).current_dir(folder);
+    command.env_remove("CLICOLOR_FORCE").stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), text)
+}
+
+/// Command line, status, and what must be said about it: what happened, to what, what to do.
+type Case = (&'static str, i32, &'static [&'static str]);
+
+fn check(cases: &[Case]) {
+    let scratch = files();
+    let folder = scratch.path("");
+    for (line, status, parts) in cases {
+        let (ended, text) = run(&folder, line);
+        assert_eq!(ended, Some(*status), "bgptap {line}: {text}");
+        for part in *parts {
+            assert!(text.contains(part), "bgptap {line}: no {part:?} in: {text}");
+        }
+        assert!(!text.contains("panicked"), "bgptap {line}: {text}");
+    }
+}
+
+const READS: &str = "bgptap reads pcap and pcapng, plain or compressed with gzip or zstd";
+
+#[test]
+fn inputs() {
+    check(&[
+        (
+            "read nosuch",
+            2,
+            &["cannot open nosuch: No such file", "check the name"],
+        ),
+        (
+            "read folder",
+            2,
+            &[
+                "cannot open folder: is a directory",
+                "name the files in it: folder/*.pcap",
+            ],
+        ),
+        (
+            "read empty.pcap",
+            2,
+            &["empty.pcap is not a capture file: it is empty", READS],
+        ),
+        (
+            "read notes.txt",
+            2,
+            &[
+                "notes.txt is not a capture file: it begins with 68 65 6c 6c",
+                READS,
+            ],
+        ),
+        (
+            "read short.pcap",
+            2,
+            &[
+                "short.pcap is not a capture file",
+                "needs 24 bytes, 10 are left",
+                READS,
+            ],
+        ),
+        (
+            "read -",
+            2,
+            &["standard input is not a capture file: it is empty", READS],
+        ),
+        (
+            "read good.pcap nosuch",
+            2,
+            &["cannot open nosuch", "check the name"],
+        ),
+        (
+            "read cut.pcap",
+            1,
+            &[
+                "cut.pcap: at byte 19985: the file is cut short",
+                "what came before it was kept",
+            ],
+        ),
+        (
+            "read header.pcap",
+            0,
+            &["warning: there are no frames to be read"],
+        ),
+        (
+            "read good.pcap --port 1179",
+            0,
+            &["none of 3240 frames is of TCP port 1179", "--port N"],
+        ),
+    ]);
+}
+
+#[test]
+fn outputs() {
+    check(&[
+        (
+            "read good.pcap --json no/x",
+            2,
+            &["writing no/x: No such file", "a folder that exists"],
+        ),
+        (
+            "read good.pcap --summary folder",
+            2,
+            &["writing folder: Is a directory", "name a file"],
+        ),
+        (
+            "read good.pcap --text no/x",
+            2,
+            &["writing no/x: No such file", "a folder that exists"],
+        ),
+        (
+            "read good.pcap --rib-out no/x",
+            2,
+            &["writing no/x: No such file", "a folder that exists"],
+        ),
+        (
+            "read good.pcap --json ./good.pcap",
+            2,
+            &[
+                "writing ./good.pcap for --json",
+                "one of the captures to be read",
+                "a file of its own",
+            ],
+        ),
+        (
+            "read good.pcap --json a --summary a",
+            2,
+            &[
+                "writing a for --summary",
+                "--json is written to the same file",
+                "a file of its own",
+            ],
+        ),
+        (
+            "read good.pcap --json - --text -",
+            2,
+            &[
+                "--json and --text to standard output",
+                "mixed",
+                "name of a file",
+            ],
+        ),
+        (
+            "read good.pcap --mrt - --text -",
+            2,
+            &["--mrt and --text to standard output", "mixed"],
+        ),
+        (
+            "read good.pcap --mrt a --mrt-rib a",
+            2,
+            &["writing a for --mrt-rib", "--mrt is written to the same"],
+        ),
+        (
+            "read good.pcap --metrics 192.0.2.1:9",
+            2,
+            &["listening on 192.0.2.1:9", "another address with --metrics"],
+        ),
+        (
+            "man good.pcap/x",
+            2,
+            &[
+                "writing manual pages to good.pcap/x: Not a directory",
+                "name a folder",
+            ],
+        ),
+    ]);
+}
+
+/// A capture that is named by mistake as an output is not touched.
+#[test]
+fn a_capture_is_not_overwritten() {
+    let scratch = files();
+    let capture = fs::read(scratch.path("good.pcap")).unwrap();
+    let (status, _) = run(&scratch.path(""), "read good.pcap --summary good.pcap");
+    assert_eq!(status, Some(2));
+    assert_eq!(fs::read(scratch.path("good.pcap")).unwrap(), capture);
+}
+
+#[test]
+fn words_and_values() {
+    check(&[
+        (
+            "red x",
+            2,
+            &[
+                "unrecognized subcommand 'red'",
+                "a similar subcommand exists: 'read'",
+            ],
+        ),
+        (
+            "read",
+            2,
+            &[
+                "required arguments were not provided",
+                "<FILE>",
+                "Usage: bgptap read",
+            ],
+        ),
+        (
+            "read good.pcap --jsn x",
+            2,
+            &[
+                "unexpected argument '--jsn'",
+                "a similar argument exists: '--json'",
+            ],
+        ),
+        (
+            "read good.pcap --port 0",
+            2,
+            &["'0' for '--port <N>'", "a number from 1 to 65535 is needed"],
+        ),
+        (
+            "read good.pcap --port bgp",
+            2,
+            &[
+                "'bgp' for '--port <N>'",
+                "a number from 1 to 65535 is needed",
+            ],
+        ),
+        (
+            "read good.pcap --rib-memory 0",
+            2,
+            &["'0' for '--rib-memory <MIB>'", "a number from 1 to"],
+        ),
+        (
+            "read good.pcap --metrics 9179",
+            2,
+            &["'9179' for '--metrics <ADDR>'", "as in 127.0.0.1:9179"],
+        ),
+        (
+            "read good.pcap --metrics localhost:9",
+            2,
+            &[
+                "'localhost:9' for '--metrics <ADDR>'",
+                "an IP address and a port",
+            ],
+        ),
+        (
+            "read good.pcap --messages upate",
+            2,
+            &["'upate' for '--messages", "there are open, update"],
+        ),
+        (
+            "read good.pcap --checksums maybe",
+            2,
+            &["'maybe' for '--checksums", "off, auto, on"],
+        ),
+        (
+            "read good.pcap --no-rib --rib-memory 5",
+            2,
+            &["'--no-rib' cannot be used with '--rib-memory <MIB>'"],
+        ),
+        (
+            "read good.pcap --color red",
+            2,
+            &["'red' for '--color <WHEN>'", "auto, always, never"],
+        ),
+        (
+            "read good.pcap --peer-name rtr1",
+            2,
+            &["'rtr1' for '--peer-name", "as in 192.0.2.1=rtr1"],
+        ),
+        (
+            "read good.pcap --peer-name rtr1=192.0.2.1",
+            2,
+            &["`rtr1` is no IP address", "192.0.2.1=rtr1"],
+        ),
+        (
+            "read good.pcap --host ",
+            2,
+            &["'--host <NAME>'", "it is empty"],
+        ),
+        (
+            "completions tcsh",
+            2,
+            &["'tcsh' for '<SHELL>'", "bash", "zsh", "fish"],
+        ),
+    ]);
+}
+
+#[cfg(feature = "capture")]
+#[test]
+fn capturing_and_sending() {
+    check(&[
+        (
+            "live",
+            2,
+            &[
+                "required arguments were not provided",
+                "--interface <IFACE>",
+            ],
+        ),
+        ("live -i ", 2, &["'--interface <IFACE>'", "it is empty"]),
+        (
+            "live -i x --tap-mode tcx",
+            2,
+            &["required arguments were not provided", "--tap"],
+        ),
+        (
+            "live -i x --ring 0",
+            2,
+            &["'0' for '--ring <N>'", "a number from 1 to 1048576"],
+        ),
+        (
+            "live -i x --held-frames many",
+            2,
+            &[
+                "'many' for '--held-frames <N>'",
+                "a number from 0 to 1048576",
+            ],
+        ),
+        (
+            "live -i x --duration 1h",
+            2,
+            &["'1h' for '--duration <SECONDS>'", "a number from 1"],
+        ),
+        (
+            "live -i x --mode fast",
+            2,
+            &["'fast' for '--mode", "auto, native, skb"],
+        ),
+        (
+            "live -i x --json a --text a",
+            2,
+            &["writing a for --text", "--json is written to the same file"],
+        ),
+        (
+            "live -i x --tap --backend af-packet",
+            2,
+            &["tapping with --backend af-packet", "leave --tap out"],
+        ),
+        (
+            "replay good.pcap",
+            2,
+            &[
+                "required arguments were not provided",
+                "--interface <IFACE>",
+            ],
+        ),
+        (
+            "replay good.pcap -i x --speed fast",
+            2,
+            &[
+                "sending at --speed fast",
+                "`original`, `max` or a factor above 0",
+            ],
+        ),
+        (
+            "replay good.pcap -i x --speed -1",
+            2,
+            &[
+                "sending at --speed -1",
+                "a factor above 0",
+                "leave --speed out",
+            ],
+        ),
+        (
+            "replay good.pcap -i x --rate 0",
+            2,
+            &["'0' for '--rate <FPS>'", "a number from 1"],
+        ),
+        (
+            "replay good.pcap -i x --loop 0",
+            2,
+            &["'0' for '--loop <N>'", "a number from 1"],
+        ),
+    ]);
+}
+
+/// Whoever watched the start has gone: what was asked for is done all the same.
+#[test]
+fn nobody_reads_standard_error() {
+    let scratch = files();
+    let summary = scratch.path("summary");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bgptap"));
+    command
+        .arg("read")
+        .arg(recording())
+        .arg("--summary")
+        .arg(&summary);
+    let status = command.stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(fs::metadata(summary).unwrap().len() > 0);
+}
