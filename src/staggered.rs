@@ -6,6 +6,11 @@
 //! doubles, each part does so once, the largest first. What growing costs is the same for each entry then, and
 //! the room that is free at any time is about the same share of all: in between the extremes of a table
 //! that doubles.
+//!
+//! An entry that goes may leave a mark that takes room until its part is written anew. hashbrown doubles a table that
+//! is more than half full of entries when marks take the rest; a table whose entries come and go would
+//! be twice as large as one that has just been filled. Here such a part is tidied up: its entries go aside and come
+//! back, and the place aside is kept for the next time.
 
 use hashbrown::HashTable;
 use smallvec::{SmallVec, smallvec};
@@ -18,6 +23,11 @@ const WHOLE: usize = (1 << 14) / 8 * 7;
 const SPARSE: usize = 8;
 /// Parts with less room than this keep it.
 const SMALL: usize = 1024;
+/// A part is tidied up rather than grown if this share of its room comes free by that. While entries are replaced at
+/// random, each of them pays for moving less than ten.
+const WORTHWHILE: usize = 32;
+/// The same if it must not grow: each pays for about twenty.
+const PRESSING: usize = 64;
 /// The smallest table: what the first entry takes, at most.
 const FIRST: u64 = 512;
 /// Which part a hash belongs to, by eight of its bits that hashbrown does not look at.
@@ -49,10 +59,23 @@ const fn shares() -> [u8; 256] {
     of
 }
 
+/// Whether there is room for an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// There is.
+    Free,
+    /// There is if its part is tidied up; then that keeps so many bytes more for the next time.
+    Untidy(u64),
+    /// Its part has to grow by up to so many bytes, for a moment at least.
+    Full(u64),
+}
+
 /// Entries by their hashes. Hashes have 64 good bits, and those of an entry are always the same.
 pub(crate) struct Staggered<T> {
     /// One, or `PARTS`.
     parts: SmallVec<[HashTable<T>; 1]>,
+    /// Where entries of a part wait while it is tidied up; empty otherwise.
+    aside: Vec<T>,
     len: usize,
     /// Bytes of memory that it takes.
     bytes: u64,
@@ -63,6 +86,7 @@ impl<T> Staggered<T> {
     pub(crate) fn new() -> Self {
         Self {
             parts: smallvec![HashTable::new()],
+            aside: Vec::new(),
             len: 0,
             bytes: 0,
             moves: 0,
@@ -90,18 +114,61 @@ impl<T> Staggered<T> {
         } else {
             0
         };
-        self.bytes = (tables + spilled) as u64;
+        let aside = self.aside.capacity() * size_of::<T>();
+        self.bytes = (tables + spilled + aside) as u64;
     }
 
-    /// Bytes that an entry with this hash may take more, for a moment at least: none if there is room for it.
-    pub(crate) fn growth(&self, hash: u64) -> u64 {
+    /// Whether there is room for an entry with this hash.
+    pub(crate) fn room(&self, hash: u64) -> Room {
         let part = &self.parts[self.part_of(hash)];
         if part.len() < part.capacity() {
-            0
+            Room::Free
         } else {
-            // Twice as much, and until all is moved what there was before, too.
-            (2 * part.allocation_size() as u64).max(FIRST)
+            self.room_beyond(part)
         }
+    }
+
+    #[cold]
+    fn room_beyond(&self, part: &HashTable<T>) -> Room {
+        if !would_free(part, WORTHWHILE) {
+            // Twice as much, and until all is moved what there was before, too.
+            return Room::Full((2 * part.allocation_size() as u64).max(FIRST));
+        }
+        let lacking = match is_half_empty(part) {
+            true => 0,
+            false => room_of(part).saturating_sub(self.aside.capacity()),
+        };
+        Room::Untidy((lacking * size_of::<T>()) as u64)
+    }
+
+    /// Tidies up the part where this hash belongs, if enough comes free by that for the work to pay. Unless there is
+    /// `keep`, the memory that this takes is given back.
+    #[cold]
+    pub(crate) fn tidy(&mut self, hash: u64, keep: bool, hash_of: impl Fn(&T) -> u64) -> bool {
+        let part = self.part_of(hash);
+        let part = &mut self.parts[part];
+        if !would_free(part, PRESSING) {
+            return false;
+        }
+        if is_half_empty(part) {
+            // Then hashbrown does it by itself, in place.
+            part.reserve(part.capacity() - part.len() + 1, &hash_of);
+        } else {
+            let lacking = room_of(part).saturating_sub(self.aside.capacity());
+            if lacking > 0 {
+                self.aside = Vec::with_capacity(room_of(part));
+            }
+            self.aside.extend(part.drain());
+            for entry in self.aside.drain(..) {
+                part.insert_unique(hash_of(&entry), entry, &hash_of);
+            }
+            if !keep {
+                self.aside = Vec::new();
+            }
+        }
+        self.moves += 1;
+        self.count_bytes();
+        true
     }
 
     /// Bytes that `more` entries may take more, about.
@@ -125,19 +192,28 @@ impl<T> Staggered<T> {
 
     /// Puts in an entry that is not there.
     pub(crate) fn insert(&mut self, hash: u64, entry: T, hash_of: impl Fn(&T) -> u64) {
-        if !self.is_large() && self.len >= WHOLE {
+        match self.room(hash) {
+            Room::Free => {}
+            Room::Untidy(_) => {
+                self.tidy(hash, true, &hash_of);
+            }
+            Room::Full(_) => return self.grow(hash, entry, hash_of),
+        }
+        let part = self.part_of(hash);
+        self.parts[part].insert_unique(hash, entry, hash_of);
+        self.len += 1;
+    }
+
+    #[cold]
+    fn grow(&mut self, hash: u64, entry: T, hash_of: impl Fn(&T) -> u64) {
+        if !self.is_large() && room_of(&self.parts[0]) >= WHOLE {
             self.split(&hash_of);
         }
         let part = self.part_of(hash);
-        let part = &mut self.parts[part];
-        let was_full = part.len() == part.capacity();
-        part.insert_unique(hash, entry, hash_of);
+        self.parts[part].insert_unique(hash, entry, hash_of);
         self.len += 1;
-        // In the place of one that was removed there may still have been room.
-        if was_full && part.len() < part.capacity() {
-            self.moves += 1;
-            self.count_bytes();
-        }
+        self.moves += 1;
+        self.count_bytes();
     }
 
     /// Takes an entry out.
@@ -167,6 +243,7 @@ impl<T> Staggered<T> {
             part.shrink_to(2 * part.len(), &hash_of);
             self.moves += 1;
         }
+        self.aside = Vec::new();
         self.count_bytes();
     }
 
@@ -224,7 +301,147 @@ impl<T> Staggered<T> {
     }
 }
 
+/// Entries that a part has room for if it has no marks of those that went.
+fn room_of<T>(part: &HashTable<T>) -> usize {
+    match part.num_buckets() {
+        few @ ..=8 => few.saturating_sub(1),
+        many => many / 8 * 7,
+    }
+}
+
+/// Whether one of so many entries could be new once a part is tidy.
+fn would_free<T>(part: &HashTable<T>, share: usize) -> bool {
+    let room = room_of(part);
+    part.len() < room && part.len() <= room - room / share
+}
+
+/// Whether hashbrown writes a part anew in place when it has no room.
+fn is_half_empty<T>(part: &HashTable<T>) -> bool {
+    part.len() < room_of(part) / 2
+}
+
 fn is_sparse<T>(part: &HashTable<T>) -> bool {
     let (len, room) = (part.len(), part.capacity());
     room >= SMALL && len <= room / SPARSE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash_of(entry: &u64) -> u64 {
+        // SplitMix64, whose bits are all good.
+        let mut hash = entry.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        hash ^ (hash >> 31)
+    }
+
+    fn filled(entries: u64) -> Staggered<u64> {
+        let mut table = Staggered::new();
+        (0..entries).for_each(|entry| table.insert(hash_of(&entry), entry, hash_of));
+        table
+    }
+
+    /// Entries come and go, several times as many as there are: the table stays as large as it was, but
+    /// for the place aside, and holds just those that are left. At all sizes between two doublings.
+    #[test]
+    fn a_table_whose_entries_come_and_go_does_not_grow() {
+        for entries in [
+            300, 7000, 8000, 13_000, 14_300, 20_000, 31_500, 45_000, 54_000,
+        ] {
+            let mut table = filled(entries);
+            // A part close to full may double by chance: shares are even only on the average.
+            let fresh = filled(entries + entries / 16).allocation_size();
+            for gone in 0..8 * entries {
+                let new = gone + entries;
+                table
+                    .remove(hash_of(&gone), |entry| *entry == gone)
+                    .expect("it was there");
+                table.insert(hash_of(&new), new, hash_of);
+            }
+            assert_eq!(table.len() as u64, entries);
+            let mut left: Vec<u64> = table.iter().copied().collect();
+            left.sort_unstable();
+            assert!(
+                left.into_iter().eq(8 * entries..9 * entries),
+                "{entries} entries"
+            );
+            for entry in 8 * entries..9 * entries {
+                assert_eq!(
+                    table.find(hash_of(&entry), |known| *known == entry),
+                    Some(&entry)
+                );
+            }
+            let most = if table.is_large() {
+                fresh + fresh / 4
+            } else {
+                2 * fresh
+            };
+            let bytes = table.allocation_size();
+            assert!(
+                bytes <= most,
+                "{entries} entries: {bytes} bytes, {fresh} when fresh"
+            );
+        }
+    }
+
+    /// As long as nothing has moved everything is at its place, which those rely on who go through a table by
+    /// and by.
+    #[test]
+    fn tidying_up_counts_as_moving() {
+        const ENTRIES: u64 = 50_000;
+        let mut table = filled(ENTRIES);
+        let place_of = |table: &Staggered<u64>, entry| {
+            let mut places = 0..table.places();
+            places.find(|place| table.at(*place) == Some(&entry))
+        };
+        // The first hundred stay, and the others are replaced.
+        let stays: Vec<_> = (0..100).map(|entry| place_of(&table, entry)).collect();
+        assert!(stays.iter().all(Option::is_some));
+        let moves = table.moves();
+        let mut gone = 100;
+        while table.moves() == moves {
+            table
+                .remove(hash_of(&gone), |entry| *entry == gone)
+                .expect("it was there");
+            table.insert(hash_of(&(gone + ENTRIES)), gone + ENTRIES, hash_of);
+            gone += 1;
+            assert!(gone < 100 * ENTRIES, "no part was ever tidied up");
+            if table.moves() == moves && gone % 1000 == 0 {
+                for (entry, place) in (0..).zip(&stays) {
+                    assert_eq!(place.and_then(|place| table.at(place)), Some(&entry));
+                }
+            }
+        }
+    }
+
+    /// If a part must not grow it is tidied up as long as that pays, and the place aside may be given back.
+    #[test]
+    fn a_part_that_must_not_grow_is_tidied_up_while_that_pays() {
+        let mut table = filled(13_800);
+        let full = room_of(&table.parts[0]);
+        assert_eq!(full, WHOLE, "96 % of it are taken");
+        let (mut next, mut refused) = (13_800, 0);
+        for gone in 0..60_000u64 {
+            table
+                .remove(hash_of(&gone), |entry| *entry == gone)
+                .expect("it was there");
+            let hash = hash_of(&next);
+            let fits = table.room(hash) == Room::Free || table.tidy(hash, false, hash_of);
+            refused += usize::from(!fits);
+            assert!(fits, "{} of {full}", table.len());
+            table.insert(hash, next, hash_of);
+            assert_eq!(table.aside.capacity(), 0);
+            next += 1;
+        }
+        assert_eq!((refused, table.len()), (0, 13_800));
+        // Filled to the last place there is nothing to be gained.
+        while table.len() < full && table.room(hash_of(&next)) == Room::Free {
+            table.insert(hash_of(&next), next, hash_of);
+            next += 1;
+        }
+        let pays = table.len() <= full - full / PRESSING;
+        assert_eq!(table.tidy(hash_of(&next), false, hash_of), pays);
+    }
 }
