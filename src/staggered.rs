@@ -21,6 +21,8 @@ const PARTS: usize = 16;
 const WHOLE: usize = (1 << 14) / 8 * 7;
 /// A part with fewer entries than this share of its room gives room back.
 const SPARSE: usize = 8;
+/// So many entries are put into one part again.
+const FEW: usize = WHOLE / SPARSE;
 /// Parts with less room than this keep it.
 const SMALL: usize = 1024;
 /// A part is tidied up rather than grown if this share of its room comes free by that. While entries are replaced at
@@ -224,14 +226,14 @@ impl<T> Staggered<T> {
         Some(gone)
     }
 
-    /// Whether there is much more room than entries where this hash belongs.
+    /// Whether there is much more room than entries where this hash belongs, or too few entries for many parts.
     pub(crate) fn is_sparse(&self, hash: u64) -> bool {
-        is_sparse(&self.parts[self.part_of(hash)])
+        is_sparse(&self.parts[self.part_of(hash)]) || self.is_large() && self.len <= FEW
     }
 
     /// Gives back room wherever there is much more of it than entries.
     pub(crate) fn shrink(&mut self, hash_of: impl Fn(&T) -> u64) {
-        if self.is_large() && self.len <= WHOLE / SPARSE {
+        if self.is_large() && self.len <= FEW {
             let mut whole = HashTable::with_capacity(2 * self.len);
             for entry in self.parts.drain(..).flatten() {
                 whole.insert_unique(hash_of(&entry), entry, &hash_of);

@@ -151,6 +151,8 @@ impl Capture {
             &[0x40, 1, 1, 0][..],
             &[0x40, 2, 4, 2, 1, 0xfb, 0xf4],
             &[0x40, 3, 4, 192, 0, 2, 1],
+            // Both are of one AS, which takes LOCAL_PREF.
+            &[0x40, 5, 4, 0, 0, 0, 100],
         ]
         .concat();
         let mut body = vec![0, 0, 0, attributes.len() as u8];
