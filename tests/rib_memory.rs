@@ -8,6 +8,7 @@ mod speakers;
 
 use allocation_counter::measure;
 use bgptap::bgp::Family;
+use bgptap::rib::Ribs;
 use full_table::FullTable;
 use speakers::{BASIC, Speakers, update};
 
@@ -84,6 +85,80 @@ fn churn_over_a_full_table_allocates_nothing() {
         "allocations in {} messages",
         4 * first.len()
     );
+}
+
+/// Routes go and others come, five times as many as there are: the table stays as large as it was.
+/// Parts of it are tidied up by way of a place aside, which is taken once.
+#[test]
+fn a_table_whose_routes_are_exchanged_stays_as_large_as_it_was() {
+    // Groups of eight; 31,500 to 200,000 routes cover all sizes between two doublings of a part.
+    for groups in [3900, 5500, 7900, 25_000] {
+        let table = FullTable::new(groups * 8 * 5);
+        let (bodies, withdrawals) = (table.announcements_with(groups), table.withdrawals());
+        let groups = groups as usize;
+        let mut talk = Speakers::new(&BASIC);
+        for body in &bodies[..groups] {
+            talk.update(body);
+        }
+        let mut exchange = |range: std::ops::Range<usize>| {
+            measure(|| {
+                for at in range {
+                    assert_eq!(talk.update(&withdrawals[at]).withdrawn, 8);
+                    assert_eq!(talk.update(&bodies[at + groups]).new, 8);
+                }
+            })
+        };
+        // Each part grows once more at most, by chance, and takes its place aside.
+        let begin = exchange(0..2 * groups);
+        let steady = exchange(2 * groups..4 * groups);
+        let rib = talk.rib(Family::IPV4_UNICAST).unwrap();
+        assert_eq!((rib.len(), rib.partial()), (8 * groups, None));
+        let each = talk.ribs.usage().tables as f64 / (8 * groups) as f64;
+        println!(
+            "{} routes: {each:.1} B each after exchanging all five times; {} allocations, then {}",
+            8 * groups,
+            begin.count_total,
+            steady.count_total
+        );
+        assert!(
+            each <= 32.0,
+            "{each} bytes for each of {} routes",
+            8 * groups
+        );
+        assert!(
+            steady.count_total <= 16,
+            "{} allocations",
+            steady.count_total
+        );
+    }
+}
+
+/// At a limit where a table just fits it goes on to fit, whatever routes are exchanged.
+#[test]
+fn nothing_is_refused_where_the_table_fits() {
+    const GROUPS: u32 = 54_000 / 8;
+    let table = FullTable::new(GROUPS * 8 * 5);
+    let (bodies, withdrawals) = (table.announcements_with(GROUPS), table.withdrawals());
+    let mut talk = Speakers::new(&BASIC);
+    talk.ribs = Ribs::new(u64::MAX);
+    let groups = GROUPS as usize;
+    bodies[..groups].iter().for_each(|body| {
+        talk.update(body);
+    });
+    let usage = talk.ribs.usage();
+    // A part that doubles needs room for itself.
+    let limit = (usage.tables + usage.attributes) * 9 / 8;
+    let mut talk = Speakers::new(&BASIC);
+    talk.ribs = Ribs::new(limit);
+    for at in 0..5 * groups {
+        if at >= groups {
+            assert_eq!(talk.update(&withdrawals[at - groups]).withdrawn, 8);
+        }
+        let changes = talk.update(&bodies[at]);
+        assert_eq!((changes.new, changes.refused), (8, 0), "message {at}");
+    }
+    let rib = talk.rib(Family::IPV4_UNICAST).unwrap();
+    assert_eq!((rib.len(), rib.partial()), (8 * groups, None));
 }
 
 /// What is new takes memory, and nothing else does: one piece for each set that nobody had, one for each value in

@@ -74,6 +74,7 @@ macro_rules! with_delivery {
             direction,
             ribs: $shared.ribs.as_deref_mut(),
             outputs: $shared.outputs,
+            asked: $shared.limits.messages,
             open_wait_ns: nanoseconds($shared.limits.open_wait),
             now_ns: $shared.now_ns,
             delivered: 0,
@@ -500,7 +501,7 @@ impl<F: Frame> Connection<F> {
     pub(super) fn facts<'a>(&'a self, now_ns: u64, ribs: Option<&'a Ribs>) -> SessionFacts<'a> {
         SessionFacts {
             session: &self.session,
-            tables: ribs.and_then(|ribs| ribs.session(self.session.id)),
+            tables: ribs.and_then(|ribs| ribs.tables(self.session.id)),
             last_ns: self.last_ns,
             directions: [0, 1].map(|direction| DirectionFacts {
                 bytes: self.streams[direction].ledger().into(),

@@ -18,7 +18,6 @@ mod search;
 pub use admission::Evicted;
 pub use memory::Memory;
 
-use crate::bgp::MessageType;
 use crate::capture::{Captured, Frame, Interrupted, Polled, Source, Stamp, StampSource};
 use crate::config::Limits;
 use crate::http::Desk;
@@ -154,7 +153,7 @@ impl<F: Frame> Worker<F> {
             evicted: Evicted::default(),
             ticking: Vec::new(),
             tick: 0,
-            ribs: keeps_ribs(&limits).then(|| Ribs::new(limits.rib_bytes_max)),
+            ribs: limits.keeps_ribs().then(|| Ribs::new(limits.rib_bytes_max)),
             desk: None,
             searches: VecDeque::new(),
             budget: memory.budget,
@@ -440,10 +439,6 @@ impl<F: Frame> Worker<F> {
 }
 
 /// Tables follow UPDATEs: without these there is nothing to keep.
-fn keeps_ribs(limits: &Limits) -> bool {
-    limits.rib && limits.messages.contains(MessageType::Update)
-}
-
 fn wall_clock_ns() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

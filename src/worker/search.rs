@@ -65,7 +65,7 @@ impl Search {
 
     /// Looks at no more than `budget` places, which it takes off; the answer once all is looked at.
     pub(super) fn go_on(&mut self, ribs: &Ribs, budget: &mut usize) -> Option<Answer> {
-        let Some(tables) = ribs.session(self.question.session) else {
+        let Some(tables) = ribs.tables(self.question.session) else {
             return Some(None);
         };
         if self.left.is_none() {
