@@ -130,4 +130,18 @@ fn a_broker_that_is_not_there_is_told() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("kafka: 0 messages told"), "{said}");
     assert!(started.elapsed() < std::time::Duration::from_secs(60));
+
+    // Of lines each is counted, once.
+    let scratch = Scratch::new("kafka-nobody");
+    let events = scratch.path("events.json");
+    let output = Command::new(env!("CARGO_BIN_EXE_bgptap"))
+        .args(["read", "--kafka", &format!("127.0.0.1:{port}")])
+        .args(["--kafka-format", "json", "--json"])
+        .args([&events, recording()])
+        .output()
+        .unwrap();
+    let lines = std::fs::read_to_string(events).unwrap().lines().count();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let expected = format!("kafka: 0 lines delivered, {lines} not");
+    assert!(said.contains(&expected), "{expected}: {said}");
 }

@@ -191,6 +191,8 @@ impl<F: Frame> Worker<F> {
     ) -> Vec<Interrupted> {
         let mut batch = Vec::with_capacity(BATCH);
         let mut interrupted = Vec::new();
+        // Who asks at once finds every series there is.
+        self.snapshot_now(|snapshot| gather(source, snapshot));
         let mut published = Instant::now();
         while !stop.load(Ordering::Relaxed) && !self.outputs.is_broken() {
             match source.poll(&mut batch, Duration::from_millis(20)) {

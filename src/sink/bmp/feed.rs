@@ -115,6 +115,30 @@ impl Feed {
         }
     }
 
+    /// Tells a router's listener, if there is one already, of the router before anything else: what comes next is
+    /// told as it comes, and not by tables later.
+    pub(super) fn introduce(
+        &mut self,
+        index: usize,
+        sessions: &Sessions,
+        which: &Routers,
+        description: &str,
+        now_ns: u64,
+    ) {
+        let router = self.routers.get_mut(index);
+        let Some(router) = router.filter(|router| !router.is_introduced()) else {
+            return;
+        };
+        let name = router.name.clone();
+        let side_of = |known: &Known| side_of(which, &name, known);
+        let mut voice = Voice {
+            carrier: &mut *self.carrier,
+            description,
+            selection: &mut self.selection,
+        };
+        router.get_in_step(&mut voice, sessions, side_of, now_ns);
+    }
+
     /// Tells a router's listener all that it has not been told; waits for it, if there is none.
     pub(super) fn settle(
         &mut self,

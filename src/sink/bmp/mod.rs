@@ -290,14 +290,14 @@ impl Bmp {
                 let Some(index) = name.and_then(|name| feed.router(name)) else {
                     continue;
                 };
-                if feed.carrier.when_full() == WhenFull::Wait {
-                    feed.settle(
-                        index,
-                        &self.sessions,
-                        &self.which,
-                        seen.ribs,
-                        &self.description,
-                    );
+                let (sessions, which) = (&self.sessions, &self.which);
+                match feed.carrier.when_full() {
+                    WhenFull::Wait => {
+                        feed.settle(index, sessions, which, seen.ribs, &self.description);
+                    }
+                    WhenFull::Drop => {
+                        feed.introduce(index, sessions, which, &self.description, seen.ns);
+                    }
                 }
                 let Some(router) = feed.routers.get_mut(index) else {
                     continue;

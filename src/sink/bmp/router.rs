@@ -93,6 +93,11 @@ impl Router {
         self.epoch != 0 && !self.out_of_step
     }
 
+    /// Its listener has heard of it.
+    pub(super) const fn is_introduced(&self) -> bool {
+        self.introduced
+    }
+
     /// Something waits to be told.
     pub(super) fn is_behind(&self) -> bool {
         self.dump.is_some() || !self.to_dump.is_empty() || !self.to_tell.is_empty()

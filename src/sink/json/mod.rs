@@ -2,7 +2,7 @@
 //!
 //! One bare object per line, field names as RIS Live has them where it has the
 //! field. The lines are serde views over borrowed data, which a serializer for memory
-//! writes ([`text`]): into a buffer that is reused, writing one allocates nothing.
+//! writes (`text`): into a buffer that is reused, writing one allocates nothing.
 
 mod decimal;
 mod elem;
