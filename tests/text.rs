@@ -404,14 +404,17 @@ fn live_tells_a_terminal() {
     }
     let net = Net::new();
     let program = env!("CARGO_BIN_EXE_bgptap");
-    let live = format!("'{program}' live -i {TAP} --metrics 127.0.0.1:0");
+    // The shell tells the status: where it is not 0, the screen also says why.
+    let live = format!(
+        "trap : INT; '{program}' live -i {TAP} --metrics 127.0.0.1:0; echo \"ended with $?\""
+    );
     let mut script = Command::new("ip");
     script.args([
         "netns",
         "exec",
         &net.mon,
         "script",
-        "-qec",
+        "-qc",
         &live,
         "/dev/null",
     ]);
@@ -429,7 +432,11 @@ fn live_tells_a_terminal() {
         while seen < times {
             let start = text.len();
             let read = screen.read_line(text).unwrap();
-            assert!(read > 0, "it ended without {part:?}: {text}");
+            let last: Vec<_> = text.lines().rev().take(8).collect();
+            assert!(
+                read > 0,
+                "it ended without {part:?}, the last line first: {last:#?}"
+            );
             seen += usize::from(text[start..].contains(part));
         }
     };
@@ -440,7 +447,8 @@ fn live_tells_a_terminal() {
     keyboard.write_all(b"\x03").unwrap();
     until(&mut text, "prefixes announced", 1);
     until(&mut text, "unaccounted frames 0, bytes 0", 1);
-    assert!(child.wait().unwrap().success());
+    until(&mut text, "ended with 0", 1);
+    child.wait().unwrap();
     assert!(text.contains(ESCAPE));
     let plain = without_colours(&text);
     let updates = plain.matches(" UPDATE ").count();

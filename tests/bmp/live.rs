@@ -7,7 +7,6 @@ use super::support::net::{Live, Net, TAP, allowed, run};
 use super::view::View;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::process::Command;
 
 /// The session's routes as a follower of 192.0.2.2's connection has them, if that has told of the session.
 fn routes(messages: &Messages) -> Option<BTreeMap<String, String>> {
@@ -54,10 +53,7 @@ impl Scene {
     fn new() -> Self {
         let net = Net::new();
         // The kernel's own queues would hide a station that stalls for a while.
-        for knob in ["tcp_rmem=4096 65536 65536", "tcp_wmem=4096 65536 65536"] {
-            let set = format!("net.ipv4.{knob}");
-            run(Command::new("ip").args(["netns", "exec", &net.mon, "sysctl", "-qw", &set]));
-        }
+        net.shorten_queues();
         Self {
             net,
             scratch: Scratch::new("bmp-live"),

@@ -26,11 +26,10 @@ use serde_json::Value;
 use station::{Messages, Station};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 use support::Scratch;
 use support::broker::Broker;
-use support::net::{Live, Net, TAP, WIRE, allowed, run};
+use support::net::{Live, Net, TAP, WIRE, allowed};
 use view::View;
 
 const ROUTER: &str = "192.0.2.2";
@@ -175,10 +174,7 @@ impl Scene {
     fn new() -> Self {
         let net = Net::new();
         // The kernel's own queues would hide a station that stalls for a while.
-        for knob in ["tcp_rmem=4096 65536 65536", "tcp_wmem=4096 65536 65536"] {
-            let set = format!("net.ipv4.{knob}");
-            run(Command::new("ip").args(["netns", "exec", &net.mon, "sysctl", "-qw", &set]));
-        }
+        net.shorten_queues();
         let scratch = Scratch::new("stalled");
         Self {
             disk: Disk::mount(&scratch, 64),

@@ -45,14 +45,14 @@ impl<'a> NextHops<'a> {
             reader.take(rd)?;
             Some(Ipv6Addr::from(reader.array::<16>()?))
         };
-        Some(match self.bytes.len() - rd {
-            0 => (None, None, None),
-            4 => {
+        Some(match (self.bytes.len() - rd, rd) {
+            (0, _) => (None, None, None),
+            (4, _) => {
                 reader.take(rd)?;
                 (Some(Ipv4Addr::from(reader.array::<4>()?)), None, None)
             }
-            16 => (None, Some(v6(&mut reader)?), None),
-            32 | 40 => (None, Some(v6(&mut reader)?), Some(v6(&mut reader)?)),
+            (16, _) => (None, Some(v6(&mut reader)?), None),
+            (32, 0) | (40, 8) => (None, Some(v6(&mut reader)?), Some(v6(&mut reader)?)),
             _ => return None,
         })
     }
@@ -262,5 +262,13 @@ mod tests {
         reach.check(&mut |fault| at.push(fault.at));
         assert_eq!(at, [value.len() - 1]);
         assert_eq!(reach.nlri.prefixes().count(), 1);
+    }
+
+    /// No next hop has 40 octets, not one of a family that ignores it (133) either: no addresses are made of them.
+    #[test]
+    fn forty_octets_are_no_addresses() {
+        for (afi, safi) in [(2, 1), (2, 128), (1, 133)] {
+            assert!(next_hops(&reach(afi, safi, &[0x20; 40])).0.is_empty());
+        }
     }
 }
