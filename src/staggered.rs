@@ -10,7 +10,9 @@
 //! An entry that goes may leave a mark that takes room until its part is written anew. hashbrown doubles a table that
 //! is more than half full of entries when marks take the rest; a table whose entries come and go would
 //! be twice as large as one that has just been filled. Here such a part is tidied up: its entries go aside and come
-//! back, and the place aside is kept for the next time.
+//! back. A table of many parts keeps the place aside for the next time. A table of one part would be nearly doubled by
+//! that, and gives it back: then replacing entries allocates once whenever a part is tidied up, which is at most once
+//! for each thirty-second of its room.
 
 use hashbrown::HashTable;
 use smallvec::{SmallVec, smallvec};
@@ -50,7 +52,7 @@ const fn share(hash: u64) -> usize {
 pub(crate) enum Room {
     /// There is.
     Free,
-    /// There is if its part is tidied up; then that keeps so many bytes more for the next time.
+    /// There is if its part is tidied up; to keep so many bytes more for the next time saves an allocation.
     Untidy(u64),
     /// Its part has to grow by up to so many bytes, for a moment at least.
     Full(u64),
@@ -60,7 +62,7 @@ pub(crate) enum Room {
 pub(crate) struct Staggered<T> {
     /// One, or `PARTS`.
     parts: SmallVec<[HashTable<T>; 1]>,
-    /// Where entries of a part wait while it is tidied up; empty otherwise.
+    /// Where entries of a part wait while it is tidied up; empty otherwise, and without room if there is one part.
     aside: Vec<T>,
     len: usize,
     /// Bytes of memory that it takes.
@@ -124,17 +126,18 @@ impl<T> Staggered<T> {
             // Twice as much, and until all is moved what there was before, too.
             return Room::Full((2 * part.allocation_size() as u64).max(FIRST));
         }
-        let lacking = match is_half_empty(part) {
+        let lacking = match self.is_whole() || is_half_empty(part) {
             true => 0,
             false => room_of(part).saturating_sub(self.aside.capacity()),
         };
         Room::Untidy((lacking * size_of::<T>()) as u64)
     }
 
-    /// Tidies up the part where this hash belongs, if enough comes free by that for the work to pay. Unless there is
-    /// `keep`, the memory that this takes is given back.
+    /// Tidies up the part where this hash belongs, if enough comes free by that for the work to pay. The memory that
+    /// this takes besides, no more than the part, is kept only if the table has many parts, and `keep` says so.
     #[cold]
     pub(crate) fn tidy(&mut self, hash: u64, keep: bool, hash_of: impl Fn(&T) -> u64) -> bool {
+        let keep = keep && !self.is_whole();
         let part = self.part_of(hash);
         let part = &mut self.parts[part];
         if !would_free(part, PRESSING) {
@@ -144,9 +147,9 @@ impl<T> Staggered<T> {
             // Then hashbrown does it by itself, in place.
             part.reserve(part.capacity() - part.len() + 1, &hash_of);
         } else {
-            let lacking = room_of(part).saturating_sub(self.aside.capacity());
-            if lacking > 0 {
-                self.aside = Vec::with_capacity(room_of(part));
+            let room = if keep { room_of(part) } else { part.len() };
+            if self.aside.capacity() < room {
+                self.aside = Vec::with_capacity(room);
             }
             self.aside.extend(part.drain());
             for entry in self.aside.drain(..) {
@@ -343,7 +346,7 @@ mod tests {
     }
 
     /// Entries come and go, several times as many as there are: the table stays as large as it was, but
-    /// for the place aside, and holds just those that are left. At all sizes between two doublings.
+    /// for the place aside of one with many parts, and holds just those that are left. At all sizes between two doublings.
     #[test]
     fn a_table_whose_entries_come_and_go_does_not_grow() {
         for entries in [
@@ -372,10 +375,9 @@ mod tests {
                     Some(&entry)
                 );
             }
-            let most = if !table.is_whole() {
-                fresh + fresh / 4
-            } else {
-                2 * fresh
+            let most = match table.is_whole() {
+                true => fresh,
+                false => fresh + fresh / 4,
             };
             let bytes = table.allocation_size();
             assert!(
