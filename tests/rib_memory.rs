@@ -8,7 +8,6 @@ mod speakers;
 
 use allocation_counter::measure;
 use bgptap::bgp::Family;
-use bgptap::rib::Ribs;
 use full_table::FullTable;
 use speakers::{BASIC, Speakers, update};
 
@@ -56,6 +55,8 @@ fn a_million_routes_take_32_bytes_each_and_share_their_attributes() {
     // The limit of memory is kept by this count: it must not fall short by more than the allocator's rounding.
     let counted = usage.tables + usage.attributes;
     assert!(counted * 20 >= all * 19, "{counted} counted of {all}");
+    // Nor be too high, which would refuse routes that there is memory for.
+    assert!(counted * 10 <= all * 11, "{counted} counted of {all}");
 }
 
 /// Routes replaced, withdrawn and announced again, with attributes that are known: nothing is allocated.
@@ -131,34 +132,6 @@ fn a_table_whose_routes_are_exchanged_stays_as_large_as_it_was() {
             steady.count_total
         );
     }
-}
-
-/// At a limit where a table just fits it goes on to fit, whatever routes are exchanged.
-#[test]
-fn nothing_is_refused_where_the_table_fits() {
-    const GROUPS: u32 = 54_000 / 8;
-    let table = FullTable::new(GROUPS * 8 * 5);
-    let (bodies, withdrawals) = (table.announcements_with(GROUPS), table.withdrawals());
-    let mut talk = Speakers::new(&BASIC);
-    talk.ribs = Ribs::new(u64::MAX);
-    let groups = GROUPS as usize;
-    bodies[..groups].iter().for_each(|body| {
-        talk.update(body);
-    });
-    let usage = talk.ribs.usage();
-    // A part that doubles needs room for itself.
-    let limit = (usage.tables + usage.attributes) * 9 / 8;
-    let mut talk = Speakers::new(&BASIC);
-    talk.ribs = Ribs::new(limit);
-    for at in 0..5 * groups {
-        if at >= groups {
-            assert_eq!(talk.update(&withdrawals[at - groups]).withdrawn, 8);
-        }
-        let changes = talk.update(&bodies[at]);
-        assert_eq!((changes.new, changes.refused), (8, 0), "message {at}");
-    }
-    let rib = talk.rib(Family::IPV4_UNICAST).unwrap();
-    assert_eq!((rib.len(), rib.partial()), (8 * groups, None));
 }
 
 /// What is new takes memory, and nothing else does: one piece for each set that nobody had, one for each value in
