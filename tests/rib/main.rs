@@ -4,6 +4,7 @@
 mod labeled;
 mod limits;
 mod model;
+mod octets;
 mod program;
 mod restart;
 mod rules;
