@@ -13,7 +13,7 @@ use crate::bgp::{
     Disposition, Family, Form, Message, MessageType, NlriField, RouteRefresh, Update,
 };
 use crate::intern::{AttrSet, AttrStore, Stats};
-use crate::session::{Direction, End, Pair, Session};
+use crate::session::{Direction, End, Key, Pair, Session};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
@@ -88,6 +88,13 @@ impl Ribs {
         let mut kept = self.retained();
         self.session(id)
             .or_else(|| kept.find(|tables| tables.session == id))
+    }
+
+    /// Whether tables of these two are kept though their session is over.
+    #[must_use]
+    pub fn keeps(&self, key: &Key) -> bool {
+        key.pair()
+            .is_some_and(|pair| self.retained.contains_key(&pair))
     }
 
     /// Tables that are kept though their session is over, in no order: all of their routes are stale

@@ -3,6 +3,7 @@
 use super::backlog::Backlog;
 use super::delivery::{Counters, Delivery};
 use super::handshakes::{Options, Syn};
+use super::kept::publish_tables;
 use crate::capture::{Frame, Stamp};
 use crate::config::Limits;
 use crate::health::{Figures, Health};
@@ -533,14 +534,8 @@ impl<F: Frame> Connection<F> {
             let figures = self.figures(direction, now_ns);
             counters.take_tcp(&figures, &self.told[direction]);
             self.told[direction] = figures;
-            for rib in tables
-                .iter()
-                .flat_map(|tables| tables.direction(direction).ribs())
-            {
-                let family = counters.prefixes(rib.family().afi.0, rib.family().safi.0);
-                family.set_rib(Some(rib.len() as u64));
-                family.rib_stale.set(rib.stale() as u64);
-                family.rib_complete.set(rib.partial().is_none().into());
+            if let Some(tables) = tables {
+                publish_tables(&counters, tables.direction(direction).ribs());
             }
         }
     }

@@ -10,6 +10,7 @@ mod backlog;
 mod connection;
 mod delivery;
 mod handshakes;
+mod kept;
 mod memory;
 mod packet;
 mod parts;
@@ -31,6 +32,7 @@ use crate::wire::{Fragments, Ports, Skipped};
 use bgptap_umem::buffer::BufferPool;
 use connection::{Connection, END_OF_CAPTURE, Proof, Shared};
 use handshakes::Handshakes;
+use kept::Kept;
 use packet::Packet;
 use parts::Partial;
 use search::Search;
@@ -105,6 +107,8 @@ pub struct Worker<F> {
     tick: u64,
     /// What each side has told the other, if that is kept.
     ribs: Option<Ribs>,
+    /// What is said of tables whose sessions are over.
+    kept: Kept,
     /// Where questions from outside wait, if any are answered.
     desk: Option<Desk>,
     searches: VecDeque<Search>,
@@ -154,6 +158,7 @@ impl<F: Frame> Worker<F> {
             ticking: Vec::new(),
             tick: 0,
             ribs: limits.keeps_ribs().then(|| Ribs::new(limits.rib_bytes_max)),
+            kept: Kept::default(),
             desk: None,
             searches: VecDeque::new(),
             budget: memory.budget,
@@ -367,6 +372,7 @@ impl<F: Frame> Worker<F> {
     }
 
     fn snapshot_now(&mut self, gather: impl FnOnce(&mut Snapshot)) {
+        self.kept.publish(self.ribs.as_ref(), &self.outputs.metrics);
         for (_, connection) in &mut self.connections {
             connection.publish(self.now_ns, self.ribs.as_ref());
         }
