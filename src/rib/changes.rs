@@ -190,7 +190,7 @@ mod tests {
             codes
                 .iter()
                 .for_each(|code| codes_set.changed.insert(*code));
-            let value = serde_json::to_value(&codes_set).expect("plain data");
+            let value = serde_json::to_value(codes_set).expect("plain data");
             // In the order of their codes.
             let mut told: Vec<_> = value["changed"].as_array().expect("a list").clone();
             told.sort_by_key(ToString::to_string);

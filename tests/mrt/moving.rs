@@ -98,8 +98,8 @@ fn a_snapshot_of_a_table_that_grows_has_all_that_stays() {
     let file = scratch.path("grows.mrt");
     snapshot(&mut talk, &file, |talk| {
         let until = (next + 250).min(MOST);
-        for at in next..until {
-            assert_eq!(talk.update(&bodies[at]).new, 8);
+        for body in &bodies[next..until] {
+            assert_eq!(talk.update(body).new, 8);
         }
         // Some of these go again at once.
         for body in &withdrawals[next..until.min(next + 10)] {

@@ -24,18 +24,21 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What is sent for a key and the rest.
+type Nlri = fn(u8, u8) -> Vec<u8>;
+
 #[derive(Clone, Copy, Debug)]
 struct World {
     family: Family,
     paths: bool,
     /// The NLRI of such numbers.
-    nlri: fn(u8, u8) -> Vec<u8>,
+    nlri: Nlri,
     /// What is beside the key is part of this family's NLRI.
     rest: bool,
     next_hop: &'static [u8],
 }
 
-const FAMILIES: [(Family, fn(u8, u8) -> Vec<u8>, bool, &[u8]); 3] = [
+const FAMILIES: [(Family, Nlri, bool, &[u8]); 3] = [
     (Family::EVPN, evpn, true, &[192, 0, 2, 1]),
     (Family::IPV4_FLOWSPEC, flowspec, false, &[]),
     (Family::LINK_STATE, node, false, &[192, 0, 2, 1]),
