@@ -3,7 +3,7 @@
 //! The command line is parsed in `cli`; what reaches the rest of the program is
 //! one immutable [`Limits`].
 
-use crate::bgp::MessageSet;
+use crate::bgp::{MessageSet, MessageType};
 use crate::wire::FragmentLimits;
 use std::time::Duration;
 
@@ -60,7 +60,8 @@ pub struct Limits {
     pub key_vlan: bool,
     /// TCP checksums.
     pub checksums: Checksums,
-    /// Messages that are read; of others the header is counted and the body skipped.
+    /// Messages that are asked for; of others the header is counted, and the body skipped unless
+    /// [`Self::messages_read`] has it.
     pub messages: MessageSet,
     /// Buffers are wiped when they are given back.
     pub zero_buffers: bool,
@@ -68,6 +69,26 @@ pub struct Limits {
     pub rib: bool,
     /// Bytes that all Adj-RIBs with their attributes may take.
     pub rib_bytes_max: u64,
+}
+
+impl Limits {
+    /// Whether tables are kept: without UPDATEs there is nothing to keep.
+    #[must_use]
+    pub fn keeps_ribs(&self) -> bool {
+        self.rib && self.messages.contains(MessageType::Update)
+    }
+
+    /// What is read: what is asked for, and what tables cannot do without. A NOTIFICATION decides whether routes
+    /// outlive the session (RFC 4724, RFC 8538), and a ROUTE-REFRESH may begin or end a refresh (RFC 7313).
+    #[must_use]
+    pub fn messages_read(&self) -> MessageSet {
+        if self.keeps_ribs() {
+            let asked = self.messages.with(MessageType::Notification);
+            asked.with(MessageType::RouteRefresh)
+        } else {
+            self.messages
+        }
+    }
 }
 
 impl Default for Limits {

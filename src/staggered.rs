@@ -6,6 +6,13 @@
 //! doubles, each part does so once, the largest first. What growing costs is the same for each entry then, and
 //! the room that is free at any time is about the same share of all: in between the extremes of a table
 //! that doubles.
+//!
+//! An entry that goes may leave a mark that takes room until its part is written anew. hashbrown doubles a table that
+//! is more than half full of entries when marks take the rest; a table whose entries come and go would
+//! be twice as large as one that has just been filled. Here such a part is tidied up: its entries go aside and come
+//! back. A table of many parts keeps the place aside for the next time. A table of one part would be nearly doubled by
+//! that, and gives it back: then replacing entries allocates once whenever a part is tidied up, which is at most once
+//! for each thirty-second of its room.
 
 use hashbrown::HashTable;
 use smallvec::{SmallVec, smallvec};
@@ -18,8 +25,15 @@ const WHOLE: usize = (1 << 17) / 8 * 7;
 const CACHED: usize = 1 << 14;
 /// A part with fewer entries than this share of its room gives room back.
 const SPARSE: usize = 8;
+/// So many entries are put into one part again.
+const FEW: usize = WHOLE / SPARSE;
 /// Parts with less room than this keep it.
 const SMALL: usize = 1024;
+/// A part is tidied up rather than grown if this share of its room comes free by that. While entries are replaced at
+/// random, each of them pays for moving less than ten.
+const WORTHWHILE: usize = 32;
+/// The same if it must not grow: each pays for about twenty.
+const PRESSING: usize = 64;
 /// The smallest table: what the first entry takes, at most.
 const FIRST: u64 = 512;
 /// Which of the parts of a large table a hash belongs to: `PARTS * (2^u - 1)`, where `u`, from 0 to 1, is made of
@@ -33,10 +47,23 @@ const fn share(hash: u64) -> usize {
     ((power * PARTS as u64) >> 16) as usize
 }
 
+/// Whether there is room for an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// There is.
+    Free,
+    /// There is if its part is tidied up; to keep so many bytes more for the next time saves an allocation.
+    Untidy(u64),
+    /// Its part has to grow by up to so many bytes, for a moment at least.
+    Full(u64),
+}
+
 /// Entries by their hashes. Hashes have 64 good bits, and those of an entry are always the same.
 pub(crate) struct Staggered<T> {
     /// One, or `PARTS`.
     parts: SmallVec<[HashTable<T>; 1]>,
+    /// Where entries of a part wait while it is tidied up; empty otherwise, and without room if there is one part.
+    aside: Vec<T>,
     len: usize,
     /// Bytes of memory that it takes.
     bytes: u64,
@@ -47,6 +74,7 @@ impl<T> Staggered<T> {
     pub(crate) fn new() -> Self {
         Self {
             parts: smallvec![HashTable::new()],
+            aside: Vec::new(),
             len: 0,
             bytes: 0,
             moves: 0,
@@ -78,18 +106,62 @@ impl<T> Staggered<T> {
         } else {
             0
         };
-        self.bytes = (tables + spilled) as u64;
+        let aside = self.aside.capacity() * size_of::<T>();
+        self.bytes = (tables + spilled + aside) as u64;
     }
 
-    /// Bytes that an entry with this hash may take more, for a moment at least: none if there is room for it.
-    pub(crate) fn growth(&self, hash: u64) -> u64 {
+    /// Whether there is room for an entry with this hash.
+    pub(crate) fn room(&self, hash: u64) -> Room {
         let part = &self.parts[self.part_of(hash)];
         if part.len() < part.capacity() {
-            0
+            Room::Free
         } else {
-            // Twice as much, and until all is moved what there was before, too.
-            (2 * part.allocation_size() as u64).max(FIRST)
+            self.room_beyond(part)
         }
+    }
+
+    #[cold]
+    fn room_beyond(&self, part: &HashTable<T>) -> Room {
+        if !would_free(part, WORTHWHILE) {
+            // Twice as much, and until all is moved what there was before, too.
+            return Room::Full((2 * part.allocation_size() as u64).max(FIRST));
+        }
+        let lacking = match self.is_whole() || is_half_empty(part) {
+            true => 0,
+            false => room_of(part).saturating_sub(self.aside.capacity()),
+        };
+        Room::Untidy((lacking * size_of::<T>()) as u64)
+    }
+
+    /// Tidies up the part where this hash belongs, if enough comes free by that for the work to pay. The memory that
+    /// this takes besides, no more than the part, is kept only if the table has many parts, and `keep` says so.
+    #[cold]
+    pub(crate) fn tidy(&mut self, hash: u64, keep: bool, hash_of: impl Fn(&T) -> u64) -> bool {
+        let keep = keep && !self.is_whole();
+        let part = self.part_of(hash);
+        let part = &mut self.parts[part];
+        if !would_free(part, PRESSING) {
+            return false;
+        }
+        if is_half_empty(part) {
+            // Then hashbrown does it by itself, in place.
+            part.reserve(part.capacity() - part.len() + 1, &hash_of);
+        } else {
+            let room = if keep { room_of(part) } else { part.len() };
+            if self.aside.capacity() < room {
+                self.aside = Vec::with_capacity(room);
+            }
+            self.aside.extend(part.drain());
+            for entry in self.aside.drain(..) {
+                part.insert_unique(hash_of(&entry), entry, &hash_of);
+            }
+            if !keep {
+                self.aside = Vec::new();
+            }
+        }
+        self.moves += 1;
+        self.count_bytes();
+        true
     }
 
     /// Bytes that `more` entries may take more, about.
@@ -113,16 +185,29 @@ impl<T> Staggered<T> {
 
     /// Puts in an entry that is not there.
     pub(crate) fn insert(&mut self, hash: u64, entry: T, hash_of: impl Fn(&T) -> u64) {
-        if self.is_whole() && self.len >= WHOLE {
+        match self.room(hash) {
+            Room::Free => {}
+            Room::Untidy(_) => {
+                self.tidy(hash, true, &hash_of);
+            }
+            Room::Full(_) => return self.grow(hash, entry, hash_of),
+        }
+        let part = self.part_of(hash);
+        self.parts[part].insert_unique(hash, entry, hash_of);
+        self.len += 1;
+    }
+
+    #[cold]
+    fn grow(&mut self, hash: u64, entry: T, hash_of: impl Fn(&T) -> u64) {
+        if self.is_whole() && room_of(&self.parts[0]) >= WHOLE {
             self.split(&hash_of);
         }
         let part = self.part_of(hash);
         let part = &mut self.parts[part];
-        let was_full = part.len() == part.capacity();
         part.insert_unique(hash, entry, hash_of);
         self.len += 1;
         // In the place of one that was removed there may still have been room.
-        if was_full && part.len() < part.capacity() {
+        if part.len() < part.capacity() {
             self.moves += 1;
             self.count_bytes();
         }
@@ -136,14 +221,14 @@ impl<T> Staggered<T> {
         Some(gone)
     }
 
-    /// Whether there is much more room than entries where this hash belongs.
+    /// Whether there is much more room than entries where this hash belongs, or too few entries for many parts.
     pub(crate) fn is_sparse(&self, hash: u64) -> bool {
-        is_sparse(&self.parts[self.part_of(hash)])
+        is_sparse(&self.parts[self.part_of(hash)]) || (!self.is_whole() && self.len <= FEW)
     }
 
     /// Gives back room wherever there is much more of it than entries.
     pub(crate) fn shrink(&mut self, hash_of: impl Fn(&T) -> u64) {
-        if !self.is_whole() && self.len <= WHOLE / SPARSE {
+        if !self.is_whole() && self.len <= FEW {
             let mut whole = HashTable::with_capacity(2 * self.len);
             for entry in self.parts.drain(..).flatten() {
                 whole.insert_unique(hash_of(&entry), entry, &hash_of);
@@ -155,6 +240,7 @@ impl<T> Staggered<T> {
             part.shrink_to(2 * part.len(), &hash_of);
             self.moves += 1;
         }
+        self.aside = Vec::new();
         self.count_bytes();
     }
 
@@ -212,6 +298,25 @@ impl<T> Staggered<T> {
     }
 }
 
+/// Entries that a part has room for if it has no marks of those that went.
+fn room_of<T>(part: &HashTable<T>) -> usize {
+    match part.num_buckets() {
+        few @ ..=8 => few.saturating_sub(1),
+        many => many / 8 * 7,
+    }
+}
+
+/// Whether one of so many entries could be new once a part is tidy.
+fn would_free<T>(part: &HashTable<T>, share: usize) -> bool {
+    let room = room_of(part);
+    part.len() < room && part.len() <= room - room / share
+}
+
+/// Whether hashbrown writes a part anew in place when it has no room.
+fn is_half_empty<T>(part: &HashTable<T>) -> bool {
+    part.len() < room_of(part) / 2
+}
+
 fn is_sparse<T>(part: &HashTable<T>) -> bool {
     let (len, room) = (part.len(), part.capacity());
     room >= SMALL && len <= room / SPARSE
@@ -220,42 +325,145 @@ fn is_sparse<T>(part: &HashTable<T>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use foldhash::fast::FixedState;
     use std::collections::HashSet;
-    use std::hash::BuildHasher;
 
-    fn hash(entry: &u32) -> u64 {
-        FixedState::default().hash_one(entry)
+    fn hash_of(entry: &u64) -> u64 {
+        // SplitMix64, whose bits are all good.
+        let mut hash = entry.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        hash ^ (hash >> 31)
     }
 
-    fn filled(entries: u32) -> Staggered<u32> {
+    fn filled(entries: u64) -> Staggered<u64> {
         let mut table = Staggered::new();
-        (0..entries).for_each(|n| table.insert(hash(&n), n, hash));
+        (0..entries).for_each(|entry| table.insert(hash_of(&entry), entry, hash_of));
         table
     }
 
-    fn has(table: &Staggered<u32>, n: u32) -> bool {
-        table.find(hash(&n), |entry| *entry == n).is_some()
+    fn has(table: &Staggered<u64>, n: u64) -> bool {
+        table.find(hash_of(&n), |entry| *entry == n).is_some()
+    }
+
+    /// Entries come and go, several times as many as there are: the table stays as large as it was, but
+    /// for the place aside of one with many parts, and holds just those that are left. At all sizes between two doublings.
+    #[test]
+    fn a_table_whose_entries_come_and_go_does_not_grow() {
+        for entries in [
+            300, 7000, 14_000, 57_000, 104_000, 114_000, 160_000, 250_000, 360_000,
+        ] {
+            let mut table = filled(entries);
+            // A part close to full may double by chance: shares are even only on the average.
+            let fresh = filled(entries + entries / 16).allocation_size();
+            for gone in 0..8 * entries {
+                let new = gone + entries;
+                table
+                    .remove(hash_of(&gone), |entry| *entry == gone)
+                    .expect("it was there");
+                table.insert(hash_of(&new), new, hash_of);
+            }
+            assert_eq!(table.len() as u64, entries);
+            let mut left: Vec<u64> = table.iter().copied().collect();
+            left.sort_unstable();
+            assert!(
+                left.into_iter().eq(8 * entries..9 * entries),
+                "{entries} entries"
+            );
+            for entry in 8 * entries..9 * entries {
+                assert_eq!(
+                    table.find(hash_of(&entry), |known| *known == entry),
+                    Some(&entry)
+                );
+            }
+            let most = match table.is_whole() {
+                true => fresh,
+                false => fresh + fresh / 4,
+            };
+            let bytes = table.allocation_size();
+            assert!(
+                bytes <= most,
+                "{entries} entries: {bytes} bytes, {fresh} when fresh"
+            );
+        }
+    }
+
+    /// As long as nothing has moved everything is at its place, which those rely on who go through a table by
+    /// and by.
+    #[test]
+    fn tidying_up_counts_as_moving() {
+        const ENTRIES: u64 = 50_000;
+        let mut table = filled(ENTRIES);
+        let place_of = |table: &Staggered<u64>, entry| {
+            let mut places = 0..table.places();
+            places.find(|place| table.at(*place) == Some(&entry))
+        };
+        // The first hundred stay, and the others are replaced.
+        let stays: Vec<_> = (0..100).map(|entry| place_of(&table, entry)).collect();
+        assert!(stays.iter().all(Option::is_some));
+        let moves = table.moves();
+        let mut gone = 100;
+        while table.moves() == moves {
+            table
+                .remove(hash_of(&gone), |entry| *entry == gone)
+                .expect("it was there");
+            table.insert(hash_of(&(gone + ENTRIES)), gone + ENTRIES, hash_of);
+            gone += 1;
+            assert!(gone < 100 * ENTRIES, "no part was ever tidied up");
+            if table.moves() == moves && gone % 1000 == 0 {
+                for (entry, place) in (0..).zip(&stays) {
+                    assert_eq!(place.and_then(|place| table.at(place)), Some(&entry));
+                }
+            }
+        }
+    }
+
+    /// If a part must not grow it is tidied up as long as that pays, and the place aside may be given back.
+    #[test]
+    fn a_part_that_must_not_grow_is_tidied_up_while_that_pays() {
+        let mut table = filled(110_100);
+        let full = room_of(&table.parts[0]);
+        assert_eq!(full, WHOLE, "96 % of it are taken");
+        let (mut next, mut refused) = (110_100, 0);
+        for gone in 0..480_000u64 {
+            table
+                .remove(hash_of(&gone), |entry| *entry == gone)
+                .expect("it was there");
+            let hash = hash_of(&next);
+            let fits = table.room(hash) == Room::Free || table.tidy(hash, false, hash_of);
+            refused += usize::from(!fits);
+            assert!(fits, "{} of {full}", table.len());
+            table.insert(hash, next, hash_of);
+            assert_eq!(table.aside.capacity(), 0);
+            next += 1;
+        }
+        assert_eq!((refused, table.len()), (0, 110_100));
+        // Filled to the last place there is nothing to be gained.
+        while table.len() < full && table.room(hash_of(&next)) == Room::Free {
+            table.insert(hash_of(&next), next, hash_of);
+            next += 1;
+        }
+        let pays = table.len() <= full - full / PRESSING;
+        assert_eq!(table.tidy(hash_of(&next), false, hash_of), pays);
     }
 
     /// Through all changes of form, from nothing to many parts and back: what was put in and not taken out is there, once,
     /// by its hash, at a place, and in the iteration.
     #[test]
     fn it_holds_what_a_set_holds() {
-        const MOST: u32 = 300_000;
+        const MOST: u64 = 300_000;
         let mut table = filled(MOST);
         let (room, moves) = (table.allocation_size(), table.moves());
         assert!(!table.is_whole());
         for kept in [MOST, 100_000, 14_000, 2000, 100, 0] {
             for n in (kept..MOST).filter(|n| has(&table, *n)).collect::<Vec<_>>() {
-                assert_eq!(table.remove(hash(&n), |entry| *entry == n), Some(n));
-                if table.is_sparse(hash(&n)) {
-                    table.shrink(hash);
+                assert_eq!(table.remove(hash_of(&n), |entry| *entry == n), Some(n));
+                if table.is_sparse(hash_of(&n)) {
+                    table.shrink(hash_of);
                 }
             }
             assert_eq!(table.len(), kept as usize);
             assert!((0..MOST).all(|n| has(&table, n) == (n < kept)));
-            let all: HashSet<u32> = table.iter().copied().collect();
+            let all: HashSet<u64> = table.iter().copied().collect();
             let places = (0..table.places()).filter_map(|place| table.at(place));
             assert_eq!(places.copied().collect::<HashSet<_>>(), all);
             assert_eq!(all, (0..kept).collect());
@@ -268,12 +476,12 @@ mod tests {
     /// the whole.
     #[test]
     fn parts_double_one_after_the_other() {
-        const FROM: u32 = 200_000;
+        const FROM: u64 = 200_000;
         let mut table = filled(FROM);
         let (first, mut grown) = (table.moves(), Vec::new());
         for n in FROM..2 * FROM {
             let before = table.moves();
-            table.insert(hash(&n), n, hash);
+            table.insert(hash_of(&n), n, hash_of);
             if table.moves() > before {
                 grown.push(n);
             }
@@ -282,23 +490,23 @@ mod tests {
         let apart = grown.windows(2).map(|pair| pair[1] - pair[0]);
         let most = apart.max().expect("several");
         // As far as they are when there are twice as many, and half of that for chance.
-        let even = 2 * FROM / PARTS as u32;
+        let even = 2 * FROM / PARTS as u64;
         assert!(most < even / 2 * 3, "{most}, evenly {even}");
         // What lies between a table that has just doubled and one that is about to.
-        let each = table.allocation_size() as f64 / f64::from(2 * FROM);
-        let (full, half) = (5.0 / 0.875, 5.0 / 0.4375);
+        let each = table.allocation_size() as f64 / (2 * FROM) as f64;
+        let (full, half) = (9.0 / 0.875, 9.0 / 0.4375);
         assert!(full * 1.2 < each && each < half * 0.85, "{each}");
     }
 
     /// A table without a bucket to spare takes an entry in the place of one that went, and nothing moves.
     #[test]
     fn what_goes_makes_room_for_what_comes() {
-        for entries in [WHOLE as u32, 229_376] {
+        for entries in [57_344, 229_376] {
             let mut table = filled(entries);
             let (room, moves) = (table.allocation_size(), table.moves());
             for n in 0..entries {
-                table.remove(hash(&n), |entry| *entry == n);
-                table.insert(hash(&n), n, hash);
+                table.remove(hash_of(&n), |entry| *entry == n);
+                table.insert(hash_of(&n), n, hash_of);
                 assert!(has(&table, n));
             }
             assert_eq!((table.allocation_size(), table.moves()), (room, moves));

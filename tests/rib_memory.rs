@@ -55,6 +55,8 @@ fn a_million_routes_take_32_bytes_each_and_share_their_attributes() {
     // The limit of memory is kept by this count: it must not fall short by more than the allocator's rounding.
     let counted = usage.tables + usage.attributes;
     assert!(counted * 20 >= all * 19, "{counted} counted of {all}");
+    // Nor be too high, which would refuse routes that there is memory for.
+    assert!(counted * 10 <= all * 11, "{counted} counted of {all}");
 }
 
 /// Routes replaced, withdrawn and announced again, with attributes that are known: nothing is allocated.
@@ -84,6 +86,52 @@ fn churn_over_a_full_table_allocates_nothing() {
         "allocations in {} messages",
         4 * first.len()
     );
+}
+
+/// Routes go and others come, five times as many as there are: the table stays as large as it was.
+/// Parts of it are tidied up by way of a place aside, which is taken once.
+#[test]
+fn a_table_whose_routes_are_exchanged_stays_as_large_as_it_was() {
+    // Groups of eight; 31,500 to 200,000 routes cover all sizes between two doublings of a part.
+    for groups in [3900, 5500, 7900, 25_000] {
+        let table = FullTable::new(groups * 8 * 5);
+        let (bodies, withdrawals) = (table.announcements_with(groups), table.withdrawals());
+        let groups = groups as usize;
+        let mut talk = Speakers::new(&BASIC);
+        for body in &bodies[..groups] {
+            talk.update(body);
+        }
+        let mut exchange = |range: std::ops::Range<usize>| {
+            measure(|| {
+                for at in range {
+                    assert_eq!(talk.update(&withdrawals[at]).withdrawn, 8);
+                    assert_eq!(talk.update(&bodies[at + groups]).new, 8);
+                }
+            })
+        };
+        // Each part grows once more at most, by chance, and takes its place aside.
+        let begin = exchange(0..2 * groups);
+        let steady = exchange(2 * groups..4 * groups);
+        let rib = talk.rib(Family::IPV4_UNICAST).unwrap();
+        assert_eq!((rib.len(), rib.partial()), (8 * groups, None));
+        let each = talk.ribs.usage().tables as f64 / (8 * groups) as f64;
+        println!(
+            "{} routes: {each:.1} B each after exchanging all five times; {} allocations, then {}",
+            8 * groups,
+            begin.count_total,
+            steady.count_total
+        );
+        assert!(
+            each <= 32.0,
+            "{each} bytes for each of {} routes",
+            8 * groups
+        );
+        assert!(
+            steady.count_total <= 16,
+            "{} allocations",
+            steady.count_total
+        );
+    }
 }
 
 /// What is new takes memory, and nothing else does: one piece for each set that nobody had, one for each value in

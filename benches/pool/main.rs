@@ -1,10 +1,11 @@
-//! What it costs to get a message from a frame to a decoder, four ways, for the sizes that messages
+//! What it costs to get a message from a frame to a decoder, seven ways, for the sizes that messages
 //! have (`docs/memory.md` says where the mix comes from):
 //!
 //! * *naive*: a buffer for the frame, one for the payload in order and one for the message, each from
-//!   the heap, and a copy into each;
+//!   the heap, and a copy into each; *naive, one copy*: the same, of which only the last is written to;
 //! * *mutex*: one copy into a buffer of a pool behind a lock;
-//! * *pool*: one copy into a buffer of [`BufferPool`];
+//! * *pool*: one copy into a buffer of [`BufferPool`], one out at a time; with seventeen out beside it, so that it comes from
+//!   the queue and not from a warm slot; and wiped when it is given back;
 //! * *frame*: the decoder reads the frame.
 //!
 //! The bench `pool_allocations` has the allocations of each: what counts them would cost the naive way more

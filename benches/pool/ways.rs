@@ -2,7 +2,7 @@
 
 use bgptap::bgp::header::{HEADER_LEN, Header};
 use bgptap::stream::CLASSES;
-use bgptap_umem::buffer::BufferPool;
+use bgptap_umem::buffer::{Buffer, BufferPool};
 use std::hint::black_box;
 use std::sync::Mutex;
 
@@ -58,6 +58,20 @@ fn naive(frame: &[u8]) -> u64 {
     decode(&message)
 }
 
+/// As many allocations, of which the last alone is written to.
+fn naive_once(frame: &[u8]) -> u64 {
+    let packet = black_box(Vec::<u8>::with_capacity(frame.len()));
+    let payload = black_box(Vec::<u8>::with_capacity(frame.len() - HEADERS));
+    let message = black_box(frame[HEADERS..].to_vec());
+    let sum = decode(&message);
+    drop((packet, payload));
+    sum
+}
+
+/// Buffers of each class that are out all the time: one more than there are warm slots, so that all others
+/// come from the queue and go back to it.
+const OUT: usize = 17;
+
 /// What a pool without atomics looks like: size and free buffers of each class.
 struct Locked(Vec<(usize, Free)>);
 
@@ -96,6 +110,9 @@ pub(crate) struct Pools {
     plain: BufferPool,
     wiping: BufferPool,
     locked: Locked,
+    busy: BufferPool,
+    /// Of `busy`.
+    _out: Vec<Buffer>,
 }
 
 /// A name, the copies that it makes, and what receives a frame.
@@ -103,7 +120,14 @@ pub(crate) type Way<'a> = (&'a str, usize, &'a dyn Fn(&[u8]) -> u64);
 
 impl Pools {
     pub(crate) fn new() -> Self {
+        let busy = BufferPool::new(&CLASSES, false).unwrap();
+        // The few buffers of the largest classes are not asked for here.
+        let classes = CLASSES.iter().filter(|class| class.count > OUT);
+        let sizes = classes.flat_map(|class| [class.size; OUT]);
+        let out = sizes.map(|size| busy.acquire(size).unwrap()).collect();
         Self {
+            busy,
+            _out: out,
             plain: BufferPool::new(&CLASSES, false).unwrap(),
             wiping: BufferPool::new(&CLASSES, true).unwrap(),
             locked: Locked::new(),
@@ -113,8 +137,12 @@ impl Pools {
     /// Tells each way, in the order of the table.
     pub(crate) fn each(&self, mut tell: impl FnMut(Way<'_>)) {
         tell(("naive", 3, &naive));
+        tell(("naive, one copy", 1, &naive_once));
         tell(("mutex", 1, &|frame| self.locked.receive(&frame[HEADERS..])));
         tell(("pool", 1, &|frame| pooled(&self.plain, &frame[HEADERS..])));
+        tell(("pool, 18 out", 1, &|frame| {
+            pooled(&self.busy, &frame[HEADERS..])
+        }));
         tell(("pool, wiping", 1, &|frame| {
             pooled(&self.wiping, &frame[HEADERS..])
         }));

@@ -299,6 +299,12 @@ impl<'o> Run<'o> {
         }
         self.warnings.extend_from_slice(source.warnings());
         announce(&source, room, &confined, &self.warnings);
+        if !memory.locked() {
+            eprintln!(
+                "bgptap: warning: the buffers for messages could not be locked and may be paged out: \
+                 raise RLIMIT_MEMLOCK (`ulimit -l`), or give CAP_IPC_LOCK"
+            );
+        }
         if let Some(seconds) = self.options.duration {
             stop_after(Duration::from_secs(seconds), self.stop);
         }

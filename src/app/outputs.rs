@@ -12,7 +12,7 @@ use crate::cli;
 use crate::cli::KafkaFormat;
 use crate::config::Limits;
 use crate::error::SetupError;
-use crate::rib::CHANGES;
+use crate::rib::{CHANGES, Ribs};
 use crate::sink::bmp::Wanted;
 use crate::sink::evidence::{self, Evidence};
 use crate::sink::metrics::{ERROR_KINDS, Metrics, attribute_label};
@@ -537,6 +537,18 @@ pub(super) fn close(
     if options.strict && summary.has_losses() {
         eprintln!("bgptap: something was lost, and --strict was given");
         ended = Ended::InPart;
+    }
+    if let Some(usage) = outcome.ribs.as_ref().map(Ribs::usage)
+        && usage.refused > 0
+    {
+        eprintln!(
+            "bgptap: warning: {} routes found no room in {} MiB and are missing in their tables: set --rib-memory",
+            usage.refused,
+            usage.max >> 20
+        );
+        if options.strict {
+            ended = Ended::InPart;
+        }
     }
     let strays: u64 = summary.directions.iter().map(|d| d.tcp.out_of_window).sum();
     if strays > 0 {

@@ -37,7 +37,7 @@ impl Out {
 
 fn write(mut target: impl Write, ribs: &Ribs) -> io::Result<()> {
     let (mut writer, mut line) = (RouteWriter::default(), Vec::new());
-    let mut sessions: Vec<&Tables> = ribs.sessions().collect();
+    let mut sessions: Vec<&Tables> = ribs.sessions().chain(ribs.retained()).collect();
     sessions.sort_by_key(|tables| (tables.key.endpoints(0), tables.session));
     for tables in sessions {
         for direction in [0, 1] {

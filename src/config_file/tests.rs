@@ -163,6 +163,16 @@ fn flags_beat_the_file() {
     ] {
         same(config, "bgptap live -i a", named);
     }
+    same(
+        "messages = ['update', 'open']",
+        "bgptap read x",
+        "bgptap read x --messages update,open",
+    );
+    same(
+        "messages = ['update', 'open']",
+        "bgptap read x --messages keepalive",
+        "bgptap read x --messages keepalive",
+    );
     same("verbose = true", "bgptap read x", "bgptap read x -v");
     same("http = true", "bgptap live -i a", "bgptap live -i a --http");
     same("http = false", "bgptap live -i a", "bgptap live -i a");

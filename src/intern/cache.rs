@@ -12,6 +12,11 @@ use std::hint::black_box;
 const NONE: u32 = u32::MAX;
 /// Entries that are looked at to make room for one, at most.
 const TRIES: usize = 16;
+/// Slots that are all in use grow by this share. If they doubled, half of them could be there for nothing: counted
+/// as taken, and kept from the tables, though nobody has touched that memory.
+const MORE: usize = 8;
+/// The fewest slots to grow by.
+const FEWEST: usize = 64;
 /// Entries of a class that one call of [`Cache::advance`] looks at.
 const SWEEP: usize = 256;
 
@@ -97,6 +102,12 @@ struct State {
     /// Entries that are looked at to make room for one: fewer each time that all of them were in use.
     tries: usize,
     stats: Stats,
+}
+
+/// How many slots come at once, if there are so many and one is lacking.
+const fn more_slots(slots: usize) -> usize {
+    let share = slots / MORE;
+    if share > FEWEST { share } else { FEWEST }
 }
 
 impl List {
@@ -259,7 +270,7 @@ impl<K: Kind> Cache<K> {
         let number = id.number();
         let place = number as usize;
         if place >= self.slots.len() {
-            self.slots.resize_with(place + 1, || None);
+            self.make_slots(place + 1);
         }
         self.heap += K::heap_bytes(&value);
         self.slots[place] = Some(Slot {
@@ -283,6 +294,16 @@ impl<K: Kind> Cache<K> {
         self.push_newest(number);
         self.epoch = self.epoch.wrapping_add(1);
         Some(Handle::to(id))
+    }
+
+    #[cold]
+    fn make_slots(&mut self, count: usize) {
+        let lacking = count.saturating_sub(self.slots.len());
+        if count > self.slots.capacity() {
+            self.slots
+                .reserve_exact(lacking + more_slots(self.slots.len()));
+        }
+        self.slots.resize_with(count, || None);
     }
 
     /// Time goes on: entries without a handle that nobody asked for in the idle time go, down to the
@@ -336,7 +357,7 @@ impl<K: Kind> Cache<K> {
     pub fn growth(&self, more: usize) -> u64 {
         let room = self.slots.capacity() - self.slots.len() + self.free.len();
         let slots = if room < more {
-            self.slots.capacity().max(more) * size_of::<Option<Slot<K::Value>>>()
+            (more + more_slots(self.slots.len())) * size_of::<Option<Slot<K::Value>>>()
         } else {
             0
         };

@@ -1,9 +1,10 @@
 //! One table: what one side has told the other in one address family.
 
 use super::budget::Budget;
-use super::changes::Changes;
+use super::changes::{Changes, Codes};
 use super::held::{Held, HeldRoute};
 use super::recurring::Room;
+use super::restart::Outlives;
 use super::routes::Announced;
 use crate::bgp::{Context, Family, Form, NlriField, Prefix};
 use crate::intern::{AttrSet, AttrStore};
@@ -18,7 +19,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 pub enum Why {
     /// The session was joined when it was already up, without the sender's OPEN.
     Joined,
-    /// The receiver's OPEN was not seen: how NLRI are encoded is not sure.
+    /// The receiver's OPEN was not seen: how NLRI are encoded is not sure. Or both were, and one of them
+    /// does not have the family: the receiver may ignore its routes.
     Assumed,
     /// Bytes are missing.
     Gap,
@@ -87,6 +89,8 @@ pub struct AdjRib {
     partial: Option<Partial>,
     end_of_rib_ns: Option<u64>,
     awaited: Awaited,
+    /// Its session is over.
+    pub(super) outlives: Option<Outlives>,
 }
 
 impl AdjRib {
@@ -104,6 +108,7 @@ impl AdjRib {
             partial,
             end_of_rib_ns: None,
             awaited: Awaited::Nothing,
+            outlives: None,
         }
     }
 
@@ -141,6 +146,13 @@ impl AdjRib {
     #[must_use]
     pub const fn partial(&self) -> Option<Partial> {
         self.partial
+    }
+
+    /// Until when its routes are kept though the session is over, nanoseconds since the epoch: then or later, when
+    /// time is told next, they go (RFC 4724 §4.2, RFC 9494). `None` if the session is up.
+    #[must_use]
+    pub fn kept_until_ns(&self) -> Option<u64> {
+        self.outlives.map(|times| times.until_ns)
     }
 
     /// When the sender said that it had told all it knew, nanoseconds since the epoch.
@@ -238,7 +250,7 @@ impl AdjRib {
         changes: &mut Changes,
     ) {
         let seconds = self.seconds(at.now_ns);
-        let (store, mut compared) = (at.store, None);
+        let (store, mut compared) = (at.store, None::<(AttrSet, Codes)>);
         let refused = changes.refused;
         self.held
             .announce(field, attributes, seconds, &mut at.room, |announced| {
@@ -247,14 +259,22 @@ impl AdjRib {
                     Announced::Duplicate => changes.duplicate += 1,
                     Announced::Refreshed => changes.refreshed += 1,
                     Announced::Refused => changes.refused += 1,
-                    Announced::Replaced { old, rest } => {
+                    Announced::Replaced { old, stale, rest } => {
+                        // Routes that came together often go together.
+                        let codes = match &compared {
+                            Some((set, codes)) if *set == old => *codes,
+                            _ => differences(store, &old, attributes),
+                        };
+                        compared = Some((old, codes));
+                        // What is not shared for want of room in its cache may be there twice.
+                        if !rest && codes == Codes::default() {
+                            changes.refreshed += u32::from(stale);
+                            changes.duplicate += u32::from(!stale);
+                            return;
+                        }
                         changes.replaced += 1;
                         changes.labels |= rest;
-                        // Routes that came together often go together.
-                        if compared.as_ref() != Some(&old) {
-                            differences(store, &old, attributes, changes);
-                            compared = Some(old);
-                        }
+                        changes.changed.extend(codes);
                     }
                 }
             });
@@ -303,15 +323,24 @@ impl AdjRib {
         self.awaited = Awaited::EndOfRefresh;
     }
 
-    /// End of a refresh: what was not announced in between is gone, and nothing is missing.
-    pub(super) fn end_refresh(&mut self, budget: &mut Budget, changes: &mut Changes) {
-        if self.awaited == Awaited::EndOfRefresh {
+    /// End of a refresh: what was not announced in between is gone, and nothing is missing. Unless it is known
+    /// that both sides have `agreed` to demarcate refreshes no route goes: if some were not announced
+    /// again, that was no refresh, or not a whole one.
+    pub(super) fn end_refresh(&mut self, agreed: bool, budget: &mut Budget, changes: &mut Changes) {
+        if self.awaited != Awaited::EndOfRefresh {
+            return;
+        }
+        if agreed || self.stale() == 0 {
             self.expire(budget, changes);
+        } else {
+            self.awaited = Awaited::Nothing;
+            self.held.unmark_stale();
         }
     }
 
     /// The sender may have restarted: its routes are stale until it has told all it knows (RFC 4724 §4.2).
-    pub(super) fn restart(&mut self) {
+    pub(super) fn restart(&mut self, outlives: Outlives) {
+        self.outlives = Some(outlives);
         self.held.mark_stale();
         self.end_of_rib_ns = None;
         self.awaited = Awaited::EndOfRib;
@@ -357,20 +386,77 @@ pub(super) struct At<'a> {
     pub(super) now_ns: u64,
 }
 
-/// Adds the codes in which two sets differ; both are in ascending order.
-fn differences(store: &AttrStore, old: &AttrSet, new: &AttrSet, changes: &mut Changes) {
+/// The codes in which two sets differ; both are in ascending order.
+fn differences(store: &AttrStore, old: &AttrSet, new: &AttrSet) -> Codes {
+    let mut codes = Codes::default();
     let (mut a, mut b) = (store.get(old).peekable(), store.get(new).peekable());
     loop {
         let (left, right) = (a.peek(), b.peek());
         let code = match (left, right) {
-            (None, None) => return,
+            (None, None) => return codes,
             (Some(one), None) | (None, Some(one)) => one.code,
             (Some(x), Some(y)) => x.code.min(y.code),
         };
         if left != right {
-            changes.changed.insert(code);
+            codes.insert(code);
         }
         a.next_if(|attribute| attribute.code == code);
         b.next_if(|attribute| attribute.code == code);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recurring::Recurring;
+    use super::*;
+    use crate::bgp::attribute::{Attribute, Flags};
+
+    /// What found no room in its cache is stored again with each message: it is the same nevertheless.
+    #[test]
+    fn equal_attributes_are_equal_though_they_are_stored_twice() {
+        let mut store = AttrStore::default();
+        let origin = |value| Attribute {
+            flags: Flags(0x40),
+            code: 1,
+            value,
+        };
+        let sought = store.sought([origin(&[0])]);
+        let other = store.sought([origin(&[2])]);
+        let [one, two, other] =
+            [&sought, &sought, &other].map(|set| store.insert(set).expect("room"));
+        assert_ne!(one, two, "stored twice");
+        let context = Context::default();
+        let form = Form::announced(Family::IPV4_UNICAST, &context);
+        let mut rib = AdjRib::new(form, &context, None, 0);
+        let field = NlriField::new(form, &[8, 10, 8, 11]);
+        let (mut budget, mut recurring) = (Budget::new(u64::MAX), Recurring::default());
+        let mut announce = |rib: &mut AdjRib, set| {
+            let mut changes = Changes::default();
+            let mut at = At {
+                store: &store,
+                room: Room {
+                    budget: &mut budget,
+                    recurring: &mut recurring,
+                },
+                now_ns: 0,
+            };
+            rib.announce(&field, set, &mut at, &mut changes);
+            changes
+        };
+        assert_eq!(announce(&mut rib, &one).new, 2);
+        let again = Changes {
+            duplicate: 2,
+            ..Changes::default()
+        };
+        assert_eq!(announce(&mut rib, &two), again);
+        rib.begin_refresh();
+        let refreshed = Changes {
+            refreshed: 2,
+            ..Changes::default()
+        };
+        assert_eq!(announce(&mut rib, &one), refreshed);
+        let changes = announce(&mut rib, &other);
+        assert_eq!((changes.replaced, changes.duplicate), (2, 0));
+        assert!(changes.changed.contains(1));
     }
 }

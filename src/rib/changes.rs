@@ -69,6 +69,13 @@ impl Codes {
         self.0[usize::from(code >> 6)] |= 1 << (code & 63);
     }
 
+    /// Adds all codes of another set.
+    pub fn extend(&mut self, more: Self) {
+        for (word, more) in self.0.iter_mut().zip(more.0) {
+            *word |= more;
+        }
+    }
+
     /// Whether the code is there.
     #[must_use]
     pub const fn contains(&self, code: u8) -> bool {
@@ -103,7 +110,13 @@ impl Serialize for Changes {
         }
         let names = || {
             let labels = self.labels.then_some(Changed::Labels);
-            self.changed.iter().map(Changed::Attribute).chain(labels)
+            // The next hop may have moved from one of its two attributes to the other.
+            let twice = self.changed.contains(NEXT_HOP);
+            let codes = self
+                .changed
+                .iter()
+                .filter(move |code| !(twice && *code == MP_REACH));
+            codes.map(Changed::Attribute).chain(labels)
         };
         if names().next().is_some() {
             map.serialize_entry("changed", &List(|| names().map(Show)))?;
@@ -111,6 +124,11 @@ impl Serialize for Changes {
         map.end()
     }
 }
+
+/// NEXT_HOP.
+const NEXT_HOP: u8 = 3;
+/// MP_REACH_NLRI.
+const MP_REACH: u8 = 14;
 
 #[derive(Clone, Copy)]
 enum Changed {
@@ -122,7 +140,7 @@ impl std::fmt::Display for Changed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             // Of MP_REACH_NLRI only the next hop belongs to a route.
-            Self::Attribute(3 | 14) => f.write_str("NEXT_HOP"),
+            Self::Attribute(NEXT_HOP | MP_REACH) => f.write_str("NEXT_HOP"),
             Self::Attribute(code) => match names::attribute(*code) {
                 Some(name) => f.write_str(name),
                 None => write!(f, "{code}"),
@@ -157,5 +175,26 @@ mod tests {
         let unnamed = [63, 64, 200].map(names::attribute);
         assert_eq!(unnamed, [None; 3], "codes without a name");
         assert_eq!(value["changed"], changed);
+    }
+
+    /// IPv4 routes may come with NEXT_HOP or in MP_REACH_NLRI; one that comes the other way next has one change.
+    #[test]
+    fn a_next_hop_that_moves_between_attributes_is_named_once() {
+        for (codes, names) in [
+            (&[3, 14][..], json!(["NEXT_HOP"])),
+            (&[14], json!(["NEXT_HOP"])),
+            (&[3], json!(["NEXT_HOP"])),
+            (&[14, 3, 2], json!(["AS_PATH", "NEXT_HOP"])),
+        ] {
+            let mut codes_set = Changes::default();
+            codes
+                .iter()
+                .for_each(|code| codes_set.changed.insert(*code));
+            let value = serde_json::to_value(codes_set).expect("plain data");
+            // In the order of their codes.
+            let mut told: Vec<_> = value["changed"].as_array().expect("a list").clone();
+            told.sort_by_key(ToString::to_string);
+            assert_eq!(json!(told), names, "{codes:?}");
+        }
     }
 }

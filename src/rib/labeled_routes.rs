@@ -1,6 +1,7 @@
 //! Tables of prefixes with labels: their distinguishers and labels are shared where there is room.
 
 use super::budget::Budget;
+use super::entry::Entry as _;
 use super::held::{HeldRoute, RouteKey, SHORT};
 use super::labeled::{LabeledKey, LabeledRoute, PackedPrefix};
 use super::octets::{OctetRoute, Sent};
@@ -147,6 +148,7 @@ impl<B: Bits> LabeledRoutes<B> {
         let new = self.other.announce(sent, attributes, seconds, room.budget);
         match (old, new) {
             (Some(old), Announced::New) => Announced::Replaced {
+                stale: old.state().stale(),
                 old: old.into_attributes(),
                 rest: true,
             },

@@ -12,96 +12,122 @@ use crate::session::{End, Transfer, stale};
 const NO_LLGR: [u8; 4] = [0xff, 0xff, 0, 7];
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// Tables of sessions that are over, until their sender is back.
-#[derive(Default)]
+/// Tables of a session that is over, until their sender is back.
 pub(super) struct Retained {
-    directions: [Vec<Kept>; 2],
+    /// Only those that are retained: each knows until when.
+    tables: Tables,
 }
 
-struct Kept {
-    rib: AdjRib,
-    until_ns: u64,
+/// For how long a table outlives its session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outlives {
+    pub(super) until_ns: u64,
     /// How much longer, for routes that may stay longer.
     long_lived_s: u32,
 }
 
 impl Retained {
     /// Takes those tables that the receiver of their routes has to keep.
-    pub(super) fn new(tables: &mut Tables, end: End, now_ns: u64, budget: &mut Budget) -> Self {
-        let mut retained = Self::default();
+    pub(super) fn new(mut tables: Tables, end: End, now_ns: u64, budget: &mut Budget) -> Self {
         let opens = tables.opens;
-        for (direction, kept) in retained.directions.iter_mut().enumerate() {
+        for direction in [0, 1] {
             let sender = opens[direction].as_ref();
             let stale = stale(end, sender, opens[direction ^ 1].as_ref());
             for mut rib in tables.directions[direction].take() {
                 let times = times(stale, sender, rib.family());
                 let Some((restart_s, long_lived_s)) = times else {
-                    release(rib, budget);
+                    release(&mut rib, budget);
                     continue;
                 };
-                rib.restart();
-                kept.push(Kept {
-                    rib,
+                rib.restart(Outlives {
                     until_ns: now_ns.saturating_add(u64::from(restart_s) * SECOND_NS),
                     long_lived_s,
                 });
+                tables.directions[direction].adopt(rib);
             }
         }
-        retained
+        Self { tables }
+    }
+
+    pub(super) fn tables(&self) -> &Tables {
+        &self.tables
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.directions.iter().all(Vec::is_empty)
+        let directions = &self.tables.directions;
+        directions
+            .iter()
+            .all(|direction| direction.ribs().is_empty())
     }
 
     /// Both are back: tables whose routes are still forwarded go on, stale (RFC 4724 §4.2).
-    pub(super) fn go_on(self, tables: &mut Tables, contexts: [&Context; 2], budget: &mut Budget) {
-        for (direction, kept) in self.directions.into_iter().enumerate() {
+    pub(super) fn go_on(
+        mut self,
+        tables: &mut Tables,
+        contexts: [&Context; 2],
+        budget: &mut Budget,
+    ) {
+        for direction in [0, 1] {
             let opens = (&tables.opens[direction], &tables.opens[direction ^ 1]);
             let preserved = |family| match opens {
                 (Some(sender), Some(receiver)) => preserved(sender, receiver, family),
                 _ => false,
             };
             let context = contexts[direction];
-            let (stay, go): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| {
-                let form = Form::announced(kept.rib.family(), context);
-                preserved(kept.rib.family()) && kept.rib.suits(form, context)
+            let kept = self.tables.directions[direction].take();
+            let (stay, go): (Vec<_>, Vec<_>) = kept.into_iter().partition(|rib| {
+                let form = Form::announced(rib.family(), context);
+                preserved(rib.family()) && rib.suits(form, context)
             });
-            for kept in go {
-                release(kept.rib, budget);
+            for mut rib in go {
+                release(&mut rib, budget);
             }
-            for kept in stay {
-                tables.directions[direction].adopt(kept.rib);
+            for mut rib in stay {
+                rib.outlives = None;
+                tables.directions[direction].adopt(rib);
             }
         }
     }
 
     /// Drops what nobody waits for any more.
     pub(super) fn expire(&mut self, now_ns: u64, store: &AttrStore, budget: &mut Budget) {
-        for kept in self.directions.iter_mut().flatten() {
-            let longer = std::mem::take(&mut kept.long_lived_s);
-            if now_ns < kept.until_ns {
-                kept.long_lived_s = longer;
-            } else if longer > 0 {
-                // RFC 9494 §4.2: the long-lived time begins where the restart time ends.
-                kept.until_ns = kept.until_ns.saturating_add(u64::from(longer) * SECOND_NS);
-                kept.rib
-                    .drop_stale_where(budget, |set| is_short_lived(store, set));
-            }
-        }
-        for direction in &mut self.directions {
-            let gone = direction.extract_if(.., |kept| now_ns >= kept.until_ns);
-            for kept in gone {
-                release(kept.rib, budget);
-            }
+        for direction in &mut self.tables.directions {
+            direction.retain(|rib| {
+                let over = expire(rib, now_ns, store, budget);
+                if over {
+                    release(rib, budget);
+                }
+                !over
+            });
         }
     }
 
-    pub(super) fn drop_all(self, budget: &mut Budget) {
-        for kept in self.directions.into_iter().flatten() {
-            release(kept.rib, budget);
+    pub(super) fn drop_all(mut self, budget: &mut Budget) {
+        for direction in &mut self.tables.directions {
+            for mut rib in direction.take() {
+                release(&mut rib, budget);
+            }
         }
     }
+}
+
+/// Whether the time of a table is over. When it is but for routes that may stay longer, the others go.
+fn expire(rib: &mut AdjRib, now_ns: u64, store: &AttrStore, budget: &mut Budget) -> bool {
+    let Some(times) = &mut rib.outlives else {
+        return false;
+    };
+    if now_ns < times.until_ns {
+        return false;
+    }
+    let longer = std::mem::take(&mut times.long_lived_s);
+    if longer == 0 {
+        return true;
+    }
+    // RFC 9494 §4.2: the long-lived time begins where the restart time ends.
+    times.until_ns = times.until_ns.saturating_add(u64::from(longer) * SECOND_NS);
+    let over = now_ns >= times.until_ns;
+    rib.drop_stale_where(budget, |set| is_short_lived(store, set));
+    over
 }
 
 /// Seconds for which routes outlive the session, and seconds for which they may live longer still.

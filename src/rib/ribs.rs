@@ -13,7 +13,7 @@ use crate::bgp::{
     Disposition, Family, Form, Message, MessageType, NlriField, RouteRefresh, Update,
 };
 use crate::intern::{AttrSet, AttrStore, Stats};
-use crate::session::{Direction, End, Pair, Session};
+use crate::session::{Direction, End, Key, Pair, Session};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
@@ -80,6 +80,27 @@ impl Ribs {
     #[must_use]
     pub fn session(&self, id: u64) -> Option<&Tables> {
         self.sessions.get(&id)
+    }
+
+    /// The tables of a session, also if it is over and they are kept for a restart.
+    #[must_use]
+    pub fn tables(&self, id: u64) -> Option<&Tables> {
+        let mut kept = self.retained();
+        self.session(id)
+            .or_else(|| kept.find(|tables| tables.session == id))
+    }
+
+    /// Whether tables of these two are kept though their session is over.
+    #[must_use]
+    pub fn keeps(&self, key: &Key) -> bool {
+        key.pair()
+            .is_some_and(|pair| self.retained.contains_key(&pair))
+    }
+
+    /// Tables that are kept though their session is over, in no order: all of their routes are stale
+    /// ([`super::AdjRib::kept_until_ns`]).
+    pub fn retained(&self) -> impl Iterator<Item = &Tables> {
+        self.retained.values().map(Retained::tables)
     }
 
     /// All sessions with tables, in no order.
@@ -316,6 +337,9 @@ impl Ribs {
             Some(set) => rib.announce(&field, &set, &mut at, changes),
             None => rib.refuse(&field, &mut at, changes),
         }
+        if !is_agreed(session, field.form().family) {
+            rib.disturb(now_ns, Why::Assumed);
+        }
         self.refused += u64::from(changes.refused.saturating_sub(before));
     }
 
@@ -364,6 +388,13 @@ impl Ribs {
         if NlriField::new(form, &[]).is_opaque() {
             return None;
         }
+        // RFC 7313 §4: none of this applies if one side does not have the capability. The octet is reserved
+        // then (RFC 2918 §3).
+        let has = [0, 1].map(|side| session.open(side).map(|open| open.enhanced_refresh));
+        if has.contains(&Some(false)) {
+            return None;
+        }
+        let agreed = has == [Some(true); 2];
         let tables = tables(&mut self.sessions, session, now_ns);
         let direction = &mut tables.directions[direction & 1];
         let rib = direction.rib_mut(form, context, now_ns, &mut self.budget)?;
@@ -372,7 +403,7 @@ impl Ribs {
             return None;
         }
         let mut changes = Changes::default();
-        rib.end_refresh(&mut self.budget, &mut changes);
+        rib.end_refresh(agreed, &mut self.budget, &mut changes);
         Some(changes)
     }
 
@@ -387,11 +418,12 @@ impl Ribs {
 
     /// The session is over, and so are its tables, but for those that wait for a restart.
     pub fn end(&mut self, session: u64, end: End, now_ns: u64) {
-        let Some(mut tables) = self.sessions.remove(&session) else {
+        let Some(tables) = self.sessions.remove(&session) else {
             return;
         };
-        let retained = Retained::new(&mut tables, end, now_ns, &mut self.budget);
-        let Some(pair) = tables.key.pair() else {
+        let key = tables.key;
+        let retained = Retained::new(tables, end, now_ns, &mut self.budget);
+        let Some(pair) = key.pair() else {
             retained.drop_all(&mut self.budget);
             return;
         };
@@ -427,6 +459,15 @@ fn tables<'a>(
     sessions
         .entry(session.id)
         .or_insert_with(|| Tables::new(session, now_ns))
+}
+
+/// Not if both OPENs were seen and one of them lacks the family: then its receiver may ignore the routes
+/// (RFC 4760 §8), or end the session.
+fn is_agreed(session: &Session, family: Family) -> bool {
+    match (session.open(0), session.open(1)) {
+        (Some(a), Some(b)) => a.families.contains(family) && b.families.contains(family),
+        _ => true,
+    }
 }
 
 fn count(field: &NlriField<'_>) -> u32 {

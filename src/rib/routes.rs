@@ -3,7 +3,7 @@
 use super::budget::Budget;
 use super::entry::{Entry, State};
 use crate::intern::AttrSet;
-use crate::staggered::Staggered;
+use crate::staggered::{Room, Staggered};
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 use std::hint::black_box;
@@ -16,8 +16,13 @@ pub(super) const TOGETHER: usize = 16;
 pub(super) enum Announced {
     /// The route was not there.
     New,
-    /// It was, with these attributes; `rest` says that something else than them is new, a label for example.
-    Replaced { old: AttrSet, rest: bool },
+    /// It was, with these attributes, `stale` or not; `rest` says that something else than them is new, a label for
+    /// example.
+    Replaced {
+        old: AttrSet,
+        stale: bool,
+        rest: bool,
+    },
     /// It was there just so.
     Duplicate,
     /// The same, but it was stale.
@@ -140,7 +145,11 @@ impl<E: Entry> Routes<E> {
         }
         entry.set_state(State::since(seconds));
         let old = entry.set_attributes(attributes.clone());
-        Announced::Replaced { old, rest }
+        Announced::Replaced {
+            old,
+            stale: state.stale(),
+            rest,
+        }
     }
 
     fn add(
@@ -151,8 +160,8 @@ impl<E: Entry> Routes<E> {
         seconds: u32,
         budget: &mut Budget,
     ) -> Announced {
-        let (heap, growth) = (E::heap_of(key), self.table.growth(hash));
-        if !budget.fits(growth + heap) {
+        let heap = E::heap_of(key);
+        if !self.make_room(hash, heap, budget) {
             return Announced::Refused;
         }
         budget.resized(0, heap);
@@ -163,6 +172,29 @@ impl<E: Entry> Routes<E> {
             .insert(hash, entry, |entry| entry.hash(hasher, layout));
         budget.resized(before, self.table.allocation_size());
         Announced::New
+    }
+
+    /// Whether there is room for a route with `heap` bytes besides, once what can be done for it is done.
+    fn make_room(&mut self, hash: u64, heap: u64, budget: &mut Budget) -> bool {
+        match self.table.room(hash) {
+            Room::Free => budget.fits(heap),
+            Room::Full(more) if budget.fits(heap + more) => true,
+            Room::Untidy(more) => {
+                self.tidy(hash, budget.fits(heap + more), budget) && budget.fits(heap)
+            }
+            Room::Full(_) => budget.fits(heap) && self.tidy(hash, false, budget),
+        }
+    }
+
+    #[cold]
+    fn tidy(&mut self, hash: u64, keep: bool, budget: &mut Budget) -> bool {
+        let before = self.table.allocation_size();
+        let (layout, hasher) = (self.layout, &self.hasher);
+        let tidied = self
+            .table
+            .tidy(hash, keep, |entry| entry.hash(hasher, layout));
+        budget.resized(before, self.table.allocation_size());
+        tidied
     }
 
     /// Whether the route was there.

@@ -91,6 +91,11 @@ impl Direction {
         self.ribs.push(rib);
     }
 
+    /// Drops the tables of which `keep` does not say yes.
+    pub(super) fn retain(&mut self, keep: impl FnMut(&mut AdjRib) -> bool) {
+        self.ribs.retain_mut(keep);
+    }
+
     /// Takes all tables out.
     pub(super) fn take(&mut self) -> Vec<AdjRib> {
         std::mem::take(&mut self.ribs)
@@ -140,8 +145,8 @@ fn doubt(session: &Session, direction: usize) -> Option<Why> {
     }
 }
 
-/// Gives back what a table took.
-pub(super) fn release(mut rib: AdjRib, budget: &mut Budget) {
+/// Gives back what a table took, which is to go.
+pub(super) fn release(rib: &mut AdjRib, budget: &mut Budget) {
     rib.release(budget);
     budget.resized(size_of::<AdjRib>() as u64, 0);
 }

@@ -14,7 +14,7 @@ pub struct StreamLimits {
     pub gap_grace_ns: u64,
     /// See [`Limits::one_sided_wait`].
     pub one_sided_ns: u64,
-    /// Messages that are asked for.
+    /// Messages that are read.
     pub messages: MessageSet,
 }
 
@@ -27,7 +27,7 @@ impl From<&Limits> for StreamLimits {
             held_bytes: limits.held_bytes_per_stream_max.into(),
             gap_grace_ns: ns(limits.gap_grace),
             one_sided_ns: ns(limits.one_sided_wait),
-            messages: limits.messages,
+            messages: limits.messages_read(),
         }
     }
 }

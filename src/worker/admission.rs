@@ -291,8 +291,8 @@ impl<F: Frame> Worker<F> {
         self.close(index, reason, stamp);
         let key = self.connections.remove(index).key();
         self.by_key.remove(&key);
-        let (a, b) = key.endpoints(0);
-        self.outputs.metrics.forget_unused(a.addr, b.addr);
+        let (ribs, metrics) = (self.ribs.as_ref(), &self.outputs.metrics);
+        self.kept.leave(&key, ribs, metrics);
     }
 
     /// Ends connections of which nothing has come for long.

@@ -103,7 +103,7 @@ pub(super) fn chosen<'a>(
 }
 
 fn tell_rib(ribs: &Ribs, question: &RibQuestion) -> Answer {
-    let tables = ribs.session(question.session)?;
+    let tables = ribs.tables(question.session)?;
     let mut page = Page::default();
     page.tables(tables, question);
     let mut chosen = chosen(tables, question);

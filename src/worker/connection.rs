@@ -3,6 +3,7 @@
 use super::backlog::Backlog;
 use super::delivery::{Counters, Delivery};
 use super::handshakes::{Options, Syn};
+use super::kept::publish_tables;
 use crate::capture::{Frame, Stamp};
 use crate::config::Limits;
 use crate::health::{Figures, Health};
@@ -74,6 +75,7 @@ macro_rules! with_delivery {
             direction,
             ribs: $shared.ribs.as_deref_mut(),
             outputs: $shared.outputs,
+            asked: $shared.limits.messages,
             open_wait_ns: nanoseconds($shared.limits.open_wait),
             now_ns: $shared.now_ns,
             delivered: 0,
@@ -500,7 +502,7 @@ impl<F: Frame> Connection<F> {
     pub(super) fn facts<'a>(&'a self, now_ns: u64, ribs: Option<&'a Ribs>) -> SessionFacts<'a> {
         SessionFacts {
             session: &self.session,
-            tables: ribs.and_then(|ribs| ribs.session(self.session.id)),
+            tables: ribs.and_then(|ribs| ribs.tables(self.session.id)),
             last_ns: self.last_ns,
             directions: [0, 1].map(|direction| DirectionFacts {
                 bytes: self.streams[direction].ledger().into(),
@@ -532,14 +534,8 @@ impl<F: Frame> Connection<F> {
             let figures = self.figures(direction, now_ns);
             counters.take_tcp(&figures, &self.told[direction]);
             self.told[direction] = figures;
-            for rib in tables
-                .iter()
-                .flat_map(|tables| tables.direction(direction).ribs())
-            {
-                let family = counters.prefixes(rib.family().afi.0, rib.family().safi.0);
-                family.set_rib(Some(rib.len() as u64));
-                family.rib_stale.set(rib.stale() as u64);
-                family.rib_complete.set(rib.partial().is_none().into());
+            if let Some(tables) = tables {
+                publish_tables(&counters, tables.direction(direction).ribs());
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::archive;
 use super::backlog::Backlog;
 use crate::bgp::header::{HEADER_LEN, MAX_LEN};
-use crate::bgp::{Header, Message, MessageType, OpenFacts};
+use crate::bgp::{Header, Message, MessageSet, MessageType, OpenFacts};
 use crate::capture::Stamp;
 use crate::health::{Alarm, Health};
 use crate::rib::{Ribs, Why};
@@ -30,6 +30,8 @@ pub(super) struct Delivery<'a> {
     /// The tables of all sessions, if they are kept.
     pub(super) ribs: Option<&'a mut Ribs>,
     pub(super) outputs: &'a mut Outputs,
+    /// Messages that are told; others are read for the sake of the tables alone.
+    pub(super) asked: MessageSet,
     /// How long a message may wait for the other side's OPEN.
     pub(super) open_wait_ns: u64,
     /// The time that waiting is measured by.
@@ -282,11 +284,16 @@ impl Delivery<'_> {
         let source = self.session.source(self.direction, message);
         self.take_open(message);
         let seq = self.session.next_message(self.direction);
-        let event = self.session.next_event();
         let changes = self
             .ribs
             .as_deref_mut()
             .and_then(|ribs| ribs.message(self.session, self.direction, message, stamp.ns));
+        if !self.asked.contains(message.kind()) {
+            self.outputs.skipped(&counters, message.kind());
+            self.see_message(message, stamp);
+            return;
+        }
+        let event = self.session.next_event();
         // Taken out for the time of the call, so that the event can borrow it.
         let host = std::mem::take(&mut self.outputs.host);
         let mut meta = meta(self.session, self.direction, stamp, seq, event, &host);

@@ -3,7 +3,6 @@
 use super::DIRECTIONS_MAX;
 use super::connection::Connection;
 use super::handshakes::Handshake;
-use super::keeps_ribs;
 use crate::config::Limits;
 use crate::rib::Ribs;
 use crate::session::{Inference, Key};
@@ -27,7 +26,7 @@ impl Memory {
     /// The memory cannot be mapped.
     pub fn new(limits: &Limits) -> std::io::Result<Self> {
         let heap_max = limits.carry_heap_max.into();
-        let (classes, zero) = (classes_for(limits.messages), limits.zero_buffers);
+        let (classes, zero) = (classes_for(limits.messages_read()), limits.zero_buffers);
         let lock = limits.lock_memory;
         Ok(Self {
             buffers: BufferPool::with(classes, zero, heap_max, lock)?,
@@ -39,6 +38,12 @@ impl Memory {
         })
     }
 
+    /// The buffers are locked: they are never paged out.
+    #[must_use]
+    pub fn locked(&self) -> bool {
+        self.buffers.locked() && self.budget.spill.locked()
+    }
+
     /// The most bytes that payload and connections may come to, frames left out.
     #[must_use]
     pub fn bound(&self, limits: &Limits) -> u64 {
@@ -48,7 +53,7 @@ impl Memory {
             + 4 * size_of::<(Key, usize)>();
         let handshake = size_of::<(Key, Handshake)>() + 4 * size_of::<(Key, u32)>();
         let direction = size_of::<totals::Direction>();
-        let ribs = keeps_ribs(limits);
+        let ribs = limits.keeps_ribs();
         let rib = if ribs { Ribs::session_bytes() } else { 0 };
         let tables = [
             (limits.sessions_max, rib),

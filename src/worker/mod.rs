@@ -10,6 +10,7 @@ mod backlog;
 mod connection;
 mod delivery;
 mod handshakes;
+mod kept;
 mod memory;
 mod packet;
 mod parts;
@@ -18,7 +19,6 @@ mod search;
 pub use admission::Evicted;
 pub use memory::Memory;
 
-use crate::bgp::MessageType;
 use crate::capture::{Captured, Frame, Interrupted, Polled, Source, Stamp, StampSource};
 use crate::config::Limits;
 use crate::http::Desk;
@@ -32,6 +32,7 @@ use crate::wire::{Fragments, Ports, Skipped};
 use bgptap_umem::buffer::BufferPool;
 use connection::{Connection, END_OF_CAPTURE, Proof, Shared};
 use handshakes::Handshakes;
+use kept::Kept;
 use packet::Packet;
 use parts::Partial;
 use search::Search;
@@ -106,6 +107,8 @@ pub struct Worker<F> {
     tick: u64,
     /// What each side has told the other, if that is kept.
     ribs: Option<Ribs>,
+    /// What is said of tables whose sessions are over.
+    kept: Kept,
     /// Where questions from outside wait, if any are answered.
     desk: Option<Desk>,
     searches: VecDeque<Search>,
@@ -154,7 +157,8 @@ impl<F: Frame> Worker<F> {
             evicted: Evicted::default(),
             ticking: Vec::new(),
             tick: 0,
-            ribs: keeps_ribs(&limits).then(|| Ribs::new(limits.rib_bytes_max)),
+            ribs: limits.keeps_ribs().then(|| Ribs::new(limits.rib_bytes_max)),
+            kept: Kept::default(),
             desk: None,
             searches: VecDeque::new(),
             budget: memory.budget,
@@ -368,6 +372,7 @@ impl<F: Frame> Worker<F> {
     }
 
     fn snapshot_now(&mut self, gather: impl FnOnce(&mut Snapshot)) {
+        self.kept.publish(self.ribs.as_ref(), &self.outputs.metrics);
         for (_, connection) in &mut self.connections {
             connection.publish(self.now_ns, self.ribs.as_ref());
         }
@@ -442,10 +447,6 @@ impl<F: Frame> Worker<F> {
 }
 
 /// Tables follow UPDATEs: without these there is nothing to keep.
-fn keeps_ribs(limits: &Limits) -> bool {
-    limits.rib && limits.messages.contains(MessageType::Update)
-}
-
 fn wall_clock_ns() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

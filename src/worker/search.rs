@@ -28,8 +28,8 @@ pub(super) struct Search {
 #[derive(Clone, Copy, Default)]
 struct At {
     place: usize,
-    /// As many as the table had. If it has others now, routes have moved.
-    places: usize,
+    /// [`AdjRib::moves`] when the table was begun. If it is another number now, routes have other places.
+    moves: Option<u64>,
     /// Of the longest prefix that was found.
     longest: u8,
     /// Octets of the answer, and routes found, before this table.
@@ -65,7 +65,7 @@ impl Search {
 
     /// Looks at no more than `budget` places, which it takes off; the answer once all is looked at.
     pub(super) fn go_on(&mut self, ribs: &Ribs, budget: &mut usize) -> Option<Answer> {
-        let Some(tables) = ribs.session(self.question.session) else {
+        let Some(tables) = ribs.tables(self.question.session) else {
             return Some(None);
         };
         if self.left.is_none() {
@@ -114,12 +114,12 @@ impl Search {
                 .for_each(|route| self.take(ribs, place, &route));
             return true;
         }
-        if self.at.places != rib.places() {
+        if self.at.moves != Some(rib.moves()) {
             self.forget_table();
             self.at.place = 0;
-            self.at.places = rib.places();
+            self.at.moves = Some(rib.moves());
         }
-        let until = self.at.places.min(self.at.place.saturating_add(*budget));
+        let until = rib.places().min(self.at.place.saturating_add(*budget));
         *budget -= until - self.at.place;
         for number in self.at.place..until {
             if let Some(route) = rib.at(number) {
@@ -127,7 +127,7 @@ impl Search {
             }
         }
         self.at.place = until;
-        until == self.at.places
+        until == rib.places()
     }
 
     fn look_at(&mut self, ribs: &Ribs, place: (&Tables, usize, &AdjRib), route: &Route<'_>) {

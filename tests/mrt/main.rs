@@ -5,8 +5,13 @@
 mod archives;
 mod bgpdump;
 mod bgpkit;
+#[path = "../support/full_table.rs"]
+mod full_table;
+mod moving;
 mod mrtparse;
 mod rotation;
+#[path = "../support/speakers.rs"]
+mod speakers;
 #[path = "../support/mod.rs"]
 mod support;
 mod tables;

@@ -1,8 +1,11 @@
 //! Memory: what does not fit is refused and said.
 
 use crate::speakers::{BASIC, Speakers, mandatory, update};
+use crate::support::Scratch;
+use crate::support::synth::Synth;
 use bgptap::bgp::Family;
 use bgptap::rib::{Ribs, Why};
+use std::process::Command;
 
 const V4: Family = Family::IPV4_UNICAST;
 
@@ -68,4 +71,32 @@ fn room_is_given_back_as_routes_go() {
     let empty = talk.ribs.usage().tables;
     assert!(empty * 20 < full, "{empty} of {full}");
     assert!(talk.rib(V4).unwrap().is_empty());
+}
+
+/// Routes for which there was no room are told at the end of `read`, and are losses to `--strict`.
+#[test]
+fn read_tells_of_refused_routes() {
+    let mut file = Vec::new();
+    let shape = Synth {
+        frames: 60_000,
+        sessions: 1,
+        gap_ns: 1000,
+    };
+    shape.write(&mut file).unwrap();
+    let scratch = Scratch::new("rib-limits");
+    let file = scratch.write("capture.pcap", &file);
+    let read = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bgptap"));
+        let output = command.arg("read").arg(&file).args(more).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let refused = said
+            .lines()
+            .any(|line| line.contains("routes found no room"));
+        (output.status.code(), refused)
+    };
+    assert_eq!(read(&["--rib-memory", "1"]), (Some(0), true));
+    assert_eq!(read(&["--rib-memory", "1", "--strict"]), (Some(1), true));
+    assert_eq!(read(&["--strict"]), (Some(0), false));
+    assert_eq!(read(&["--no-rib", "--strict"]), (Some(0), false));
+    assert_eq!(read(&["--rib-memory", "0"]).0, Some(2));
 }

@@ -350,7 +350,7 @@ impl Case {
                     &[0, 1, 1, 3]
                 };
                 let capabilities = |graceful| {
-                    let mut list = [&BASIC[..], &[(64, graceful)]].concat();
+                    let mut list = [&BASIC[..], &[(64, graceful), (70, &[])]].concat();
                     if world.paths {
                         list.push((69, add_path));
                     }

@@ -65,8 +65,16 @@ fn routes_go_if_forwarding_was_not_preserved() {
 fn routes_go_when_the_sender_does_not_come_back_in_time() {
     let plain = graceful(0, true);
     let mut talk = before(&plain);
+    let session = talk.session.id;
     talk.end(LOST);
     assert!(talk.ribs.usage().tables > 0);
+    // What takes memory can be looked at: stale, and until when.
+    assert!(talk.ribs.session(session).is_none());
+    let kept = talk.ribs.tables(session).unwrap();
+    let rib = kept.direction(0).rib(V4).unwrap();
+    assert_eq!((rib.len(), rib.stale()), (2, 2));
+    assert_eq!(rib.kept_until_ns(), Some(talk.now_ns + 10 * SECOND));
+    assert_eq!(talk.ribs.retained().count(), 1);
     talk.ribs.advance(talk.now_ns + 11 * SECOND);
     assert_eq!(talk.ribs.usage().tables, 0);
 }

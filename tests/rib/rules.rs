@@ -190,10 +190,16 @@ fn tables_say_why_they_are_partial() {
     );
 }
 
+/// Both sides can demarcate refreshes.
+fn enhanced() -> Vec<(u8, &'static [u8])> {
+    [&BASIC[..], &[(70, &[])]].concat()
+}
+
 /// RFC 7313 §4.
 #[test]
 fn a_refresh_removes_what_it_does_not_repeat_and_makes_whole() {
-    let mut talk = Speakers::joined();
+    let mut talk = Speakers::new(&enhanced());
+    talk.ribs.disturb(&talk.session, 0, Why::Gap, talk.now_ns);
     let both = update(&[], &mandatory(&[1]), &TWO);
     talk.update(&both);
     assert!(talk.rib(V4).unwrap().partial().is_some());
@@ -208,6 +214,60 @@ fn a_refresh_removes_what_it_does_not_repeat_and_makes_whole() {
     // An end without a beginning means nothing.
     assert_eq!(talk.refresh(V4, 2), Some(Changes::default()));
     assert_eq!(talk.keys(V4).len(), 1);
+}
+
+/// RFC 7313 §4: without the capability of both the octet is reserved (RFC 2918 §3).
+#[test]
+fn without_the_capability_there_are_no_refreshes() {
+    for (one, two) in [
+        (BASIC.to_vec(), enhanced()),
+        (enhanced(), BASIC.to_vec()),
+        (BASIC.to_vec(), BASIC.to_vec()),
+    ] {
+        let mut talk = Speakers::joined();
+        talk.open(&one, &two);
+        talk.update(&update(&[], &mandatory(&[1]), &TWO));
+        assert_eq!(talk.refresh(V4, 1), None);
+        assert_eq!(talk.rib(V4).unwrap().stale(), 0);
+        assert_eq!(talk.refresh(V4, 2), None);
+        assert_eq!(talk.keys(V4).len(), 2);
+    }
+}
+
+/// Without OPENs a refresh takes no routes away; one that has repeated all of them makes the table whole.
+#[test]
+fn without_opens_a_refresh_takes_nothing_away() {
+    let mut talk = Speakers::joined();
+    let both = update(&[], &mandatory(&[1]), &TWO);
+    talk.update(&both);
+    assert_eq!(talk.refresh(V4, 1), None);
+    talk.update(&update(&[], &mandatory(&[1]), &[8, 10]));
+    assert_eq!(talk.refresh(V4, 2), Some(Changes::default()));
+    let rib = talk.rib(V4).unwrap();
+    assert_eq!((rib.len(), rib.stale()), (2, 0));
+    assert_eq!(rib.partial().map(|partial| partial.why), Some(Why::Joined));
+    talk.refresh(V4, 1);
+    assert_eq!(talk.update(&both).refreshed, 2);
+    talk.refresh(V4, 2);
+    let rib = talk.rib(V4).unwrap();
+    assert_eq!((rib.len(), rib.partial()), (2, None));
+}
+
+/// RFC 4760 §8: what one of the two has not announced it may ignore.
+#[test]
+fn a_family_that_is_not_agreed_on_is_not_whole() {
+    const V4_ONLY: (u8, &[u8]) = (1, &[0, 1, 0, 1]);
+    let mut talk = Speakers::joined();
+    talk.open(&BASIC, &[BASIC[0], V4_ONLY]);
+    let attributes = [mandatory(&[1]), reach(V6, &[1; 16], &[16, 0x20, 1])].concat();
+    talk.update(&update(&[], &attributes, &TWO));
+    let why = |family| {
+        talk.rib(family)
+            .unwrap()
+            .partial()
+            .map(|partial| partial.why)
+    };
+    assert_eq!((why(V4), why(V6)), (None, Some(Why::Assumed)));
 }
 
 /// What was repeated may have been in the gap.

@@ -64,6 +64,14 @@ impl FullTable {
         bodies.collect()
     }
 
+    /// The same with no more than `sets` sets of attributes, which come in turn.
+    pub fn announcements_with(&self, sets: u32) -> Vec<Vec<u8>> {
+        let bodies = self
+            .groups()
+            .map(|(at, nlri)| update(&[], &attributes(at as u32 % sets, 0), &nlri));
+        bodies.collect()
+    }
+
     /// The bodies of UPDATEs that withdraw all.
     pub fn withdrawals(&self) -> Vec<Vec<u8>> {
         self.groups()

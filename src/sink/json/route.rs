@@ -142,6 +142,9 @@ pub(super) fn write_status(fields: &mut Fields<'_>, rib: &AdjRib) -> serde_json:
             fields.serialize_entry("reason", partial.why.name())?;
         }
     }
+    if let Some(until) = rib.kept_until_ns() {
+        fields.serialize_entry("kept_until", &(until / 1_000_000_000))?;
+    }
     if let Some(at) = rib.end_of_rib_ns() {
         fields.serialize_entry("end_of_rib", &(at / 1_000_000_000))?;
     }

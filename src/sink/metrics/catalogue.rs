@@ -155,7 +155,8 @@ metrics! {
         "Routes in an Adj-RIB",
         "what the peer told, stale ones among them; absent without a table";
     RIB_STALE: Gauge "bgptap_rib_stale", session ["afi", "safi"],
-        "Routes in an Adj-RIB that have to be announced again", "";
+        "Routes in an Adj-RIB that have to be announced again",
+        "all of them while graceful restart keeps the table of a session that is over";
     RIB_COMPLETE: Gauge "bgptap_rib_complete", session ["afi", "safi"],
         "1 if an Adj-RIB is whole, 0 if it may lack routes or have too many",
         "[architecture.md](architecture.md#tables)";

@@ -2,7 +2,7 @@
 //!
 //! A table of a million routes takes a good while to be written, and frames do not wait. So live a
 //! snapshot goes on a few thousand routes at a time: a route that changes meanwhile is told as it is when its
-//! turn comes. If a table grows or shrinks, so that routes change places, that table is told anew: no route
+//! turn comes. If a part of a table grows, shrinks or is tidied up, so that routes change places, that table is told anew: no route
 //! is missing, but some are there twice. From files a snapshot is taken at once.
 
 use super::NS_PER_S;

@@ -11,6 +11,8 @@ const KEEPALIVE: u8 = 4;
 fn bench() -> (Bench, BufferPool) {
     let limits = crate::config::Limits {
         messages: MessageSet::NONE.with(MessageType::Update),
+        // Tables would have more read than is asked for.
+        rib: false,
         ..Default::default()
     };
     let pool = BufferPool::new(&CLASSES.map(|c| Class { count: 0, ..c }), false).unwrap();

@@ -250,3 +250,25 @@ fn a_pool_that_goes_meanwhile_leaves_nothing_behind() {
         assert_eq!(memory.strong_count(), 0, "round {round}");
     }
 }
+
+/// What the kernel counts as locked; other tests of this process may add to it, and give back what they added.
+#[cfg(not(miri))]
+#[test]
+fn the_memory_is_locked_if_the_pool_says_so() {
+    let classes = [Class {
+        size: 4096,
+        count: 64,
+    }];
+    let pool = BufferPool::new(&classes, false).expect("a little memory");
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmLck:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    let kib: u64 = kib
+        .and_then(|kib| kib.trim().parse().ok())
+        .expect("a number");
+    if pool.locked() {
+        assert!(kib << 10 >= pool.capacity_bytes(), "{kib} KiB are locked");
+    } else {
+        eprintln!("skipped: 256 KiB cannot be locked here");
+    }
+}
