@@ -38,6 +38,9 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Where events go: the writer's thread alone deals with it, and may block in it.
 pub trait Target: Send + 'static {
+    /// Comes before anything else: for whoever has to know, while it blocks, that the end has come.
+    fn begin(&mut self, _: Closing) {}
+
     /// Takes whole events, `count` of them, of the file that `at_ns` names. None at all means only that files of
     /// other times are over.
     ///
@@ -72,6 +75,23 @@ pub struct Recovery {
     pub again: bool,
     /// Events that were taken before, and are lost now.
     pub lost: u64,
+}
+
+/// Tells whether a writer is being closed.
+#[derive(Clone, Debug)]
+pub struct Closing(Arc<AtomicBool>);
+
+impl Closing {
+    /// It is: there will be no more than what waits.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_test(closed: bool) -> Self {
+        Self(Arc::new(AtomicBool::new(closed)))
+    }
 }
 
 /// What is written to as it comes.
@@ -140,7 +160,7 @@ impl Losses {
 struct Shared {
     full: ArrayQueue<Chunk>,
     empty: ArrayQueue<Chunk>,
-    closing: AtomicBool,
+    closing: Arc<AtomicBool>,
     /// The writer met an error; what comes after it is lost.
     broken: AtomicBool,
     losses: Arc<Losses>,
@@ -189,7 +209,7 @@ impl Writer {
         let shared = Arc::new(Shared {
             full: ArrayQueue::new(chunks),
             empty: ArrayQueue::new(chunks),
-            closing: AtomicBool::new(false),
+            closing: Arc::default(),
             broken: AtomicBool::new(false),
             losses: Arc::default(),
             error: Mutex::new(None),
@@ -376,7 +396,8 @@ impl Chunk {
     }
 }
 
-fn run(shared: &Shared, target: impl Target, worker: &Thread) {
+fn run(shared: &Shared, mut target: impl Target, worker: &Thread) {
+    target.begin(Closing(Arc::clone(&shared.closing)));
     let mut end = End {
         shared,
         target,

@@ -172,7 +172,10 @@ metrics! {
 
     OUTPUT_DROPPED: Counter "bgptap_output_dropped", instance ["output", "reason"],
         "Events that an output lost",
-        "of `json`, `mrt`, `mrt_rib`, `events`: `queue_full`, `write_error`; listeners dropped, `slow_listener`; lines that no broker took, `undelivered`; of `bmp`, and of `kafka` with BMP, `queue_full`, `disconnected`, `resync`";
+        "of `json`, `text`, `mrt`, `mrt_rib`, `events`, and `kafka` with lines: `queue_full`, `write_error`; of `events` also listeners dropped, \
+         `slow_listener`; of `kafka` also lines that no broker took, `undelivered`; of `bmp`, and of `kafka` with BMP, `queue_full`, \
+         `disconnected`, `resync`, `router_limit` ([bmp.md](bmp.md#stations-that-fail)); of `evidence` \
+         [others](operations.md#evidence)";
     OUTPUT_QUEUE: Gauge "bgptap_output_queue_ratio", instance ["output"],
         "Share of an output's queue in use, 0 to 1", "";
     OUTPUT_FILTERED: Counter "bgptap_output_filtered", instance ["output"],
