@@ -6,11 +6,17 @@ mod support;
 
 use bgpkit_parser::parser::bmp::messages::BmpMessageBody;
 use bgpkit_parser::parser::bmp::{parse_bmp_msg, parse_openbmp_header};
+use bgptap::sink::delivered::Delivered;
+use bgptap::sink::kafka::{Form, Settings, writer};
+use bgptap::sink::writer::WhenFull;
 use bytes::Bytes;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 use support::broker::Broker;
 use support::read::read;
 use support::{Scratch, have, recording};
@@ -144,4 +150,99 @@ fn a_broker_that_is_not_there_is_told() {
     let said = String::from_utf8_lossy(&output.stderr);
     let expected = format!("kafka: 0 lines delivered, {lines} not");
     assert!(said.contains(&expected), "{expected}: {said}");
+}
+
+/// A way to a broker that is closed at first: who comes is turned away.
+struct Gate {
+    address: std::net::SocketAddr,
+    open: Arc<AtomicBool>,
+}
+
+impl Gate {
+    fn before(broker: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let gate = Self {
+            address: listener.local_addr().unwrap(),
+            open: Arc::default(),
+        };
+        let (open, broker) = (Arc::clone(&gate.open), broker.to_owned());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let stream = stream.unwrap();
+                if open.load(Relaxed) {
+                    let there = TcpStream::connect(&broker).unwrap();
+                    pass(&stream, &there);
+                    pass(&there, &stream);
+                }
+            }
+        });
+        gate
+    }
+}
+
+/// Passes on what one says to the other.
+fn pass(from: &TcpStream, to: &TcpStream) {
+    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+    std::thread::spawn(move || {
+        // It ends with either of the two.
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(std::net::Shutdown::Both);
+    });
+}
+
+/// More records than librdkafka holds by default (100,000), for longer than records are tried to be delivered by
+/// somebody less patient, who loses them all meanwhile: they come when the broker does, each once.
+#[test]
+fn while_a_broker_is_away_many_small_records_wait_for_it() {
+    if !have("kcat") {
+        return;
+    }
+    const RECORDS: u64 = 150_000;
+    let broker = Broker::start();
+    let gate = Gate::before(&broker.address);
+    let start = |topic: &str, patience| {
+        let settings = Settings {
+            brokers: gate.address.to_string(),
+            topic: topic.into(),
+            patience,
+        };
+        let delivered = Arc::<Delivered>::default();
+        let counts = Arc::clone(&delivered);
+        // 4 MiB for librdkafka: twice what all of them have.
+        let started = writer(&settings, 4, WhenFull::Wait, Form::Json, counts);
+        (started.unwrap(), delivered)
+    };
+    let wait = |what: &str, is: &dyn Fn() -> bool| {
+        let since = std::time::Instant::now();
+        while !is() {
+            assert!(since.elapsed() < Duration::from_secs(90), "{what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let (mut brief, given_up) = start("brief", Duration::from_secs(2));
+    let (mut patient, counts) = start("patient", Duration::from_secs(300));
+    (0..1000).for_each(|number| brief.event(0, |out| out.extend(format!("{number}\n").bytes())));
+    brief.flush();
+    for number in 0..RECORDS {
+        patient.event(0, |out| out.extend(format!("{number:>14}\n").bytes()));
+    }
+    patient.flush();
+    wait("what is not delivered is given up", &|| {
+        given_up.failed.load(Relaxed) == 1000
+    });
+    wait("all are in librdkafka", &|| patient.queue_ratio() == 0.0);
+    assert_eq!(
+        counts.delivered.load(Relaxed) + counts.failed.load(Relaxed),
+        0
+    );
+    gate.open.store(true, Relaxed);
+    wait("all are delivered", &|| {
+        counts.delivered.load(Relaxed) == RECORDS
+    });
+    brief.close().unwrap();
+    patient.close().unwrap();
+    assert_eq!(counts.failed.load(Relaxed), 0);
+    let records = broker.records("patient").into_iter();
+    let numbers: BTreeSet<Vec<u8>> = records.map(|(_, payload)| payload).collect();
+    assert_eq!(numbers.len() as u64, RECORDS);
 }

@@ -241,6 +241,24 @@ impl Drop for TinyDisk {
     }
 }
 
+/// What there was of an output before a reload is one with what there is now.
+#[cfg(feature = "kafka")]
+fn no_series_comes_twice(net: &Net) {
+    let script = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9179/metrics').read().decode())";
+    let page = support::net::run(&mut Net::python(&net.mon, script)).stdout;
+    let page = String::from_utf8(page).unwrap();
+    let lines = page
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let (mut seen, mut kafka) = (BTreeSet::new(), 0);
+    for line in lines {
+        let (series, _) = line.rsplit_once(' ').unwrap();
+        assert!(seen.insert(series), "{series} comes twice");
+        kafka += usize::from(series.contains("output=\"kafka\""));
+    }
+    assert!(kafka > 3, "lines and BMP have their reasons");
+}
+
 /// Kafka goes from one topic to another and then from lines to BMP, snapshots come and go, and an archive goes whose
 /// disk was full: each event is told once, consumers of BMP end with all routes, and what was lost stays counted.
 #[cfg(feature = "kafka")]
@@ -284,6 +302,7 @@ fn kafka_and_snapshots_come_and_go() {
         assert!(!replay.is_finished(), "something is left to be told");
         replay.join().unwrap();
     });
+    no_series_comes_twice(&net);
     let log = scratch.path("live.log");
     let summary = live.stop_with(1);
     let log = std::fs::read_to_string(log).unwrap();

@@ -6,12 +6,18 @@ use crate::filter::Selection;
 use crate::sink::bmp::Carrier;
 use crate::sink::delivered::Delivered;
 use crate::sink::json::Format;
-use crate::sink::kafka::{self, KafkaCarrier, Settings};
+use crate::sink::kafka::{self, Form, KafkaCarrier, Settings};
 use crate::sink::outputs::JsonLines;
 use crate::sink::writer::WhenFull;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// How long a record is tried to be delivered: as long as brokers may be away for a restart or an election, and more.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// The same of what is read from files, which waits while nobody takes it.
+const PATIENCE_WITH_FILES: Duration = Duration::from_secs(30);
 
 /// Brokers and topic for one kind of records, if these are asked for.
 pub(super) fn settings(options: &cli::Outputs, format: KafkaFormat) -> Option<Settings> {
@@ -26,6 +32,7 @@ pub(super) fn settings(options: &cli::Outputs, format: KafkaFormat) -> Option<Se
     Some(Settings {
         brokers,
         topic: topic.unwrap_or_else(|| default.to_owned()),
+        patience: PATIENCE,
     })
 }
 
@@ -37,7 +44,8 @@ pub(super) fn json(
     delivered: Arc<Delivered>,
 ) -> Result<JsonLines, SetupError> {
     let room = options.files.output_queue;
-    let writer = kafka::json_writer(settings, room, when_full, delivered);
+    let settings = patient(settings, when_full);
+    let writer = kafka::writer(&settings, room, when_full, Form::Json, delivered);
     Ok(JsonLines {
         writer: writer.map_err(|error| refused(&error))?,
         raw: options.raw,
@@ -61,7 +69,8 @@ pub(super) fn openbmp(
         });
     }
     let room = options.files.output_queue;
-    let carrier = KafkaCarrier::start(settings, room, host, when_full);
+    let settings = patient(settings, when_full);
+    let carrier = KafkaCarrier::start(&settings, room, host, when_full);
     Ok(Box::new(carrier.map_err(|error| refused(&error))?))
 }
 
@@ -79,7 +88,7 @@ pub(super) fn selection_of_routes(options: &cli::Outputs) -> Selection {
 
 /// What tells a producer of BMP from others.
 pub(super) fn key(settings: &Settings) -> String {
-    let Settings { brokers, topic } = settings;
+    let Settings { brokers, topic, .. } = settings;
     format!("kafka {brokers} {topic}")
 }
 
@@ -96,6 +105,17 @@ pub(super) fn tell(options: &cli::Outputs, lines: &Delivered) -> bool {
         );
     }
     failed > 0
+}
+
+fn patient(settings: &Settings, when_full: WhenFull) -> Settings {
+    let patience = match when_full {
+        WhenFull::Drop => settings.patience,
+        WhenFull::Wait => PATIENCE_WITH_FILES,
+    };
+    Settings {
+        patience,
+        ..settings.clone()
+    }
 }
 
 fn refused(error: &io::Error) -> SetupError {

@@ -21,7 +21,7 @@ use crate::sink::evidence;
 use crate::sink::kafka::Settings;
 #[cfg(feature = "kafka")]
 use crate::sink::outputs::JsonLines;
-use crate::sink::reload::{Change, Exchange, News, Selections};
+use crate::sink::reload::{Change, Exchange, News, Retired, Selections};
 use crate::sink::writer::{WhenFull, Writer};
 use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
@@ -230,7 +230,7 @@ impl Running {
         let news = self.news(&outputs, &at)?;
         // There is room: the news before were taken.
         let _ = self.exchange.news.push(news);
-        self.close_retired();
+        self.retire();
         self.at = at;
         let before = std::mem::replace(&mut self.said, said);
         let keys = before.keys().chain(self.said.keys());
@@ -332,33 +332,39 @@ impl Running {
         Ok(wanted)
     }
 
-    /// Waits until the worker has taken over, and closes what it does not need any more.
-    fn close_retired(&self) {
+    /// Waits until the worker has taken over, and has closed what it does not need any more.
+    fn retire(&self) {
         let retired = loop {
             match self.exchange.retired() {
                 Some(retired) => break retired,
                 None => std::thread::sleep(Duration::from_millis(5)),
             }
         };
-        for (output, mut writer) in retired.writers {
-            if let Err(error) = writer.close() {
-                eprintln!("bgptap: closing the former output {output}: {error}");
-            }
+        if let Err(error) = self.exchange.close_by(retired, close) {
+            eprintln!("bgptap: closing former outputs: {error}");
         }
-        for mut carrier in retired.carriers {
-            let before = carrier.fate().undelivered;
-            carrier.close();
-            let lost = carrier.fate().undelivered.saturating_sub(before);
-            if lost > 0 {
-                let output = carrier.name();
-                eprintln!(
-                    "bgptap: closing the former output {output}: {lost} messages not delivered"
-                );
-            }
+    }
+}
+
+/// Closes what is not needed any more, and says what it has lost.
+fn close(retired: Retired) {
+    for (output, mut writer) in retired.writers {
+        if let Err(error) = writer.close() {
+            eprintln!("bgptap: closing the former output {output}: {error}");
         }
-        if let Some(mut evidence) = retired.evidence {
-            outputs::tell_evidence(evidence.close());
+    }
+    for mut carrier in retired.carriers {
+        let ledger = carrier.ledger();
+        let before = ledger.fate().undelivered;
+        carrier.close();
+        let lost = ledger.fate().undelivered.saturating_sub(before);
+        if lost > 0 {
+            let output = carrier.name();
+            eprintln!("bgptap: closing the former output {output}: {lost} messages not delivered");
         }
+    }
+    if let Some(mut evidence) = retired.evidence {
+        outputs::tell_evidence(evidence.close());
     }
 }
 

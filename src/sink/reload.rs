@@ -8,8 +8,10 @@ use super::outputs::{JsonLines, MrtRecords, Outputs};
 use super::writer::Writer;
 use crate::filter::Selection;
 use crossbeam_queue::ArrayQueue;
+use std::io;
 use std::num::NonZeroU64;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 /// What outputs are to do from now on.
 pub struct News {
@@ -96,6 +98,8 @@ pub struct Exchange {
     /// For the worker.
     pub news: ArrayQueue<News>,
     retired: ArrayQueue<Retired>,
+    /// Threads that close what was retired, which may take them long.
+    closers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Exchange {
@@ -105,6 +109,33 @@ impl Exchange {
         Self {
             news: ArrayQueue::new(1),
             retired: ArrayQueue::new(1),
+            closers: Mutex::default(),
+        }
+    }
+
+    /// Has what was retired closed by `close` on a thread of its own: nobody waits for that but the end.
+    ///
+    /// # Errors
+    /// No thread could be started: it is closed without a word.
+    pub fn close_by(
+        &self,
+        retired: Retired,
+        close: impl FnOnce(Retired) + Send + 'static,
+    ) -> io::Result<()> {
+        let thread = std::thread::Builder::new().name("retired".into());
+        let thread = thread.spawn(move || close(retired))?;
+        let mut closers = self.closers.lock().unwrap_or_else(PoisonError::into_inner);
+        closers.retain(|closer| !closer.is_finished());
+        closers.push(thread);
+        Ok(())
+    }
+
+    /// Waits until all that was retired is closed.
+    pub fn finish(&self) {
+        let mut closers = self.closers.lock().unwrap_or_else(PoisonError::into_inner);
+        for closer in closers.drain(..) {
+            // It says itself what went wrong.
+            let _ = closer.join();
         }
     }
 
@@ -174,6 +205,13 @@ fn change<T: Selecting>(
 }
 
 impl Outputs {
+    /// Waits until outputs of former configurations are closed.
+    pub(super) fn finish_former(&self) {
+        if let Some(reload) = &self.reload {
+            reload.exchange.finish();
+        }
+    }
+
     /// Changes come by this exchange from now on.
     pub fn reload_by(&mut self, exchange: Arc<Exchange>) {
         self.reload = Some(Reload {

@@ -127,7 +127,7 @@ impl Hub {
 
 /// The writer's thread alone takes the lock, beside those who come.
 impl Target for Hub {
-    fn write(&mut self, events: &[u8], _at_ns: u64) -> io::Result<()> {
+    fn write(&mut self, events: &[u8], _: u64, _: u64) -> io::Result<()> {
         let mut listeners = self.lock();
         let before = listeners.len();
         let mut rest = events;
@@ -293,7 +293,7 @@ mod tests {
         let ids: Vec<_> = hub.lock().iter().map(|listener| listener.id).collect();
         let mut out = Vec::new();
         join(&mut out, &ids, &mut |out| out.extend_from_slice(line));
-        hub.write(&out, 0).expect("nothing fails");
+        hub.write(&out, 1, 0).expect("nothing fails");
     }
 
     fn listen(hub: &Hub) -> Option<mpsc::Receiver<Bytes>> {
@@ -342,7 +342,7 @@ mod tests {
                 out.extend_from_slice(line.as_bytes());
             });
         }
-        hub.write(&out, 0).expect("nothing fails");
+        hub.write(&out, 1, 0).expect("nothing fails");
         assert_eq!(one.try_recv().expect("there"), b"a\nb\n"[..]);
         assert_eq!(other.try_recv().expect("there"), b"b\nc\n"[..]);
     }

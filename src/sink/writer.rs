@@ -38,14 +38,17 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Where events go: the writer's thread alone deals with it, and may block in it.
 pub trait Target: Send + 'static {
-    /// Takes whole events of the file that `at_ns` names. None at all means only that files of
+    /// Comes before anything else: for whoever has to know, while it blocks, that the end has come.
+    fn begin(&mut self, _: Closing) {}
+
+    /// Takes whole events, `count` of them, of the file that `at_ns` names. None at all means only that files of
     /// other times are over.
     ///
     /// # Errors
-    /// Not all was written.
-    fn write(&mut self, events: &[u8], at_ns: u64) -> io::Result<()>;
+    /// These events, or some of them, are lost. What becomes of those that were taken before, [`Self::recover`] tells.
+    fn write(&mut self, events: &[u8], count: u64, at_ns: u64) -> io::Result<()>;
 
-    /// There is nothing more to be written for now.
+    /// There is nothing more to be written for now: called again and again while that is so.
     ///
     /// # Errors
     /// Something that was taken before could not be written.
@@ -59,9 +62,35 @@ pub trait Target: Send + 'static {
         self.flush()
     }
 
-    /// Something has failed: gives up what it was at. Whether it is worth being tried again.
-    fn recover(&mut self) -> bool {
-        false
+    /// Something has failed: gives up what it was at.
+    fn recover(&mut self) -> Recovery {
+        Recovery::default()
+    }
+}
+
+/// What is left after a failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// It is worth being tried again.
+    pub again: bool,
+    /// Events that were taken before, and are lost now.
+    pub lost: u64,
+}
+
+/// Tells whether a writer is being closed.
+#[derive(Clone, Debug)]
+pub struct Closing(Arc<AtomicBool>);
+
+impl Closing {
+    /// It is: there will be no more than what waits.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_test(closed: bool) -> Self {
+        Self(Arc::new(AtomicBool::new(closed)))
     }
 }
 
@@ -69,7 +98,7 @@ pub trait Target: Send + 'static {
 struct Plain<W>(W);
 
 impl<W: Write + Send + 'static> Target for Plain<W> {
-    fn write(&mut self, events: &[u8], _at_ns: u64) -> io::Result<()> {
+    fn write(&mut self, events: &[u8], _: u64, _: u64) -> io::Result<()> {
         self.0.write_all(events)
     }
 
@@ -131,7 +160,7 @@ impl Losses {
 struct Shared {
     full: ArrayQueue<Chunk>,
     empty: ArrayQueue<Chunk>,
-    closing: AtomicBool,
+    closing: Arc<AtomicBool>,
     /// The writer met an error; what comes after it is lost.
     broken: AtomicBool,
     losses: Arc<Losses>,
@@ -180,7 +209,7 @@ impl Writer {
         let shared = Arc::new(Shared {
             full: ArrayQueue::new(chunks),
             empty: ArrayQueue::new(chunks),
-            closing: AtomicBool::new(false),
+            closing: Arc::default(),
             broken: AtomicBool::new(false),
             losses: Arc::default(),
             error: Mutex::new(None),
@@ -367,7 +396,8 @@ impl Chunk {
     }
 }
 
-fn run(shared: &Shared, target: impl Target, worker: &Thread) {
+fn run(shared: &Shared, mut target: impl Target, worker: &Thread) {
+    target.begin(Closing(Arc::clone(&shared.closing)));
     let mut end = End {
         shared,
         target,
@@ -376,21 +406,17 @@ fn run(shared: &Shared, target: impl Target, worker: &Thread) {
     loop {
         // Read before the queue: what was pushed before closing is still seen below.
         let closing = shared.closing.load(Ordering::Acquire);
-        let mut wrote = false;
         while let Some(mut chunk) = shared.full.pop() {
             end.write(&chunk);
             chunk.clear();
             let _ = shared.empty.push(chunk);
             worker.unpark();
-            wrote = true;
         }
         if closing {
             end.attempt(Target::finish);
             return;
         }
-        if wrote {
-            end.attempt(Target::flush);
-        }
+        end.attempt(Target::flush);
         std::thread::park_timeout(Duration::from_millis(100));
     }
 }
@@ -405,10 +431,14 @@ struct End<'a, T> {
 
 impl<T: Target> End<'_, T> {
     fn write(&mut self, chunk: &Chunk) {
-        if !self.attempt(|target| target.write(&chunk.bytes, chunk.at_ns)) {
-            let lost = &self.shared.losses.broken;
-            lost.fetch_add(chunk.events, Ordering::Relaxed);
+        if !self.attempt(|target| target.write(&chunk.bytes, chunk.events, chunk.at_ns)) {
+            self.lose(chunk.events);
         }
+    }
+
+    fn lose(&self, events: u64) {
+        let lost = &self.shared.losses.broken;
+        lost.fetch_add(events, Ordering::Relaxed);
     }
 
     fn attempt(&mut self, act: impl FnOnce(&mut T) -> io::Result<()>) -> bool {
@@ -419,7 +449,9 @@ impl<T: Target> End<'_, T> {
         match act(&mut self.target) {
             Ok(()) => true,
             Err(error) => {
-                if self.target.recover() {
+                let recovery = self.target.recover();
+                self.lose(recovery.lost);
+                if recovery.again {
                     self.failed = Some(Instant::now());
                 } else {
                     self.shared.broken.store(true, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! A session made to order, in parts that are sent one after the other.
 
 use super::support::encode::{Frame, Order, pcap};
-use super::support::segments::{ACK, BEGIN_NS, MS, SYN, Seg, keepalive, message, open_with};
+use super::support::segments::{ACK, BEGIN_NS, FIN, MS, SYN, Seg, keepalive, message, open_with};
 use std::collections::BTreeMap;
 
 /// What 192.0.2.1 (AS 65001) tells 192.0.2.2 (AS 65002), and the segments that carry it.
@@ -16,6 +16,8 @@ pub struct Conversation {
     /// UPDATEs so far.
     pub updates: usize,
     ns: u64,
+    /// The TCP port of 192.0.2.1.
+    port: u16,
 }
 
 /// The longest payload of a segment.
@@ -24,8 +26,14 @@ const MSS: usize = 1400;
 impl Conversation {
     /// With handshake, OPENs and KEEPALIVEs.
     pub fn new() -> Self {
+        Self::from_port(40_000)
+    }
+
+    /// The same from another port, with another BGP identifier: of two with the same ones the older would be over.
+    pub fn from_port(port: u16) -> Self {
         let mut this = Self {
             ns: BEGIN_NS,
+            port,
             ..Self::default()
         };
         for (direction, flags) in [(0, SYN), (1, SYN | ACK), (0, ACK)] {
@@ -34,7 +42,9 @@ impl Conversation {
         for direction in [0, 1] {
             let asn = 65001 + direction as u16;
             let as4 = u32::from(asn).to_be_bytes();
-            let open = open_with(asn, &[(65, &as4), (1, &[0, 1, 0, 1])]);
+            let mut open = open_with(asn, &[(65, &as4), (1, &[0, 1, 0, 1])]);
+            // The last octet of the identifier (RFC 4271 §4.2).
+            open[27] ^= this.port.to_be_bytes()[1] ^ 40_000_u16.to_be_bytes()[1];
             this.segment(direction, ACK, &open);
         }
         for direction in [0, 1] {
@@ -92,7 +102,10 @@ impl Conversation {
         let mut seg = Seg::new(direction, flags, seq, ack, payload);
         seg.window = u16::MAX;
         self.seq[direction] += payload.len() as u32 + u32::from(flags & SYN != 0);
-        let bytes = seg.frame(self.frames.len() as u16);
+        let mut bytes = seg.frame(self.frames.len() as u16);
+        // Behind Ethernet and IPv4: the source's port, then the destination's.
+        let at = 34 + 2 * direction;
+        bytes[at..at + 2].copy_from_slice(&self.port.to_be_bytes());
         self.ns += MS;
         self.frames.push(Frame {
             ns: self.ns,
@@ -102,12 +115,50 @@ impl Conversation {
         });
     }
 
-    /// The part since the last one, as a capture.
-    pub fn part(&mut self) -> Vec<u8> {
+    /// One side says something of its own: a whole message.
+    pub fn say_as(&mut self, direction: usize, message: &[u8]) {
+        self.settle();
+        self.segment(direction, ACK, message);
+    }
+
+    /// One side's words that nobody sees, though they are received.
+    pub fn say_unseen(&mut self, direction: usize, message: &[u8]) {
+        self.settle();
+        self.segment(direction, ACK, message);
+        self.frames.pop();
+        self.segment(direction ^ 1, ACK, &[]);
+    }
+
+    /// Nothing is said for so many milliseconds.
+    pub fn pause(&mut self, milliseconds: u64) {
+        self.settle();
+        self.ns += milliseconds * MS;
+    }
+
+    /// One side ends the connection, and the other one follows.
+    pub fn close(&mut self, direction: usize) {
+        self.settle();
+        for direction in [direction, direction ^ 1] {
+            self.segment(direction, FIN | ACK, &[]);
+            self.seq[direction] += 1;
+        }
+    }
+
+    fn settle(&mut self) {
         if !self.waiting.is_empty() {
             self.flush();
         }
+    }
+
+    /// The frames since the last part.
+    pub fn frames(&mut self) -> Vec<Frame> {
+        self.settle();
         self.segment(1, ACK, &[]);
-        pcap(&std::mem::take(&mut self.frames), Order::Little, true)
+        std::mem::take(&mut self.frames)
+    }
+
+    /// The part since the last one, as a capture.
+    pub fn part(&mut self) -> Vec<u8> {
+        pcap(&self.frames(), Order::Little, true)
     }
 }

@@ -1,12 +1,14 @@
 //! Stations that stall, die and come back while a capture goes on.
 
 use super::conversation::Conversation;
+use super::pmacct;
 use super::station::{Messages, Station};
-use super::support::Scratch;
 use super::support::net::{Live, Net, TAP, allowed, run};
+use super::support::{Scratch, have};
 use super::view::View;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::process::Command;
 
 /// The session's routes as a follower of 192.0.2.2's connection has them, if that has told of the session.
 fn routes(messages: &Messages) -> Option<BTreeMap<String, String>> {
@@ -92,10 +94,14 @@ fn assert_no_frame_lost(summary: &serde_json::Value) {
 
 /// A counter of the BMP output in `/metrics`.
 fn dropped(net: &Net, reason: &str) -> u64 {
+    dropped_by(net, "bmp", reason)
+}
+
+fn dropped_by(net: &Net, output: &str, reason: &str) -> u64 {
     let script = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9179/metrics').read().decode())";
-    let output = run(&mut Net::python(&net.mon, script));
-    let label = format!("bgptap_output_dropped_total{{output=\"bmp\",reason=\"{reason}\"}} ");
-    let text = String::from_utf8(output.stdout).unwrap();
+    let page = run(&mut Net::python(&net.mon, script));
+    let label = format!("bgptap_output_dropped_total{{output=\"{output}\",reason=\"{reason}\"}} ");
+    let text = String::from_utf8(page.stdout).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(&label));
     line.unwrap_or_else(|| panic!("no {label}"))
         .parse()
@@ -188,6 +194,132 @@ fn a_station_that_comes_back_gets_the_tables() {
     assert_eq!((view.peer_ups, peer.ends[0]), (1, 1));
     assert_eq!(peer.figures["9 1/1"], wanted.len() as u64);
     assert_no_frame_lost(&summary);
+}
+
+/// pmacct's daemon is killed and comes back: its peers and routes are ours again.
+#[test]
+fn pmbmpd_comes_back_and_has_the_routes() {
+    if !allowed() || !have("pmbmpd") {
+        return;
+    }
+    const PORT: u16 = 1790;
+    let mut scene = Scene::new();
+    let space = scene.net.mon.clone();
+    let launch = |scratch: &Scratch| {
+        let mut ip = Command::new("ip");
+        ip.args(["netns", "exec", &space, "pmbmpd"]);
+        pmacct::Daemon::launch(ip, scratch, PORT)
+    };
+    let side = (ROUTER.parse().unwrap(), "192.0.2.1".parse().unwrap(), false);
+    let has = |daemon: &pmacct::Daemon, wanted: &BTreeMap<String, String>| {
+        let tables = pmacct::tables(&daemon.events());
+        let routes = tables.get(&side).into_iter().flatten();
+        let routes = routes.map(|((prefix, _), (path, _))| (prefix.clone(), path.clone()));
+        routes.collect::<BTreeMap<_, _>>() == *wanted
+    };
+    let before = Scratch::new("pmbmpd-before");
+    let daemon = launch(&before);
+    let live = scene.live(([127, 0, 0, 1], PORT).into());
+    (0..500).for_each(|number| scene.talk.announce(number, 1));
+    scene.send();
+    let wanted = scene.talk.routes.clone();
+    pmacct::wait("the first routes", || has(&daemon, &wanted));
+    drop(daemon);
+
+    (400..600).for_each(|number| scene.talk.announce(number, 2));
+    (0..100).for_each(|number| scene.talk.withdraw(number));
+    scene.send();
+    let after = Scratch::new("pmbmpd-after");
+    let daemon = launch(&after);
+    let wanted = scene.talk.routes.clone();
+    pmacct::wait("the tables", || has(&daemon, &wanted));
+    scene.talk.withdraw(450);
+    scene.send();
+    let wanted = scene.talk.routes.clone();
+    pmacct::wait("what came later", || has(&daemon, &wanted));
+    let summary = live.stop();
+    assert_no_frame_lost(&summary);
+    // The last words: as many routes as there are.
+    let last = |daemon: &pmacct::Daemon| {
+        pmacct::figures(&daemon.events())
+            .get(&(side, (1, 1)))
+            .copied()
+    };
+    pmacct::wait("the last figures", || {
+        last(&daemon) == Some(wanted.len() as u64)
+    });
+}
+
+/// Whoever follows one router by way of Kafka ends with its routes, though records in between were lost.
+#[cfg(feature = "kafka")]
+#[test]
+fn who_follows_openbmp_has_the_tables_after_a_loss() {
+    use bgpkit_parser::parser::bmp::parse_openbmp_header;
+    if !allowed() || !have("kcat") {
+        return;
+    }
+    let mut scene = Scene::new();
+    let broker = super::support::broker::Broker::start_within(&scene.net.mon);
+    let more = [
+        "--kafka",
+        &broker.address,
+        "--output-queue",
+        "1",
+        "--router",
+        ROUTER,
+    ];
+    let live = Live::start(&scene.net.mon, TAP, &scene.scratch, &more);
+    let told = || -> Messages {
+        let records = broker.records("openbmp.bmp_raw").into_iter();
+        let messages = records.map(|(_, payload)| {
+            let mut bytes = bytes::Bytes::from(payload);
+            parse_openbmp_header(&mut bytes).unwrap();
+            bytes.to_vec()
+        });
+        messages.collect()
+    };
+    (0..500).for_each(|number| scene.talk.announce(number, 1));
+    scene.send();
+    let wanted = scene.talk.routes.clone();
+    pmacct::wait("the first routes", || has(&[told()], &wanted));
+
+    // The way to the broker is cut: far more comes than all queues hold.
+    let link = |state: &str| {
+        let mut ip = Command::new("ip");
+        run(ip.args(["-n", &scene.net.mon, "link", "set", "lo", state]));
+    };
+    link("down");
+    let mut part = Conversation::default();
+    std::mem::swap(&mut part, &mut scene.talk);
+    (0..60_000).for_each(|number| part.announce(number % 20_000, 2 + (number / 20_000) as u16));
+    (0..20_000)
+        .step_by(2)
+        .for_each(|number| part.withdraw(number));
+    let file = scene.scratch.write("lost.pcap", &part.part());
+    scene.net.replay(&file, &["--rate", RATE]);
+    link("up");
+    scene.talk = part;
+    let wanted = scene.talk.routes.clone();
+    pmacct::wait("the tables", || has(&[told()], &wanted));
+    assert!(
+        dropped_by(&scene.net, "kafka", "queue_full") > 0,
+        "nothing was lost"
+    );
+
+    (30_000..30_100).for_each(|number| scene.talk.announce(number, 3));
+    scene.send();
+    let wanted = scene.talk.routes.clone();
+    pmacct::wait("what came later", || has(&[told()], &wanted));
+    let log = scene.scratch.path("live.log");
+    let summary = live.stop();
+    assert_no_frame_lost(&summary);
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(
+        log.contains("dropped as the queue was full, 0 not delivered"),
+        "{log}"
+    );
+    let view = View::of(&told());
+    assert!(view.terminated && view.peer_ups >= 2, "{}", view.peer_ups);
 }
 
 /// On SIGHUP a station gets other routes, by the same connection, and another one comes into it.

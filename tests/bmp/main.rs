@@ -3,9 +3,11 @@
 #![allow(unreachable_pub, reason = "modules of this test alone")]
 
 mod conversation;
+mod ends;
 #[cfg(feature = "capture")]
 mod live;
 mod ours;
+mod pair;
 mod pmacct;
 mod station;
 #[path = "../support/mod.rs"]

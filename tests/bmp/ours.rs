@@ -96,6 +96,13 @@ impl Ours {
             .collect()
     }
 
+    /// The AS numbers by the OPENs of an address that are as they should be.
+    pub fn asns(&self, address: IpAddr) -> BTreeSet<u64> {
+        let opens = self.events.iter().filter(|event| event["type"] == "OPEN");
+        let own = opens.filter(|event| ends(event).0 == address && event["errors"].is_null());
+        own.map(|event| event["asn"].as_u64().unwrap()).collect()
+    }
+
     /// The UPDATEs of each side, in order: as hex, and whether their receiver cannot use them.
     pub fn updates(&self) -> BTreeMap<Side, Vec<(String, bool)>> {
         let mut updates = BTreeMap::<_, Vec<_>>::new();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-struct Daemon {
+pub struct Daemon {
     child: Child,
     log: PathBuf,
     port: u16,
@@ -24,6 +24,15 @@ impl Daemon {
             .local_addr()
             .unwrap()
             .port();
+        let daemon = Self::launch(Command::new("pmbmpd"), scratch, port);
+        wait("pmbmpd to listen", || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        daemon
+    }
+
+    /// Has a command run it; what it logs is in the folder.
+    pub fn launch(mut pmbmpd: Command, scratch: &Scratch, port: u16) -> Self {
         let log = scratch.path("log");
         let config = format!(
             "daemonize: false\nbmp_daemon_ip: 127.0.0.1\nbmp_daemon_port: {port}\nbmp_daemon_max_peers: 100\n\
@@ -31,22 +40,17 @@ impl Daemon {
             log.display()
         );
         let config = scratch.write("pmbmpd.conf", config.as_bytes());
-        let mut pmbmpd = Command::new("pmbmpd");
         pmbmpd
             .arg("-f")
             .arg(config)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let child = pmbmpd.spawn().unwrap();
-        let daemon = Self { child, log, port };
-        wait("pmbmpd to listen", || {
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
-        daemon
+        Self { child, log, port }
     }
 
     /// What it has logged of BMP messages.
-    fn events(&self) -> Vec<Value> {
+    pub fn events(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines = text
             .lines()
@@ -64,7 +68,7 @@ impl Drop for Daemon {
     }
 }
 
-fn wait(what: &str, is: impl Fn() -> bool) {
+pub fn wait(what: &str, is: impl Fn() -> bool) {
     let started = Instant::now();
     while !is() {
         assert!(started.elapsed() < Duration::from_secs(60), "{what}");
@@ -78,22 +82,61 @@ fn of<'a>(events: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value>
         .filter(move |event| event["bmp_msg_type"] == kind)
 }
 
+fn port(event: &Value) -> u64 {
+    event["bmp_router_port"].as_u64().unwrap()
+}
+
+fn address(text: &Value) -> IpAddr {
+    text.as_str().unwrap().parse().unwrap()
+}
+
+/// The routers' names, by the ports of their connections.
+fn routers(events: &[Value]) -> BTreeMap<u64, IpAddr> {
+    let named = of(events, "init").map(|event| (port(event), &event["bmp_init_info_sysname"]));
+    named.map(|(port, name)| (port, address(name))).collect()
+}
+
+/// Peers that came up, by router, with their AS numbers.
+fn ups(events: &[Value]) -> BTreeMap<(IpAddr, IpAddr), BTreeSet<u64>> {
+    let names = routers(events);
+    let mut ups = BTreeMap::<_, BTreeSet<u64>>::new();
+    for event in of(events, "peer_up") {
+        let key = (names[&port(event)], address(&event["peer_ip"]));
+        let asns = ups.entry(key).or_default();
+        asns.insert(event["peer_asn"].as_u64().unwrap());
+    }
+    ups
+}
+
+/// All families.
+const ALL: (u64, u64) = (0, 0);
+
+/// The last figures of routes: in each Adj-RIB-In by family, and in all Adj-RIBs-Out of a peer, as it passes over
+/// the families of these.
+pub fn figures(events: &[Value]) -> BTreeMap<(Side, (u64, u64)), u64> {
+    let names = routers(events);
+    let mut figures = BTreeMap::new();
+    for event in of(events, "stats") {
+        // RFC 7854 §4.8, RFC 8671 §6.2.
+        let kind = event["counter_type"].as_u64().unwrap();
+        if !matches!(kind, 9 | 15) {
+            continue;
+        }
+        let side = (names[&port(event)], address(&event["peer_ip"]), kind == 15);
+        let number = |field: &str| event[field].as_u64().unwrap();
+        let family = match kind {
+            9 => (number("afi"), number("safi")),
+            _ => ALL,
+        };
+        figures.insert((side, family), number("counter_value"));
+    }
+    figures
+}
+
 /// What its log says of the tables in the end, by router's name and neighbour; next hops left out: it has none
 /// where an IPv4 route has an IPv6 next hop (RFC 8950).
-fn tables(events: &[Value]) -> BTreeMap<Side, Table> {
-    let port = |event: &Value| event["bmp_router_port"].as_u64().unwrap();
-    let names: BTreeMap<u64, IpAddr> = of(events, "init")
-        .map(|event| {
-            (
-                port(event),
-                event["bmp_init_info_sysname"]
-                    .as_str()
-                    .unwrap()
-                    .parse()
-                    .unwrap(),
-            )
-        })
-        .collect();
+pub fn tables(events: &[Value]) -> BTreeMap<Side, Table> {
+    let names = routers(events);
     let mut tables: BTreeMap<Side, Table> = BTreeMap::new();
     for event in events {
         let Some(neighbour) = event["peer_ip"].as_str().map(|peer| peer.parse().unwrap()) else {
@@ -160,6 +203,24 @@ fn pmbmpd_has_our_peers_and_routes() {
             of(&events, "init").map(|event| event["bmp_init_info_sysname"].as_str().unwrap());
         let names: BTreeSet<IpAddr> = names.map(|name| name.parse().unwrap()).collect();
         assert_eq!(names, routers);
+        let figures = figures(&events);
+        let mut counts = BTreeMap::new();
+        for ((side, family), count) in &ours.counts {
+            let family = if side.2 { ALL } else { *family };
+            *counts.entry((*side, family)).or_default() += count;
+        }
+        for (key, count) in &counts {
+            assert_eq!(figures.get(key), Some(count), "{}: {key:?}", file.display());
+        }
+        let ups = ups(&events);
+        for (router, neighbour, _) in ours.updates().into_keys() {
+            let asns = ups.get(&(router, neighbour));
+            let asns = asns.unwrap_or_else(|| panic!("{router} has told of {neighbour}"));
+            assert!(
+                asns.is_superset(&ours.asns(neighbour)),
+                "{neighbour}: {asns:?}"
+            );
+        }
         routes += wanted.values().map(BTreeMap::len).sum::<usize>();
     }
     assert!(routes >= 10, "{routes}");

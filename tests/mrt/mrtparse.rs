@@ -1,4 +1,4 @@
-//! Messages and prefixes by mrtparse.
+//! Messages, prefixes and attributes by mrtparse.
 
 use super::support::{have, skip};
 use super::{Converted, captures};
@@ -47,8 +47,18 @@ for record in Reader(plain(open(sys.argv[1], 'rb').read())):
         attributes = message.attr or []
         reach = [a.mp_reach.get('nlri') for a in attributes if a.mp_reach]
         unreach = [a.mp_unreach.get('withdrawn') for a in attributes if a.mp_unreach]
+        hops = [a.next_hop for a in attributes if a.next_hop]
+        hops += [a.mp_reach['next_hop'][0] for a in attributes if a.mp_reach and a.mp_reach.get('next_hop')]
+        one = lambda name: next((getattr(a, name) for a in attributes if getattr(a, name) is not None), None)
+        path = one('as_path')
         told = {
             'type': message.type,
+            'origin': one('origin'),
+            'path': path and [int(asn) for segment in path for asn in segment['val']],
+            'next_hops': hops,
+            'med': one('med'),
+            'local_pref': one('local_pref'),
+            'communities': one('comm') or [],
             'announced': prefixes([message.nlri] + reach),
             'withdrawn': prefixes([message.withdrawn] + unreach),
         }
@@ -137,13 +147,53 @@ fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
     texts
 }
 
+/// The attributes of an UPDATE as the script prints them.
+fn attributes(event: &Value) -> [Value; 5] {
+    let origins = ["igp", "egp", "incomplete"];
+    let origin = origins.iter().position(|name| event["origin"] == *name);
+    let pairs = event["community"].as_array().into_iter().flatten();
+    let pairs = pairs.map(|pair| format!("{}:{}", pair[0], pair[1]).into());
+    [
+        origin.map_or(Value::Null, Value::from),
+        flat(&event["path"], event["context"]["as4"] == false),
+        event["med"].clone(),
+        event["local_pref"].clone(),
+        Value::Array(pairs.collect()),
+    ]
+}
+
+/// All AS numbers of a path, those of sets and confederations among them. Between speakers of two octets it is as it
+/// was sent, without what AS4_PATH adds: AS_TRANS stands for greater ones (RFC 6793 §4.2.2).
+fn flat(path: &Value, narrow: bool) -> Value {
+    fn collect(part: &Value, into: &mut Vec<Value>) {
+        match part {
+            Value::Array(parts) => parts.iter().for_each(|part| collect(part, into)),
+            Value::Object(fields) => fields.values().for_each(|part| collect(part, into)),
+            Value::Number(_) => into.push(part.clone()),
+            _ => (),
+        }
+    }
+    let mut numbers = Vec::new();
+    collect(path, &mut numbers);
+    let wide = |number: &&mut Value| number.as_u64() > Some(u16::MAX.into());
+    if narrow {
+        let wide = numbers.iter_mut().filter(wide);
+        wide.for_each(|number| *number = 23456.into());
+    }
+    if path.is_null() {
+        Value::Null
+    } else {
+        numbers.into()
+    }
+}
+
 #[test]
 fn it_reads_the_same_messages_and_prefixes() {
     let Some(files) = captures() else { return };
     if !have(PYTHON) {
         return;
     }
-    let (mut messages, mut told, mut disputed) = (0, 0, 0);
+    let (mut messages, mut told, mut disputed, mut attributed) = (0, 0, 0, 0);
     for file in files {
         let converted = Converted::new(&file);
         let Some(mrt) = converted.mrt() else { continue };
@@ -168,6 +218,19 @@ fn it_reads_the_same_messages_and_prefixes() {
                 continue;
             }
             assert_eq!(record["type"], number(event), "{what}");
+            if event["type"] == "UPDATE" {
+                let fields = ["origin", "path", "med", "local_pref", "communities"];
+                let theirs = fields.map(|field| record[field].clone());
+                assert_eq!(theirs, attributes(event), "{what}");
+                attributed += usize::from(!theirs[0].is_null());
+                // Each family has one; the link-local address may follow (RFC 2545 §3).
+                let lists = event["announcements"].as_array().into_iter().flatten();
+                for list in lists {
+                    let hop = list["next_hop"].as_str().unwrap().split(',').next();
+                    let hops = record["next_hops"].as_array().unwrap();
+                    assert!(hops.iter().any(|their| their.as_str() == hop), "{what}");
+                }
+            }
             for (theirs, ours) in [("announced", "announcements"), ("withdrawn", "withdrawals")] {
                 let theirs = record[theirs].as_array().unwrap().iter();
                 let theirs = sorted(theirs.map(ToString::to_string));
@@ -176,9 +239,11 @@ fn it_reads_the_same_messages_and_prefixes() {
             }
         }
     }
-    println!("{messages} messages, {disputed} of them not compared, {told} prefixes");
+    println!(
+        "{messages} messages, {disputed} of them not compared, {told} prefixes, {attributed} with attributes"
+    );
     assert!(
-        messages > 2 * disputed && told > 3000,
-        "{messages}, {disputed}, {told}"
+        messages > 2 * disputed && told > 3000 && attributed > 500,
+        "{messages}, {disputed}, {told}, {attributed}"
     );
 }

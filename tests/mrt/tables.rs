@@ -94,7 +94,7 @@ fn bgpkit_parser_reads_the_routes_that_there_are() {
 }
 
 #[test]
-fn bgpdump_reads_the_routes_of_each_peer_with_their_path_identifiers() {
+fn bgpdump_reads_the_routes_of_each_peer_with_path_identifiers_and_attributes() {
     let Some(sources) = sources() else { return };
     if !have("bgpdump") {
         return;
@@ -110,22 +110,50 @@ fn bgpdump_reads_the_routes_of_each_peer_with_their_path_identifiers() {
             let text = |field: &str| route[field].as_str().unwrap().to_owned();
             let path_id = route["path_id"].as_u64();
             let path_id = path_id.map_or(String::new(), |id| format!("|{id}"));
-            format!("{}|{}{path_id}", text("peer"), text("prefix"))
+            let attributes = attributes(&route["attributes"]);
+            format!("{}|{}{path_id}|{attributes}", text("peer"), text("prefix"))
         });
         let theirs = bgpdump::typed_lines(&tables.mrt())
             .into_iter()
             .map(|(kind, line)| {
                 let fields: Vec<_> = line.split('|').collect();
-                let path_id = if kind == "TABLE_DUMP2_AP" {
-                    format!("|{}", fields[5])
+                let (path_id, behind) = if kind == "TABLE_DUMP2_AP" {
+                    (format!("|{}", fields[5]), &fields[7..])
                 } else {
-                    String::new()
+                    (String::new(), &fields[6..])
                 };
-                format!("{}|{}{path_id}", fields[2], fields[4])
+                let attributes = behind[..7].join("|");
+                format!("{}|{}{path_id}|{attributes}", fields[2], fields[4])
             });
         let (ours, theirs) = (bgpdump::counted(ours), bgpdump::counted(theirs));
         assert_eq!(ours, theirs, "{}", source.display());
     }
+}
+
+/// What bgpdump prints behind a path: origin, next hop, local preference, MED, communities, aggregation.
+fn attributes(attributes: &Value) -> String {
+    let text = |field: &str| attributes[field].as_str().unwrap_or_default();
+    let number = |field: &str| attributes[field].as_u64().unwrap_or(0);
+    let communities = attributes["community"].as_array().into_iter().flatten();
+    let communities = communities.map(|pair| match (pair[0].as_u64(), pair[1].as_u64()) {
+        (Some(65535), Some(0xff01)) => "no-export".into(),
+        (Some(65535), Some(0xff02)) => "no-advertise".into(),
+        (Some(65535), Some(0xff03)) => "local-AS".into(),
+        _ => format!("{}:{}", pair[0], pair[1]),
+    });
+    // The link-local one may follow (RFC 2545 §3).
+    let next_hop = text("next_hop").split(',').next().unwrap();
+    let atomic = attributes["atomic_aggregate"] == true;
+    [
+        text("origin").to_uppercase(),
+        next_hop.to_owned(),
+        number("local_pref").to_string(),
+        number("med").to_string(),
+        communities.collect::<Vec<_>>().join(" "),
+        if atomic { "AG" } else { "NAG" }.to_owned(),
+        text("aggregator").replacen(':', " ", 1),
+    ]
+    .join("|")
 }
 
 /// Routes of VPNs, which neither reader prints, against the octets of the archive that told them.

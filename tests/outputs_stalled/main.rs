@@ -259,14 +259,15 @@ impl Scene {
             let came = station.kill();
             until(2);
             let seen = metrics(&net.mon);
-            for (output, reason) in [
-                ("bmp", "resync"),
-                ("mrt", "write_error"),
-                ("kafka", "undelivered"),
-            ] {
+            for (output, reason) in [("bmp", "resync"), ("mrt", "write_error")] {
                 let count = dropped(&seen, output)[reason];
                 assert!(count > 0, "{output}: nothing lost by {reason}");
             }
+            let given_up = dropped(&seen, "kafka")["undelivered"];
+            assert_eq!(
+                given_up, 0,
+                "what waits for the broker is not given up in a minute"
+            );
             disk.empty();
             broker.set_up(true);
             let station = Net::within(&net.mon, || Station::start_at(address));

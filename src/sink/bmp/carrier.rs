@@ -2,6 +2,7 @@
 
 use crate::sink::writer::WhenFull;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A router as a feed knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +12,7 @@ pub struct RouterName {
 }
 
 /// What has become of messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fate {
     /// Messages that reached the consumer, as far as one can tell.
     pub sent: u64,
@@ -19,8 +20,12 @@ pub struct Fate {
     pub queue_full: u64,
     /// Messages dropped because a connection ended before they were sent, or could not be delivered.
     pub undelivered: u64,
-    /// Share of the fullest queue in use, 0 to 1.
-    pub queue: f64,
+}
+
+/// What has become of a carrier's messages: to be asked also when the carrier is at work elsewhere, or gone.
+pub trait Ledger: Send + Sync {
+    /// As it is now.
+    fn fate(&self) -> Fate;
 }
 
 /// Carries BMP messages; each router has a line of its own.
@@ -33,6 +38,8 @@ pub trait Carrier: Send {
     fn name(&self) -> &'static str;
     /// A line for a router.
     fn open(&mut self, router: &RouterName) -> usize;
+    /// Has a line for another router from now on. What is queued still goes to the listener of the one before.
+    fn reopen(&mut self, line: usize, router: &RouterName);
     /// Who listens. Messages that are queued from now on are meant for them alone.
     fn epoch(&mut self, line: usize) -> u64;
     /// Messages lost in this epoch and others; it never goes back.
@@ -53,7 +60,9 @@ pub trait Carrier: Send {
     /// Nobody will listen any more.
     fn is_broken(&self) -> bool;
     /// What has become of all messages.
-    fn fate(&self) -> Fate;
+    fn ledger(&self) -> Arc<dyn Ledger>;
+    /// Share of the fullest queue in use, 0 to 1.
+    fn queue(&self) -> f64;
     /// Sends what is left, within some time.
     fn close(&mut self);
 }

@@ -1,13 +1,14 @@
 //! One listener's view: what it is told, of which routers, and by what.
 
 use super::carrier::{Carrier, RouterName};
-use super::known::Known;
-use super::router::{Router, Sessions, Voice};
-use super::{PLACES_PER_TICK, ROUTERS_MAX, Routers, side_of};
+use super::router::{Router, Voice, World};
+use super::{PLACES_PER_TICK, ROUTERS_MAX};
 use crate::filter::Selection;
-use crate::rib::Ribs;
 use std::collections::HashMap;
 use std::net::IpAddr;
+
+/// The least time between two searches for a place, nanoseconds.
+const LOOK_NS: u64 = 1_000_000_000;
 
 /// A listener that is wanted.
 pub struct Wanted {
@@ -28,8 +29,24 @@ pub(super) struct Feed {
     pub(super) carrier: Box<dyn Carrier>,
     pub(super) routers: Vec<Router>,
     by_name: HashMap<IpAddr, usize, foldhash::fast::RandomState>,
+    /// Those that were told beforehand have their places for good.
+    expected: usize,
+    routers_max: usize,
+    /// When places were looked for last, nanoseconds since the epoch.
+    looked_ns: u64,
+    /// What routers have not told that have no place any more, or never had one.
+    untold: Untold,
     /// Whose turn it is.
     first: usize,
+}
+
+/// Messages that a listener was not told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Untold {
+    /// Because it was not there or not up to date.
+    pub(super) missed: u64,
+    /// Because there are too many routers.
+    pub(super) no_place: u64,
 }
 
 impl Feed {
@@ -40,6 +57,10 @@ impl Feed {
             carrier,
             routers: Vec::new(),
             by_name: HashMap::default(),
+            expected: 0,
+            routers_max: ROUTERS_MAX,
+            looked_ns: 0,
+            untold: Untold::default(),
             first: 0,
         }
     }
@@ -60,138 +81,137 @@ impl Feed {
         }
     }
 
-    /// Messages that were not told because their listener was not there or not up to date.
-    pub(super) fn missed(&self) -> u64 {
-        self.routers.iter().map(|router| router.missed).sum()
+    /// Messages that were not told.
+    pub(super) fn untold(&self) -> Untold {
+        let missed: u64 = self.routers.iter().map(|router| router.missed).sum();
+        Untold {
+            missed: self.untold.missed + missed,
+            ..self.untold
+        }
     }
 
     /// The last word to the listeners.
-    pub(super) fn farewell(&mut self, description: &str) {
-        let mut voice = Voice {
-            carrier: &mut *self.carrier,
-            description,
-            selection: &mut self.selection,
-        };
-        for router in &mut self.routers {
-            router.farewell(&mut voice);
+    pub(super) fn farewell(&mut self) {
+        for index in 0..self.routers.len() {
+            if let Some((router, mut voice)) = self.speaker(index) {
+                router.farewell(&mut voice);
+            }
         }
         self.carrier.flush();
     }
 
-    /// The index of a router, which is new if it was not heard of before. `None` if there are too many.
-    pub(super) fn router(&mut self, name: RouterName) -> Option<usize> {
+    /// A router, and what it speaks by.
+    pub(super) fn speaker(&mut self, index: usize) -> Option<(&mut Router, Voice<'_>)> {
+        let voice = Voice {
+            carrier: &mut *self.carrier,
+            selection: &mut self.selection,
+        };
+        Some((self.routers.get_mut(index)?, voice))
+    }
+
+    /// A router that will be told of.
+    pub(super) fn expect(&mut self, name: RouterName) {
+        if !self.by_name.contains_key(&name.address) && self.routers.len() < self.routers_max {
+            self.add(name);
+            self.expected = self.routers.len();
+        }
+    }
+
+    /// The index of a router, which is new if it was not heard of before. `None`, and counted, if there are too many.
+    pub(super) fn router(&mut self, name: RouterName, world: &World<'_>) -> Option<usize> {
         if let Some(index) = self.by_name.get(&name.address) {
             return Some(*index);
         }
-        if self.routers.len() >= ROUTERS_MAX {
-            return None;
+        if self.routers.len() < self.routers_max {
+            return Some(self.add(name));
         }
+        let Some(index) = self.vacate(world) else {
+            self.untold.no_place += 1;
+            return None;
+        };
+        let line = self.routers.get(index)?.line();
+        self.carrier.reopen(line, &name);
+        self.by_name.insert(name.address, index);
+        *self.routers.get_mut(index)? = Router::new(name, line);
+        Some(index)
+    }
+
+    fn add(&mut self, name: RouterName) -> usize {
         let index = self.routers.len();
         let line = self.carrier.open(&name);
         self.by_name.insert(name.address, index);
         self.routers.push(Router::new(name, line));
+        index
+    }
+
+    /// The place of a router that has no session any more, and takes its leave. As all sessions have to be looked at,
+    /// that is done once a second at most.
+    fn vacate(&mut self, world: &World<'_>) -> Option<usize> {
+        if world.now_ns.abs_diff(self.looked_ns) < LOOK_NS {
+            return None;
+        }
+        let busy = world.routers();
+        let mut routers = self.routers.iter().enumerate().skip(self.expected);
+        let idle = routers.find(|(_, router)| !busy.contains(&router.name.address));
+        let Some((index, _)) = idle else {
+            self.looked_ns = world.now_ns;
+            return None;
+        };
+        let (router, mut voice) = self.speaker(index)?;
+        router.farewell(&mut voice);
+        let (address, missed) = (router.name.address, router.missed);
+        self.untold.missed += missed;
+        self.by_name.remove(&address);
         Some(index)
     }
 
-    pub(super) fn advance(
-        &mut self,
-        sessions: &Sessions,
-        which: &Routers,
-        ribs: Option<&Ribs>,
-        description: &str,
-        now_ns: u64,
-    ) {
+    pub(super) fn advance(&mut self, world: &World<'_>) {
         let mut places = PLACES_PER_TICK;
-        let mut voice = Voice {
-            carrier: &mut *self.carrier,
-            description,
-            selection: &mut self.selection,
-        };
         // Another comes first on each tick, so that all have their turn.
         let count = self.routers.len();
         self.first = (self.first + 1) % count.max(1);
-        let (before, after) = self.routers.split_at_mut(self.first.min(count));
-        for router in after.iter_mut().chain(before) {
-            let name = router.name.clone();
-            let side_of = |known: &Known| side_of(which, &name, known);
-            router.get_in_step(&mut voice, sessions, side_of, now_ns);
-            router.go_on(&mut voice, sessions, ribs, side_of, &mut places);
+        for index in (self.first..count).chain(0..self.first) {
+            if let Some((router, mut voice)) = self.speaker(index) {
+                router.get_in_step(&mut voice, world);
+                router.go_on(&mut voice, world, &mut places);
+            }
         }
     }
 
     /// Tells a router's listener, if there is one already, of the router before anything else: what comes next is
     /// told as it comes, and not by tables later.
-    pub(super) fn introduce(
-        &mut self,
-        index: usize,
-        sessions: &Sessions,
-        which: &Routers,
-        description: &str,
-        now_ns: u64,
-    ) {
-        let router = self.routers.get_mut(index);
-        let Some(router) = router.filter(|router| !router.is_introduced()) else {
-            return;
-        };
-        let name = router.name.clone();
-        let side_of = |known: &Known| side_of(which, &name, known);
-        let mut voice = Voice {
-            carrier: &mut *self.carrier,
-            description,
-            selection: &mut self.selection,
-        };
-        router.get_in_step(&mut voice, sessions, side_of, now_ns);
+    pub(super) fn introduce(&mut self, index: usize, world: &World<'_>) {
+        if let Some((router, mut voice)) = self.speaker(index)
+            && !router.is_introduced()
+        {
+            router.get_in_step(&mut voice, world);
+        }
     }
 
     /// Tells a router's listener all that it has not been told; waits for it, if there is none.
-    pub(super) fn settle(
-        &mut self,
-        index: usize,
-        sessions: &Sessions,
-        which: &Routers,
-        ribs: Option<&Ribs>,
-        description: &str,
-    ) {
-        let Some(router) = self.routers.get_mut(index) else {
+    pub(super) fn settle(&mut self, index: usize, world: &World<'_>) {
+        let Some((router, mut voice)) = self.speaker(index) else {
             return;
         };
-        let name = router.name.clone();
-        let side_of = |known: &Known| side_of(which, &name, known);
-        let mut voice = Voice {
-            carrier: &mut *self.carrier,
-            description,
-            selection: &mut self.selection,
-        };
+        // There is nothing to be gained by waiting.
+        let now_ns = u64::MAX;
+        let world = World { now_ns, ..*world };
         while (!router.is_in_step(voice.carrier) || router.is_behind())
             && router.await_listener(voice.carrier)
         {
-            router.get_in_step(&mut voice, sessions, side_of, u64::MAX);
-            router.go_on(&mut voice, sessions, ribs, side_of, &mut { usize::MAX });
+            router.get_in_step(&mut voice, &world);
+            router.go_on(&mut voice, &world, &mut { usize::MAX });
         }
     }
 
-    pub(super) fn statistics(
-        &mut self,
-        sessions: &Sessions,
-        which: &Routers,
-        ribs: Option<&Ribs>,
-        description: &str,
-        now_ns: u64,
-    ) {
-        let mut voice = Voice {
-            carrier: &mut *self.carrier,
-            description,
-            selection: &mut self.selection,
-        };
-        for router in &mut self.routers {
-            let name = router.name.clone();
-            router.statistics(
-                &mut voice,
-                sessions,
-                ribs,
-                |known| side_of(which, &name, known),
-                now_ns,
-            );
+    pub(super) fn statistics(&mut self, world: &World<'_>) {
+        for index in 0..self.routers.len() {
+            if let Some((router, mut voice)) = self.speaker(index) {
+                router.statistics(&mut voice, world);
+            }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ mod pipe;
 mod router;
 mod station;
 
-pub use carrier::{Carrier, Fate, RouterName};
+pub use carrier::{Carrier, Fate, Ledger, RouterName};
 pub use feed::Wanted;
 pub use station::Station;
 
@@ -29,20 +29,21 @@ use crate::session::{Direction, Session, State};
 use crate::sink::metrics::Output;
 use crate::sink::routes::meta_of_session;
 use crate::sink::writer::WhenFull;
-use feed::Feed;
+use feed::{Feed, Untold};
 use known::Known;
-use router::{Heard, Router, Sessions, Voice};
+use router::{Heard, Router, Sessions, Voice, World};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Routers that one feed learns; spoofed sessions could name any number.
+/// Routers that one feed has at a time; spoofed sessions could name any number.
 const ROUTERS_MAX: usize = 1024;
 /// Places of tables that are looked at on one tick of a live capture: some three milliseconds of work.
 const PLACES_PER_TICK: usize = 2048;
 
 /// Values of the label `reason` of `bgptap_output_dropped_total`.
-const REASONS: [&str; 3] = ["queue_full", "disconnected", "resync"];
+const REASONS: [&str; 4] = ["queue_full", "disconnected", "resync", "router_limit"];
 
 /// Which addresses are monitored routers, and which of them are the same router.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,11 +88,18 @@ pub struct Seen<'a> {
     pub ribs: Option<&'a Ribs>,
 }
 
+/// What is kept of a feed that was removed.
+struct Gone {
+    name: &'static str,
+    ledger: Arc<dyn Ledger>,
+    untold: Untold,
+}
+
 /// All BMP feeds.
 pub struct Bmp {
     feeds: Vec<Feed>,
-    /// What has become of the messages of feeds that were removed, and how many these missed.
-    gone: BTreeMap<&'static str, (Fate, u64)>,
+    /// Feeds that were removed: their carriers may still be at work.
+    gone: Vec<Gone>,
     sessions: Sessions,
     which: Routers,
     description: String,
@@ -106,7 +114,7 @@ impl Bmp {
     pub fn new(wanted: Vec<Wanted>, which: Routers, host: &str, statistics: Duration) -> Self {
         let mut bmp = Self {
             feeds: Vec::new(),
-            gone: BTreeMap::new(),
+            gone: Vec::new(),
             sessions: Sessions::default(),
             which,
             description: format!(
@@ -130,9 +138,7 @@ impl Bmp {
                 (Some(carrier), _) => {
                     let mut feed = Feed::new(wanted.key, carrier, wanted.selection);
                     // Those that are known beforehand have their connections before their first session.
-                    self.which.named().for_each(|name| {
-                        feed.router(name);
-                    });
+                    self.which.named().for_each(|name| feed.expect(name));
                     self.feeds.push(feed);
                 }
                 (None, Some(at)) => {
@@ -144,15 +150,12 @@ impl Bmp {
             }
         }
         let retired = before.into_iter().map(|mut feed| {
-            feed.farewell(&self.description);
-            let (now, (fate, missed)) = (
-                feed.carrier.fate(),
-                self.gone.entry(feed.carrier.name()).or_default(),
-            );
-            fate.sent += now.sent;
-            fate.queue_full += now.queue_full;
-            fate.undelivered += now.undelivered;
-            *missed += feed.missed();
+            feed.farewell();
+            self.gone.push(Gone {
+                name: feed.carrier.name(),
+                ledger: feed.carrier.ledger(),
+                untold: feed.untold(),
+            });
             feed.carrier
         });
         retired.collect()
@@ -203,16 +206,16 @@ impl Bmp {
                     expired,
                     ns: seen.ns,
                 };
-                self.each(seen, |router, voice, sessions, known, side| {
-                    router.update(voice, sessions, known, side, seen.ribs, &heard);
+                self.each(seen, |router, voice, world, known, side| {
+                    router.update(voice, world, known, side, &heard);
                 });
             }
             Message::Broken { .. } if kind == MessageType::Update => {
                 self.mirror(seen, Mirrored::Errored, Some(bytes));
             }
             Message::RouteRefresh(_) if expired => {
-                self.each(seen, |router, voice, sessions, known, side| {
-                    router.tell_anew(voice, sessions, known, side, seen.ns);
+                self.each(seen, |router, voice, world, known, side| {
+                    router.tell_anew(voice, world, known, side, seen.ns);
                 });
             }
             _ if message
@@ -235,14 +238,14 @@ impl Bmp {
                     .entry(session.id)
                     .or_insert_with(|| Known::new(session));
                 self.bring_up(seen);
-                self.each(seen, |router, voice, sessions, known, side| {
-                    router.established(voice, sessions, known, side, seen.ribs);
+                self.each(seen, |router, voice, world, known, side| {
+                    router.established(voice, world, known, side);
                 });
             }
             State::Idle => {
-                self.each(seen, |router, voice, _, known, side| {
+                self.each(seen, |router, voice, world, known, side| {
                     let down = known.down(side, seen.direction, reason);
-                    router.ended(voice, known, side, down, seen.ns);
+                    router.ended(voice, world, known, side, down, seen.ns);
                 });
                 self.sessions.remove(&seen.session.id);
             }
@@ -277,37 +280,33 @@ impl Bmp {
     fn each(
         &mut self,
         seen: &Seen<'_>,
-        mut tell: impl FnMut(&mut Router, &mut Voice<'_>, &Sessions, &Known, Direction),
+        mut tell: impl FnMut(&mut Router, &mut Voice<'_>, &World<'_>, &Known, Direction),
     ) {
         let Some(known) = self.sessions.get(&seen.session.id) else {
             return;
+        };
+        let world = World {
+            sessions: &self.sessions,
+            which: &self.which,
+            ribs: seen.ribs,
+            description: &self.description,
+            now_ns: seen.ns,
         };
         for feed in &mut self.feeds {
             for side in [0, 1] {
                 let (own, other) = known.key.endpoints(side);
                 let twice = side == 1 && self.which.of(own.addr) == self.which.of(other.addr);
                 let name = self.which.of(own.addr).filter(|_| !twice);
-                let Some(index) = name.and_then(|name| feed.router(name)) else {
+                let Some(index) = name.and_then(|name| feed.router(name, &world)) else {
                     continue;
                 };
-                let (sessions, which) = (&self.sessions, &self.which);
                 match feed.carrier.when_full() {
-                    WhenFull::Wait => {
-                        feed.settle(index, sessions, which, seen.ribs, &self.description);
-                    }
-                    WhenFull::Drop => {
-                        feed.introduce(index, sessions, which, &self.description, seen.ns);
-                    }
+                    WhenFull::Wait => feed.settle(index, &world),
+                    WhenFull::Drop => feed.introduce(index, &world),
                 }
-                let Some(router) = feed.routers.get_mut(index) else {
-                    continue;
-                };
-                let mut voice = Voice {
-                    carrier: &mut *feed.carrier,
-                    description: &self.description,
-                    selection: &mut feed.selection,
-                };
-                tell(router, &mut voice, &self.sessions, known, side);
+                if let Some((router, mut voice)) = feed.speaker(index) {
+                    tell(router, &mut voice, &world, known, side);
+                }
             }
         }
     }
@@ -318,10 +317,11 @@ impl Bmp {
         if due {
             self.next_statistics_ns = now_ns.saturating_add(self.statistics_ns);
         }
-        for feed in &mut self.feeds {
-            feed.advance(&self.sessions, &self.which, ribs, &self.description, now_ns);
+        let (feeds, world) = self.parts(ribs, now_ns);
+        for feed in feeds {
+            feed.advance(&world);
             if due {
-                feed.statistics(&self.sessions, &self.which, ribs, &self.description, now_ns);
+                feed.statistics(&world);
             }
             feed.carrier.flush();
         }
@@ -336,15 +336,32 @@ impl Bmp {
 
     /// The capture is over: everybody is told the last figures, and that this was all.
     pub fn finish(&mut self, ribs: Option<&Ribs>, now_ns: u64) {
-        for feed in &mut self.feeds {
+        let (feeds, world) = self.parts(ribs, now_ns);
+        for feed in feeds {
             if feed.carrier.when_full() == WhenFull::Wait {
                 for index in 0..feed.routers.len() {
-                    feed.settle(index, &self.sessions, &self.which, ribs, &self.description);
+                    feed.settle(index, &world);
                 }
             }
-            feed.statistics(&self.sessions, &self.which, ribs, &self.description, now_ns);
-            feed.farewell(&self.description);
+            feed.statistics(&world);
+            feed.farewell();
         }
+    }
+
+    /// The feeds, and what there is to be told.
+    fn parts<'a>(
+        &'a mut self,
+        ribs: Option<&'a Ribs>,
+        now_ns: u64,
+    ) -> (&'a mut Vec<Feed>, World<'a>) {
+        let world = World {
+            sessions: &self.sessions,
+            which: &self.which,
+            ribs,
+            description: &self.description,
+            now_ns,
+        };
+        (&mut self.feeds, world)
     }
 
     /// Sends what is left, within some time, and hangs up.
@@ -368,44 +385,39 @@ impl Bmp {
     }
 
     /// What the metrics show of each feed: messages dropped because the queue was full, not delivered because
-    /// a connection ended, and not told because their listener was not there or not up to date: it
-    /// gets the tables instead.
+    /// a connection ended, not told because their listener was not there or not up to date (it
+    /// gets the tables instead), and of routers that there is no place for.
     #[must_use]
     pub fn figures(&self) -> Vec<Output> {
-        let feeds = self.feeds.iter();
-        let feeds = feeds.map(|feed| (feed.carrier.name(), feed.carrier.fate(), feed.missed()));
-        let gone = self.gone.iter();
-        let gone = gone.map(|(name, (fate, missed))| (*name, *fate, *missed));
-        let mut outputs: Vec<Output> = Vec::new();
-        for (name, fate, missed) in feeds.chain(gone) {
-            let dropped = [fate.queue_full, fate.undelivered, missed];
-            if let Some(output) = outputs.iter_mut().find(|output| output.name == name) {
-                let counts = output.dropped.iter_mut().zip(dropped);
-                counts.for_each(|((_, count), more)| *count += more);
-                output.queue = output.queue.max(fate.queue);
-            } else {
-                outputs.push(Output {
-                    name,
-                    dropped: REASONS.into_iter().zip(dropped).collect(),
-                    queue: fate.queue,
-                });
+        let output = |name, ledger: &dyn Ledger, untold: Untold, queue| {
+            let fate = ledger.fate();
+            let dropped = [
+                fate.queue_full,
+                fate.undelivered,
+                untold.missed,
+                untold.no_place,
+            ];
+            Output {
+                name,
+                dropped: REASONS.into_iter().zip(dropped).collect(),
+                queue,
             }
-        }
-        outputs
+        };
+        let feeds = self.feeds.iter().map(|feed| {
+            let carrier = &feed.carrier;
+            let ledger = carrier.ledger();
+            output(carrier.name(), &*ledger, feed.untold(), carrier.queue())
+        });
+        let gone = self.gone.iter();
+        let gone = gone.map(|gone| output(gone.name, &*gone.ledger, gone.untold, 0.0));
+        feeds.chain(gone).collect()
     }
 
     /// What has become of the messages of each feed: the name of its output, and how it fared.
     pub fn fates(&self) -> impl Iterator<Item = (&'static str, Fate)> {
         let carriers = self.feeds.iter().map(|feed| &feed.carrier);
-        let there = carriers.map(|carrier| (carrier.name(), carrier.fate()));
-        there.chain(self.gone.iter().map(|(name, (fate, _))| (*name, *fate)))
+        let there = carriers.map(|carrier| (carrier.name(), carrier.ledger().fate()));
+        let gone = self.gone.iter();
+        there.chain(gone.map(|gone| (gone.name, gone.ledger.fate())))
     }
-}
-
-/// Which direction of a session is what a router sends.
-fn side_of(which: &Routers, name: &RouterName, known: &Known) -> Option<Direction> {
-    [0, 1].into_iter().find(|side| {
-        let (own, _) = known.key.endpoints(*side);
-        which.of(own.addr).as_ref() == Some(name)
-    })
 }

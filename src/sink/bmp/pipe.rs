@@ -1,6 +1,8 @@
 //! A bounded queue of BMP messages between the worker and one connection.
 
+use super::carrier::{Fate, Ledger};
 use crossbeam_queue::ArrayQueue;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::Notify;
 
@@ -16,6 +18,24 @@ pub(super) struct Chunk {
     pub(super) epoch: u64,
 }
 
+/// What has become of the messages of all pipes of a station.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) sent: AtomicU64,
+    pub(super) queue_full: AtomicU64,
+    pub(super) undelivered: AtomicU64,
+}
+
+impl Ledger for Counts {
+    fn fate(&self) -> Fate {
+        Fate {
+            sent: self.sent.load(Ordering::Relaxed),
+            queue_full: self.queue_full.load(Ordering::Relaxed),
+            undelivered: self.undelivered.load(Ordering::Relaxed),
+        }
+    }
+}
+
 /// The queue, and what both ends know of each other.
 pub(super) struct Pipe {
     full: ArrayQueue<Chunk>,
@@ -25,21 +45,19 @@ pub(super) struct Pipe {
     pub(super) closing: AtomicBool,
     /// The reader has something to look at.
     pub(super) wake: Notify,
-    pub(super) sent: AtomicU64,
-    pub(super) undelivered: AtomicU64,
+    pub(super) counts: Arc<Counts>,
 }
 
 impl Pipe {
     /// A queue that holds at least so many bytes.
-    pub(super) fn new(bytes: usize) -> Self {
+    pub(super) fn new(bytes: usize, counts: Arc<Counts>) -> Self {
         Self {
             full: ArrayQueue::new(bytes.div_ceil(CHUNK_BYTES).max(4)),
             spare: ArrayQueue::new(SPARE),
             epoch: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             wake: Notify::new(),
-            sent: AtomicU64::new(0),
-            undelivered: AtomicU64::new(0),
+            counts,
         }
     }
 
@@ -84,8 +102,8 @@ impl Pipe {
 
     /// Nobody will see these.
     pub(super) fn discard(&self, chunk: Chunk) {
-        self.undelivered
-            .fetch_add(chunk.messages, Ordering::Relaxed);
+        let undelivered = &self.counts.undelivered;
+        undelivered.fetch_add(chunk.messages, Ordering::Relaxed);
         self.recycle(chunk.bytes);
     }
 

@@ -1,5 +1,6 @@
 //! One monitored router: what its listener has been told, and how that is brought up to date.
 
+use super::Routers;
 use super::carrier::{Carrier, RouterName};
 use super::dump::{Dump, Progress};
 use super::known::Known;
@@ -11,10 +12,42 @@ use crate::rib::{Changes, Ribs};
 use crate::session::Direction;
 use crate::sink::json::Meta;
 use crate::sink::rebuild;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 
 pub(super) type Sessions = HashMap<u64, Known, foldhash::fast::RandomState>;
+
+/// What there is to be told, whoever listens.
+#[derive(Clone, Copy)]
+pub(super) struct World<'a> {
+    pub(super) sessions: &'a Sessions,
+    /// Which addresses are which router's.
+    pub(super) which: &'a Routers,
+    /// The tables, if there are any.
+    pub(super) ribs: Option<&'a Ribs>,
+    /// What this monitor says of itself.
+    pub(super) description: &'a str,
+    /// Nanoseconds since the epoch.
+    pub(super) now_ns: u64,
+}
+
+impl World<'_> {
+    /// The routers that have sessions.
+    pub(super) fn routers(&self) -> HashSet<IpAddr> {
+        let sessions = self.sessions.values();
+        let ends = sessions.flat_map(|known| [0, 1].map(|side| known.key.endpoints(side).0.addr));
+        let routers = ends.filter_map(|address| self.which.of(address));
+        routers.map(|router| router.address).collect()
+    }
+
+    /// Which direction of a session is what a router sends.
+    fn side_of(&self, name: &RouterName, known: &Known) -> Option<Direction> {
+        [0, 1].into_iter().find(|side| {
+            let (own, _) = known.key.endpoints(*side);
+            self.which.of(own.addr).as_ref() == Some(name)
+        })
+    }
+}
 
 /// The least time between two attempts to bring a listener that cannot keep up back up to date.
 const RETRY_NS: u64 = 5_000_000_000;
@@ -47,10 +80,9 @@ pub(super) struct Router {
     pub(super) missed: u64,
 }
 
-/// Where messages go, and who is said to send them.
+/// Where messages go, and which.
 pub(super) struct Voice<'a> {
     pub(super) carrier: &'a mut dyn Carrier,
-    pub(super) description: &'a str,
     /// Which routes the listener is told.
     pub(super) selection: &'a mut Selection,
 }
@@ -93,6 +125,11 @@ impl Router {
         self.epoch != 0 && !self.out_of_step
     }
 
+    /// The carrier's line.
+    pub(super) const fn line(&self) -> usize {
+        self.line
+    }
+
     /// Its listener has heard of it.
     pub(super) const fn is_introduced(&self) -> bool {
         self.introduced
@@ -115,13 +152,8 @@ impl Router {
     }
 
     /// Begins to tell everything anew, if that is needed and there is somebody who listens and has room.
-    pub(super) fn get_in_step(
-        &mut self,
-        voice: &mut Voice<'_>,
-        sessions: &Sessions,
-        side_of: impl Fn(&Known) -> Option<Direction>,
-        now_ns: u64,
-    ) {
+    pub(super) fn get_in_step(&mut self, voice: &mut Voice<'_>, world: &World<'_>) {
+        let now_ns = world.now_ns;
         if self.is_in_step(voice.carrier) || self.epoch == 0 || now_ns < self.retry_ns {
             return;
         }
@@ -135,7 +167,7 @@ impl Router {
         if !self.introduced {
             self.introduced = true;
             let name = self.name.address.to_string();
-            let description = voice.description;
+            let description = world.description;
             voice.carrier.send(self.line, &mut |out| {
                 message::initiation(out, description, &name);
             });
@@ -143,31 +175,24 @@ impl Router {
         // What the listener still believes is taken back, so that nothing stays that was withdrawn meanwhile.
         let gone: Vec<IpAddr> = self.peers.keys().copied().collect();
         for address in gone {
-            self.take_back(voice, sessions, address, &side_of, now_ns);
+            self.take_back(voice, world, address, now_ns);
         }
+        let sessions = world.sessions.values();
         let mut up: Vec<(u64, u64)> = sessions
-            .values()
-            .filter(|known| side_of(known).is_some())
+            .filter(|known| world.side_of(&self.name, known).is_some())
             .filter_map(|known| known.up_ns.map(|since| (since, known.id)))
             .collect();
         up.sort_unstable();
         self.to_tell = up.into_iter().map(|(_, id)| id).collect();
     }
 
-    fn take_back(
-        &mut self,
-        voice: &mut Voice<'_>,
-        sessions: &Sessions,
-        address: IpAddr,
-        side_of: &impl Fn(&Known) -> Option<Direction>,
-        now_ns: u64,
-    ) {
-        let Some(told) = self.peers.remove(&address) else {
+    fn take_back(&mut self, voice: &mut Voice<'_>, world: &World<'_>, address: IpAddr, ns: u64) {
+        let Some(told) = self.forget(address) else {
             return;
         };
-        let header = sessions.get(&told.session).and_then(|known| {
-            let side = side_of(known)?;
-            Some(known.header(side, side ^ 1, now_ns))
+        let header = world.sessions.get(&told.session).and_then(|known| {
+            let side = world.side_of(&self.name, known)?;
+            Some(known.header(side, side ^ 1, ns))
         });
         let header = header.unwrap_or(message::PeerHeader {
             address,
@@ -175,26 +200,27 @@ impl Router {
             bgp_id: std::net::Ipv4Addr::UNSPECIFIED,
             sent: false,
             two_octet: false,
-            ns: now_ns,
+            ns,
         });
         voice.carrier.send(self.line, &mut |out| {
             message::peer_down(out, &header, Down::NotTold);
         });
     }
 
+    /// A peer is down: nothing more is told of its tables.
+    fn forget(&mut self, address: IpAddr) -> Option<Told> {
+        let told = self.peers.remove(&address)?;
+        self.dump.take_if(|dump| dump.session == told.session);
+        self.to_dump.retain(|dump| dump.session != told.session);
+        Some(told)
+    }
+
     /// Goes on with what waits, until there is no room or `places` places of tables were looked at.
-    pub(super) fn go_on(
-        &mut self,
-        voice: &mut Voice<'_>,
-        sessions: &Sessions,
-        ribs: Option<&Ribs>,
-        side_of: impl Fn(&Known) -> Option<Direction>,
-        places: &mut usize,
-    ) {
+    pub(super) fn go_on(&mut self, voice: &mut Voice<'_>, world: &World<'_>, places: &mut usize) {
         while *places > 0 && self.is_in_step(voice.carrier) && voice.carrier.has_room(self.line) {
             if let Some(dump) = &mut self.dump {
                 let line = self.line;
-                let told = sessions.get(&dump.session).zip(ribs);
+                let told = world.sessions.get(&dump.session).zip(world.ribs);
                 let progress = told.map_or(Progress::Done, |(known, ribs)| {
                     let carrier = &mut *voice.carrier;
                     let mut send =
@@ -208,10 +234,10 @@ impl Router {
                 self.dump = Some(next);
             } else if let Some(id) = self.to_tell.pop_front() {
                 *places = places.saturating_sub(1);
-                if let Some(known) = sessions.get(&id)
-                    && let Some(side) = side_of(known)
+                if let Some(known) = world.sessions.get(&id)
+                    && let Some(side) = world.side_of(&self.name, known)
                 {
-                    self.up(voice, sessions, known, side, true);
+                    self.up(voice, world, known, side, true);
                 }
             } else {
                 return;
@@ -223,7 +249,7 @@ impl Router {
     fn up(
         &mut self,
         voice: &mut Voice<'_>,
-        sessions: &Sessions,
+        world: &World<'_>,
         known: &Known,
         side: Direction,
         tables: bool,
@@ -234,12 +260,13 @@ impl Router {
             if told.session == known.id {
                 return;
             }
-            let other = sessions.get(&told.session).and_then(|other| other.up_ns);
+            let other = world.sessions.get(&told.session);
+            let other = other.and_then(|other| other.up_ns);
             if other > Some(since_ns) {
                 // The older of two between the same addresses: a listener cannot tell them apart.
                 return;
             }
-            self.take_back(voice, sessions, address, &|_| Some(side), since_ns);
+            self.take_back(voice, world, address, since_ns);
         }
         let (own, other) = known.key.endpoints(side);
         let (sent, received) = (known.open(side), known.open(side ^ 1));
@@ -268,10 +295,9 @@ impl Router {
     fn is_told(
         &mut self,
         voice: &mut Voice<'_>,
-        sessions: &Sessions,
+        world: &World<'_>,
         known: &Known,
         side: Direction,
-        ribs: Option<&Ribs>,
     ) -> bool {
         if !self.is_in_step(voice.carrier) || known.up_ns.is_none() {
             return false;
@@ -284,27 +310,22 @@ impl Router {
                 return true;
             }
             // How it is read turned out to be otherwise: what was told is void.
-            self.take_back(
-                voice,
-                sessions,
-                address,
-                &|_| Some(side),
-                known.up_ns.unwrap_or(0),
-            );
-            self.up(voice, sessions, known, side, true);
+            self.take_back(voice, world, address, known.up_ns.unwrap_or(0));
+            self.up(voice, world, known, side, true);
             return true;
         }
         if self.to_tell.contains(&known.id) {
             return false;
         }
         // Routes from before a graceful restart, which the receiver keeps.
-        let tables = ribs
+        let tables = world
+            .ribs
             .and_then(|ribs| ribs.session(known.id))
             .is_some_and(|tables| {
                 let ribs = [0, 1].map(|direction| tables.direction(direction).ribs());
                 ribs.into_iter().flatten().any(|rib| rib.stale() > 0)
             });
-        self.up(voice, sessions, known, side, tables);
+        self.up(voice, world, known, side, tables);
         self.peers
             .get(&address)
             .is_some_and(|told| told.session == known.id)
@@ -314,19 +335,18 @@ impl Router {
     pub(super) fn established(
         &mut self,
         voice: &mut Voice<'_>,
-        sessions: &Sessions,
+        world: &World<'_>,
         known: &Known,
         side: Direction,
-        ribs: Option<&Ribs>,
     ) {
-        self.is_told(voice, sessions, known, side, ribs);
+        self.is_told(voice, world, known, side);
     }
 
     /// What the listener has of a session is not what its sides have any more.
     pub(super) fn tell_anew(
         &mut self,
         voice: &mut Voice<'_>,
-        sessions: &Sessions,
+        world: &World<'_>,
         known: &Known,
         side: Direction,
         ns: u64,
@@ -337,15 +357,17 @@ impl Router {
             .get(&address)
             .is_some_and(|told| told.session == known.id);
         if told && self.is_in_step(voice.carrier) {
-            self.take_back(voice, sessions, address, &|_| Some(side), ns);
-            self.up(voice, sessions, known, side, true);
+            self.take_back(voice, world, address, ns);
+            self.up(voice, world, known, side, true);
         }
     }
 
-    /// The session has ended.
+    /// The session has ended. Another one between the same addresses, which could not be told apart from it, has its
+    /// place from now on.
     pub(super) fn ended(
         &mut self,
         voice: &mut Voice<'_>,
+        world: &World<'_>,
         known: &Known,
         side: Direction,
         down: Down<'_>,
@@ -361,30 +383,41 @@ impl Router {
         {
             return;
         }
-        self.peers.remove(&address);
+        self.forget(address);
         if in_step || self.epoch != 0 && self.introduced {
             let header = known.header(side, side ^ 1, ns);
             voice
                 .carrier
                 .send(self.line, &mut |out| message::peer_down(out, &header, down));
         }
+        if let Some(heir) = self.youngest(world, address, known.id)
+            && !self.to_tell.contains(&heir)
+        {
+            self.to_tell.push_back(heir);
+        }
+    }
+
+    /// The session with a neighbour that came up last, beside the one that is over.
+    fn youngest(&self, world: &World<'_>, neighbour: IpAddr, over: u64) -> Option<u64> {
+        let sessions = world.sessions.values().filter(|known| known.id != over);
+        let sessions = sessions.filter(|known| {
+            let side = world.side_of(&self.name, known);
+            side.is_some_and(|side| known.neighbour(side) == neighbour)
+        });
+        let up = sessions.filter_map(|known| Some((known.up_ns?, known.id)));
+        up.max().map(|(_, id)| id)
     }
 
     /// A message of a session that is up.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "what is told, of whom, and by what"
-    )]
     pub(super) fn update(
         &mut self,
         voice: &mut Voice<'_>,
-        sessions: &Sessions,
+        world: &World<'_>,
         known: &Known,
         side: Direction,
-        ribs: Option<&Ribs>,
         heard: &Heard<'_>,
     ) {
-        if !self.is_told(voice, sessions, known, side, ribs) {
+        if !self.is_told(voice, world, known, side) {
             self.missed += 1;
             return;
         }
@@ -423,7 +456,7 @@ impl Router {
         }
         if heard.expired {
             // The receiver has dropped routes that nobody withdrew (RFC 4724 §4.2, RFC 7313 §4).
-            self.tell_anew(voice, sessions, known, side, heard.ns);
+            self.tell_anew(voice, world, known, side, heard.ns);
         }
     }
 
@@ -452,26 +485,21 @@ impl Router {
     }
 
     /// Tells figures about all peers.
-    pub(super) fn statistics(
-        &mut self,
-        voice: &mut Voice<'_>,
-        sessions: &Sessions,
-        ribs: Option<&Ribs>,
-        side_of: impl Fn(&Known) -> Option<Direction>,
-        ns: u64,
-    ) {
+    pub(super) fn statistics(&mut self, voice: &mut Voice<'_>, world: &World<'_>) {
         if !self.is_in_step(voice.carrier) {
             return;
         }
         for told in self.peers.values() {
-            let Some(known) = sessions.get(&told.session) else {
+            let Some(known) = world.sessions.get(&told.session) else {
                 continue;
             };
-            let Some(side) = side_of(known) else { continue };
-            let header = known.header(side, side ^ 1, ns);
+            let Some(side) = world.side_of(&self.name, known) else {
+                continue;
+            };
+            let header = known.header(side, side ^ 1, world.now_ns);
             voice.carrier.send(self.line, &mut |out| {
                 message::statistics(out, &header, |figures| {
-                    figures_of(figures, known, side, ribs);
+                    figures_of(figures, known, side, world.ribs);
                 });
             });
         }

@@ -1,8 +1,9 @@
 //! A BMP station, connected to by TCP: one connection for each monitored router (RFC 7854 §3.2).
 
-use super::carrier::{Carrier, Fate, RouterName};
-use super::pipe::{CHUNK_BYTES, Chunk, Pipe};
+use super::carrier::{Carrier, Ledger, RouterName};
+use super::pipe::{CHUNK_BYTES, Chunk, Counts, Pipe};
 use crate::sink::writer::WhenFull;
+use socket2::{SockRef, TcpKeepalive};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -23,8 +24,11 @@ const WAITING_BYTES_MAX: u64 = 256 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The first pause after a connection failed; it doubles from time to time.
 const BACK_OFF_MIN: Duration = Duration::from_millis(250);
+/// The longest pause. A connection that lasted as long was a good one.
 const BACK_OFF_MAX: Duration = Duration::from_secs(30);
-/// A station that takes nothing for so long is connected to anew.
+/// A connection on which nothing is said is looked after so often.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// A station that takes nothing for so long, or is not heard of, is connected to anew.
 const STALL: Duration = Duration::from_secs(300);
 /// How long a reader of files waits for a station before it gives up.
 const NOBODY: Duration = Duration::from_secs(30);
@@ -47,6 +51,9 @@ pub struct Station {
     when_full: WhenFull,
     queue_bytes: usize,
     lines: Vec<Line>,
+    /// Of lines that others have now: they go when what waits in them is sent.
+    former: Vec<Arc<Pipe>>,
+    counts: Arc<Counts>,
     waiting: Arc<AtomicU64>,
     runtime: Handle,
     stop: Arc<Notify>,
@@ -77,6 +84,8 @@ impl Station {
             when_full,
             queue_bytes,
             lines: Vec::new(),
+            former: Vec::new(),
+            counts: Arc::default(),
             waiting: Arc::default(),
             runtime: handle,
             stop,
@@ -85,14 +94,47 @@ impl Station {
         })
     }
 
+    /// The queues of all connections.
+    fn pipes(&self) -> impl Iterator<Item = &Arc<Pipe>> {
+        let now = self.lines.iter().map(|line| &line.pipe);
+        now.chain(&self.former)
+    }
+
     fn all_sent(&self) -> bool {
-        self.lines
-            .iter()
-            .all(|line| Arc::strong_count(&line.pipe) == 1)
+        self.pipes().all(|pipe| Arc::strong_count(pipe) == 1)
+    }
+
+    /// Begins to connect.
+    fn connect(&self) -> Line {
+        let pipe = Arc::new(Pipe::new(self.queue_bytes, Arc::clone(&self.counts)));
+        let chunk = Chunk {
+            bytes: pipe.buffer(),
+            messages: 0,
+            epoch: 0,
+        };
+        let connection = Connection {
+            pipe: Arc::clone(&pipe),
+            addresses: Arc::clone(&self.addresses),
+            waiting: Arc::clone(&self.waiting),
+        };
+        self.runtime.spawn(connection.keep());
+        Line {
+            pipe,
+            chunk,
+            epoch: 0,
+            lost: 0,
+        }
     }
 }
 
 impl Line {
+    /// There will be no more: what waits is sent, and that is it.
+    fn end(&mut self, when_full: WhenFull, waiting: &AtomicU64) {
+        self.flush(when_full, waiting);
+        self.pipe.closing.store(true, Release);
+        self.pipe.wake.notify_one();
+    }
+
     /// Hands over what was encoded. What there is no room for is lost, or waits as long as somebody listens.
     fn flush(&mut self, when_full: WhenFull, waiting: &AtomicU64) {
         if self.chunk.messages == 0 {
@@ -119,6 +161,8 @@ impl Line {
             waiting.fetch_sub(bytes, Relaxed);
             if when_full == WhenFull::Drop {
                 self.lost += chunk.messages;
+                let full = &self.pipe.counts.queue_full;
+                full.fetch_add(chunk.messages, Relaxed);
                 self.pipe.recycle(chunk.bytes);
                 return;
             }
@@ -133,25 +177,19 @@ impl Carrier for Station {
     }
 
     fn open(&mut self, _: &RouterName) -> usize {
-        let pipe = Arc::new(Pipe::new(self.queue_bytes));
-        let chunk = Chunk {
-            bytes: pipe.buffer(),
-            messages: 0,
-            epoch: 0,
-        };
-        let connection = Connection {
-            pipe: Arc::clone(&pipe),
-            addresses: Arc::clone(&self.addresses),
-            waiting: Arc::clone(&self.waiting),
-        };
-        self.runtime.spawn(connection.keep());
-        self.lines.push(Line {
-            pipe,
-            chunk,
-            epoch: 0,
-            lost: 0,
-        });
+        self.lines.push(self.connect());
         self.lines.len() - 1
+    }
+
+    fn reopen(&mut self, line: usize, _: &RouterName) {
+        let next = self.connect();
+        let Some(line) = self.lines.get_mut(line) else {
+            return;
+        };
+        let mut before = std::mem::replace(line, next);
+        before.end(self.when_full, &self.waiting);
+        self.former.retain(|pipe| Arc::strong_count(pipe) > 1);
+        self.former.push(before.pipe);
     }
 
     fn epoch(&mut self, line: usize) -> u64 {
@@ -222,22 +260,18 @@ impl Carrier for Station {
         self.broken
     }
 
-    fn fate(&self) -> Fate {
-        let mut fate = Fate::default();
-        for line in &self.lines {
-            fate.sent += line.pipe.sent.load(Relaxed);
-            fate.queue_full += line.lost;
-            fate.undelivered += line.pipe.undelivered.load(Relaxed);
-            fate.queue = fate.queue.max(line.pipe.ratio());
-        }
-        fate
+    fn ledger(&self) -> Arc<dyn Ledger> {
+        Arc::<Counts>::clone(&self.counts)
+    }
+
+    fn queue(&self) -> f64 {
+        let pipes = self.lines.iter().map(|line| &line.pipe);
+        pipes.map(|pipe| pipe.ratio()).fold(0.0, f64::max)
     }
 
     fn close(&mut self) {
         for line in &mut self.lines {
-            line.flush(self.when_full, &self.waiting);
-            line.pipe.closing.store(true, Release);
-            line.pipe.wake.notify_one();
+            line.end(self.when_full, &self.waiting);
         }
         let patience = match self.when_full {
             WhenFull::Drop => LAST_WORDS,
@@ -256,8 +290,8 @@ impl Carrier for Station {
             // It cannot panic but by a fault of the runtime; there is nothing left to be saved then.
             let _ = thread.join();
         }
-        for line in &self.lines {
-            line.pipe.discard_all();
+        for pipe in self.pipes() {
+            pipe.discard_all();
         }
     }
 }
@@ -289,25 +323,24 @@ enum Ended {
 impl Connection {
     /// Connects, sends what comes, and begins anew when the connection is lost, until the end.
     async fn keep(self) {
-        let mut pause = BACK_OFF_MIN;
+        let mut pause = Duration::ZERO;
         let mut epoch = 0;
         while !self.pipe.closing.load(Acquire) {
+            let mut lasted = Duration::ZERO;
             if let Ok(Ok(stream)) = timeout(CONNECT_TIMEOUT, connect(&self.addresses)).await {
                 epoch += 1;
+                let since = Instant::now();
                 self.pipe.epoch.store(epoch, Release);
-                let before = self.pipe.sent.load(Relaxed);
                 let ended = self.carry(stream, epoch).await;
                 self.pipe.epoch.store(0, Release);
                 if ended == Ended::Done {
                     return;
                 }
-                if self.pipe.sent.load(Relaxed) > before {
-                    pause = BACK_OFF_MIN;
-                }
+                lasted = since.elapsed();
             }
             self.discard_all();
+            pause = pause_after(pause, lasted);
             self.rest(pause).await;
-            pause = (2 * pause).min(BACK_OFF_MAX);
         }
     }
 
@@ -329,7 +362,8 @@ impl Connection {
                 if chunk.epoch != epoch {
                     self.pipe.discard(chunk);
                 } else if write(&stream, &chunk.bytes).await.is_ok() {
-                    self.pipe.sent.fetch_add(chunk.messages, Relaxed);
+                    let sent = &self.pipe.counts.sent;
+                    sent.fetch_add(chunk.messages, Relaxed);
                     self.pipe.recycle(chunk.bytes);
                 } else {
                     self.pipe.discard(chunk);
@@ -366,15 +400,35 @@ impl Connection {
     }
 }
 
+/// How long to wait behind an attempt, if it was `pause` before it and the connection that it gave, if any, `lasted`
+/// so long. A station that takes every connection and drops it again is not asked more often than one that takes none.
+fn pause_after(pause: Duration, lasted: Duration) -> Duration {
+    if lasted >= BACK_OFF_MAX {
+        return BACK_OFF_MIN;
+    }
+    (2 * pause).clamp(BACK_OFF_MIN, BACK_OFF_MAX)
+}
+
 async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut last = io::ErrorKind::AddrNotAvailable.into();
     for address in addresses {
         match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => {
+                watch_over(&stream)?;
+                return Ok(stream);
+            }
             Err(error) => last = error,
         }
     }
     Err(last)
+}
+
+/// Has the kernel give a connection up whose other end has vanished, which would else take it a quarter of an
+/// hour (tcp(7), `tcp_retries2`), or for ever if there is nothing to be said.
+fn watch_over(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_user_timeout(Some(STALL))?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
 }
 
 async fn write(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
@@ -400,4 +454,38 @@ async fn either<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) {
         }
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever was sent: only a connection that has lasted shows that all is well.
+    #[test]
+    fn pauses_grow_until_a_connection_lasts() {
+        let mut pause = Duration::ZERO;
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            pause = pause_after(pause, BACK_OFF_MAX / 2);
+            pauses.push(pause.as_millis());
+        }
+        let wanted = [250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000];
+        assert_eq!(pauses, wanted);
+        assert_eq!(pause_after(pause, BACK_OFF_MAX), BACK_OFF_MIN);
+    }
+
+    /// What the kernel has been told, asked of the socket.
+    #[test]
+    fn a_station_that_vanishes_is_noticed() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let stream = runtime
+            .expect("a runtime")
+            .block_on(async { connect(&[address]).await.expect("it listens") });
+        let socket = SockRef::from(&stream);
+        assert_eq!(socket.tcp_user_timeout().expect("it is set"), Some(STALL));
+        assert!(socket.keepalive().expect("it is set"));
+        assert_eq!(socket.tcp_keepalive_time().expect("it is set"), KEEPALIVE);
+    }
 }

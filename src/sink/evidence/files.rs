@@ -11,6 +11,8 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::Duration;
 
 const SUFFIX: &str = ".pcapng";
+/// Behind the name of a file that is not complete.
+const DRAFT: &str = ".part";
 
 /// What lies in the folder, by session: those of the session that has most go first, so that one
 /// which makes mistakes all day does not push out what others left.
@@ -41,8 +43,9 @@ impl Folder {
         let mut found = Vec::new();
         for entry in fs::read_dir(path)? {
             let entry = entry?;
+            // A process that was killed may have left a draft, which takes room like any other.
             if let Some(name) = entry.file_name().to_str()
-                && let Some(session) = session_of(name)
+                && let Some(session) = session_of(name.strip_suffix(DRAFT).unwrap_or(name))
             {
                 found.push((name.to_owned(), session, entry.metadata()?.len()));
             }
@@ -99,7 +102,7 @@ impl Folder {
         let (seconds, rest) = (first.ns / 1_000_000_000, first.ns % 1_000_000_000);
         let (session, kind) = (incident.session, first.kind);
         let name = format!("{seconds}.{rest:09}-{session:016x}-{kind}{SUFFIX}");
-        let draft = self.path.join(format!("{name}.part"));
+        let draft = self.path.join(format!("{name}{DRAFT}"));
         let written = File::create(&draft).and_then(|file| scratch.write(incident, file));
         match written {
             Ok(0) => fs::remove_file(&draft).map(|()| Written::Nothing),
@@ -255,6 +258,19 @@ fn give_back(shared: &Shared, blocks: impl IntoIterator<Item = Block>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_killed_process_has_left_makes_room() {
+        let path = std::env::temp_dir().join(format!("bgptap-drafts-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a folder");
+        let draft = path.join(format!("1.0-{:016x}-gap{SUFFIX}{DRAFT}", 7));
+        fs::write(&draft, [0; 60]).expect("room");
+        let mut folder = Folder::open(&path, 100).expect("a folder");
+        assert_eq!(folder.bytes, 60);
+        assert_eq!(folder.make_room(50), 1);
+        assert!(!draft.exists());
+        fs::remove_dir_all(&path).expect("it is ours");
+    }
 
     #[test]
     fn the_noisiest_session_makes_room() {

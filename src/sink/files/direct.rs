@@ -1,6 +1,6 @@
 //! One file that is written to under its own name.
 
-use crate::sink::writer::Target;
+use crate::sink::writer::{Recovery, Target};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -34,7 +34,7 @@ impl Direct {
 }
 
 impl Target for Direct {
-    fn write(&mut self, events: &[u8], _at_ns: u64) -> io::Result<()> {
+    fn write(&mut self, events: &[u8], _: u64, _: u64) -> io::Result<()> {
         self.file.write_all(events)?;
         self.whole += events.len() as u64;
         Ok(())
@@ -44,11 +44,14 @@ impl Target for Direct {
         self.file.flush()
     }
 
-    fn recover(&mut self) -> bool {
+    fn recover(&mut self) -> Recovery {
         // A device cannot be cut, nor need it be.
         if self.file.set_len(self.whole).is_ok() {
             let _ = self.file.seek(SeekFrom::Start(self.whole));
         }
-        self.retry
+        Recovery {
+            again: self.retry,
+            lost: 0,
+        }
     }
 }

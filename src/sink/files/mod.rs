@@ -9,7 +9,7 @@ mod pattern;
 pub use direct::Direct;
 pub use pattern::{NoPattern, Pattern};
 
-use super::writer::Target;
+use super::writer::{Recovery, Target};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::ffi::OsString;
@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 const NUMBER_MAX: u32 = 1_000_000;
 /// How long what was written may stay in the compressor.
 const SYNC: Duration = Duration::from_secs(5);
+/// How many bytes of it: enough for the compressor to find what recurs.
+const MEMBER_BYTES: u64 = 1 << 20;
 
 /// When another file is begun, and what happens when that fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,21 +52,22 @@ struct Growing {
     part: PathBuf,
     /// The time of what is in it.
     at_ns: u64,
-    out: Out,
-    /// Bytes that it holds for sure.
-    whole: u64,
-    synced: Instant,
-}
-
-enum Out {
-    Plain(Counted),
-    Gzip(GzEncoder<Counted>),
-}
-
-/// A file that knows how much it holds.
-struct Counted {
     file: File,
+    /// What is not in the file yet, if that is compressed.
+    member: Option<Member>,
+    /// Bytes that it holds for sure, and the events in them.
+    whole: u64,
+    events: u64,
+}
+
+/// A member of a gzip file (RFC 1952 §2.2), made in memory and then written at once: a file is whole
+/// behind each, so that one that cannot be written costs the events in it and no others.
+struct Member {
+    gzip: GzEncoder<Vec<u8>>,
+    /// Bytes and events that went into it.
     bytes: u64,
+    events: u64,
+    begun: Instant,
 }
 
 impl Files {
@@ -95,13 +98,20 @@ impl Files {
             if let Some(folder) = name.parent() {
                 fs::create_dir_all(folder)?;
             }
-            let file = if self.rotation.replace {
+            let replace = self.rotation.replace;
+            let file = if replace && self.rotation.by_time {
+                // Half a snapshot is of no use to anyone.
                 File::create(&part)
-            } else if name.exists() {
+            } else if !replace && name.exists() {
                 continue;
             } else {
                 // What another run has left may be all that there is of it.
                 OpenOptions::new().write(true).create_new(true).open(&part)
+            };
+            let name = if replace {
+                self.pattern.name(at_ns, 0)
+            } else {
+                name
             };
             match file {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),
@@ -112,18 +122,14 @@ impl Files {
     }
 
     fn growing(&self, name: PathBuf, part: PathBuf, at_ns: u64, file: File) -> Growing {
-        let file = Counted { file, bytes: 0 };
         Growing {
             name,
             part,
             at_ns,
-            out: if self.pattern.is_gzip() {
-                Out::Gzip(GzEncoder::new(file, Compression::default()))
-            } else {
-                Out::Plain(file)
-            },
+            file,
+            member: self.pattern.is_gzip().then(Member::new),
             whole: 0,
-            synced: Instant::now(),
+            events: 0,
         }
     }
 
@@ -131,14 +137,15 @@ impl Files {
     fn is_over(&self, bytes: usize, at_ns: u64) -> bool {
         self.open.as_ref().is_some_and(|open| {
             let most = self.rotation.size_max.unwrap_or(u64::MAX);
-            let full = open.whole > 0 && open.whole.saturating_add(bytes as u64) > most;
+            let held = open.bytes();
+            let full = held > 0 && held.saturating_add(bytes as u64) > most;
             full || self.rotation.by_time && open.at_ns != at_ns
         })
     }
 }
 
 impl Target for Files {
-    fn write(&mut self, bytes: &[u8], at_ns: u64) -> io::Result<()> {
+    fn write(&mut self, bytes: &[u8], events: u64, at_ns: u64) -> io::Result<()> {
         if self.is_over(bytes.len(), at_ns) {
             self.finish()?;
         }
@@ -149,7 +156,7 @@ impl Target for Files {
             Some(open) => open,
             None => self.begin(at_ns)?,
         };
-        let written = open.write(bytes);
+        let written = open.write(bytes, events);
         self.open = Some(open);
         written
     }
@@ -159,81 +166,111 @@ impl Target for Files {
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.open.take().map_or(Ok(()), Growing::finish)
+        if let Some(open) = &mut self.open {
+            open.finish()?;
+        }
+        self.open = None;
+        Ok(())
     }
 
-    fn recover(&mut self) -> bool {
+    fn recover(&mut self) -> Recovery {
         // Half a snapshot is no reason to lose the whole one that has its name.
         let newest = self.rotation.replace && self.rotation.by_time;
-        if let Some(open) = self.open.take() {
-            open.rescue(!newest);
-        }
+        let open = self.open.take();
+        let lost = open.map_or(0, |open| open.rescue(!newest));
         // What comes next is a file beside what was rescued.
         self.rotation.replace = newest;
-        self.rotation.retry
+        Recovery {
+            again: self.rotation.retry,
+            lost,
+        }
     }
 }
 
 impl Growing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.out {
-            Out::Plain(file) => file.write_all(bytes)?,
-            Out::Gzip(file) => file.write_all(bytes)?,
+    /// Takes events, or none of them.
+    fn write(&mut self, bytes: &[u8], events: u64) -> io::Result<()> {
+        let Some(member) = &mut self.member else {
+            self.file.write_all(bytes)?;
+            self.whole += bytes.len() as u64;
+            self.events += events;
+            return Ok(());
+        };
+        member.gzip.write_all(bytes)?;
+        member.bytes += bytes.len() as u64;
+        if member.bytes >= MEMBER_BYTES {
+            // Whoever gave these counts them, if they cannot be written.
+            self.end_member()?;
+            self.events += events;
+        } else {
+            member.events += events;
         }
-        self.whole = self.file().bytes;
         Ok(())
     }
 
-    fn file(&self) -> &Counted {
-        match &self.out {
-            Out::Plain(file) => file,
-            Out::Gzip(file) => file.get_ref(),
-        }
+    /// Bytes that it comes to by now; of those in the compressor, what that has made of them.
+    fn bytes(&self) -> u64 {
+        let member = self.member.as_ref();
+        self.whole + member.map_or(0, |member| member.gzip.get_ref().len() as u64)
     }
 
     /// What a compressor holds back goes out now and then: often would make it large.
     fn sync(&mut self) -> io::Result<()> {
-        if let Out::Gzip(file) = &mut self.out
-            && self.synced.elapsed() >= SYNC
-        {
-            file.flush()?;
-            self.synced = Instant::now();
+        let waits = |member: &Member| member.begun.elapsed() >= SYNC;
+        if self.member.as_ref().is_some_and(waits) {
+            self.end_member()?;
         }
         Ok(())
     }
 
-    fn finish(self) -> io::Result<()> {
-        let finished = match self.out {
-            Out::Plain(_) => Ok(()),
-            Out::Gzip(file) => file.finish().map(drop),
+    /// Writes what the compressor has, if it has anything, and begins anew.
+    fn end_member(&mut self) -> io::Result<()> {
+        let Some(member) = &mut self.member else {
+            return Ok(());
         };
-        fs::rename(&self.part, &self.name)?;
-        finished
+        if member.bytes > 0 {
+            member.gzip.try_finish()?;
+            let bytes = member.gzip.get_ref();
+            self.file.write_all(bytes)?;
+            self.whole += bytes.len() as u64;
+            self.events += member.events;
+        }
+        *member = Member::new();
+        Ok(())
     }
 
-    /// Keeps what is whole of a file that cannot be written to, if that is wanted and there is any.
-    fn rescue(self, keep: bool) {
+    /// Gives it its name, once all of it is on the disk.
+    fn finish(&mut self) -> io::Result<()> {
+        self.end_member()?;
+        self.file.sync_data()?;
+        fs::rename(&self.part, &self.name)
+    }
+
+    /// Keeps what is whole of a file that cannot be written to, if that is wanted and there is any. How many of the
+    /// events that it has taken are lost.
+    fn rescue(self, keep: bool) -> u64 {
+        let waiting = self.member.as_ref().map_or(0, |member| member.events);
         // There is nobody to tell of a second failure.
         if !keep || self.whole == 0 {
             let _ = fs::remove_file(&self.part);
-            return;
+            return self.events + waiting;
         }
-        if let Out::Plain(Counted { file, .. }) = &self.out {
-            let _ = file.set_len(self.whole);
+        // What is torn does not get the name of what is whole.
+        if self.file.set_len(self.whole).is_ok() {
+            let _ = fs::rename(&self.part, &self.name);
         }
-        let _ = fs::rename(&self.part, &self.name);
+        waiting
     }
 }
 
-impl Write for Counted {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+impl Member {
+    fn new() -> Self {
+        Self {
+            gzip: GzEncoder::new(Vec::new(), Compression::default()),
+            bytes: 0,
+            events: 0,
+            begun: Instant::now(),
+        }
     }
 }
 

@@ -74,16 +74,18 @@ const BY_TIME: Rotation = Rotation {
 fn a_file_has_its_name_once_it_is_finished() {
     let folder = Folder::new();
     let mut files = folder.files("a.%H%M", BY_TIME);
-    files.write(b"one ", START).expect("written");
-    files.write(b"two", START).expect("written");
+    files.write(b"one ", 1, START).expect("written");
+    files.write(b"two", 1, START).expect("written");
     assert_eq!(folder.found(), owned(&[("a.0300.part", "one two")]));
     files
-        .write(b"three", START + 900 * SECOND)
+        .write(b"three", 1, START + 900 * SECOND)
         .expect("written");
     let both = [("a.0300", "one two"), ("a.0315.part", "three")];
     assert_eq!(folder.found(), owned(&both));
     // The next period has come, with nothing in it.
-    files.write(b"", START + 1800 * SECOND).expect("finished");
+    files
+        .write(b"", 1, START + 1800 * SECOND)
+        .expect("finished");
     let both = [("a.0300", "one two"), ("a.0315", "three")];
     assert_eq!(folder.found(), owned(&both));
     files.finish().expect("nothing is open");
@@ -99,7 +101,7 @@ fn no_file_exceeds_its_size_unless_one_chunk_does() {
     };
     let mut files = folder.files("a", rotation);
     for chunk in ["123", "456", "7", "12345678", "9"] {
-        files.write(chunk.as_bytes(), START).expect("written");
+        files.write(chunk.as_bytes(), 1, START).expect("written");
     }
     files.finish().expect("finished");
     let found = [
@@ -117,7 +119,7 @@ fn what_an_earlier_run_has_left_stays() {
     fs::write(folder.0.join("a.0300.gz.part"), "").expect("written");
     for text in ["first", "second"] {
         let mut files = folder.files("a.%H%M.gz", BY_TIME);
-        files.write(text.as_bytes(), START).expect("written");
+        files.write(text.as_bytes(), 1, START).expect("written");
         files.finish().expect("finished");
     }
     let found = [
@@ -137,8 +139,8 @@ fn a_file_may_take_the_place_of_an_older_one() {
             ..Rotation::default()
         };
         let mut files = folder.files("a.mrt", rotation);
-        files.write(text.as_bytes(), START).expect("written");
-        files.write(b"!", START + SECOND).expect("written");
+        files.write(text.as_bytes(), 1, START).expect("written");
+        files.write(b"!", 1, START + SECOND).expect("written");
         files.finish().expect("finished");
     }
     assert_eq!(folder.found(), owned(&[("a.mrt", "second!")]));
@@ -153,7 +155,7 @@ fn folders_are_made_as_times_come() {
         0,
         "nothing is made before it is needed"
     );
-    files.write(b"x", START).expect("written");
+    files.write(b"x", 1, START).expect("written");
     files.finish().expect("finished");
     assert_eq!(content(&folder.0.join("2026/01/a")), "x");
 }
@@ -173,20 +175,91 @@ fn after_a_failure_whole_events_are_kept_and_another_file_begun() {
         ..BY_TIME
     };
     let mut files = folder.files("a.%H%M", rotation);
-    files.write(b"whole", START).expect("written");
+    files.write(b"whole", 1, START).expect("written");
     // As if the disk had taken a part of the next chunk only.
     let torn = OpenOptions::new()
         .append(true)
         .open(folder.0.join("a.0300.part"));
     torn.and_then(|mut file| file.write_all(b"to"))
         .expect("written");
-    assert!(files.recover());
-    files.write(b"more", START).expect("written");
+    assert!(files.recover().again);
+    files.write(b"more", 1, START).expect("written");
     files.finish().expect("finished");
     assert_eq!(
         folder.found(),
         owned(&[("a.0300", "whole"), ("a.0300.1", "more")])
     );
+}
+
+/// The compressor holds events back: those that were lost in it are counted, and what has the name is whole.
+#[test]
+fn what_is_lost_in_a_compressor_is_told_and_no_torn_file_gets_its_name() {
+    let folder = Folder::new();
+    let rotation = Rotation {
+        retry: true,
+        ..BY_TIME
+    };
+    let mut files = folder.files("a.%H%M.gz", rotation);
+    files.write(b"whole ", 1, START).expect("written");
+    files.write(b"events", 2, START).expect("written");
+    let open = files.open.as_mut().expect("a file");
+    open.end_member().expect("there is room");
+    files.write(b"lost", 4, START).expect("taken");
+    // As if the disk had taken a part of the next member only.
+    let torn = OpenOptions::new()
+        .append(true)
+        .open(folder.0.join("a.0300.gz.part"));
+    torn.and_then(|mut file| file.write_all(b"\x1f\x8b\x08"))
+        .expect("written");
+    let recovery = Recovery {
+        again: true,
+        lost: 4,
+    };
+    assert_eq!(files.recover(), recovery);
+    files.write(b"more", 1, START).expect("written");
+    files.finish().expect("finished");
+    let found = [("a.0300.1.gz", "more"), ("a.0300.gz", "whole events")];
+    assert_eq!(folder.found(), owned(&found));
+}
+
+/// All is in the compressor when the disk turns out to be full.
+#[test]
+fn a_compressed_file_that_cannot_be_finished_gets_no_name() {
+    let folder = Folder::new();
+    let mut files = folder.files("a.%H%M.gz", BY_TIME);
+    files.write(b"event", 1, START).expect("taken");
+    files.write(b"event", 1, START).expect("taken");
+    let full = OpenOptions::new().write(true).open("/dev/full");
+    files.open.as_mut().expect("a file").file = full.expect("a device");
+    let error = files.finish().expect_err("no space is left");
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    let recovery = Recovery {
+        again: false,
+        lost: 2,
+    };
+    assert_eq!(files.recover(), recovery);
+    assert_eq!(folder.found(), owned(&[]));
+}
+
+/// A member that fills up within an event is ended behind it, and whoever reads the file sees no difference.
+#[test]
+fn a_long_file_is_of_several_members_that_read_as_one() {
+    let folder = Folder::new();
+    let mut files = folder.files("a.gz", Rotation::default());
+    let mut wanted = String::new();
+    for number in 0..40_u32 {
+        let text = number.to_string().repeat(64 * 1024);
+        files.write(text.as_bytes(), 1, START).expect("written");
+        wanted.push_str(&text);
+    }
+    files.finish().expect("finished");
+    let bytes = fs::read(folder.0.join("a.gz")).expect("a file");
+    let mut one = Vec::new();
+    flate2::bufread::GzDecoder::new(&*bytes)
+        .read_to_end(&mut one)
+        .expect("gzip");
+    assert!(one.len() < wanted.len(), "there are several members");
+    assert!(content(&folder.0.join("a.gz")) == wanted);
 }
 
 /// The archive of an earlier run gives way, that of this run does not.
@@ -201,16 +274,33 @@ fn what_was_rescued_is_not_replaced_by_what_comes_later() {
         ..BY_TIME
     };
     let mut files = folder.files("a", rotation);
-    files.write(b"whole", START).expect("written");
-    assert!(files.recover());
+    files.write(b"whole", 1, START).expect("written");
+    assert!(files.recover().again);
     // Nothing at all fits for a while.
     for _ in 0..2 {
         files.open = Some(files.begin(START).expect("begun"));
-        assert!(files.recover());
+        assert!(files.recover().again);
     }
-    files.write(b"more", START).expect("written");
+    files.write(b"more", 1, START).expect("written");
     files.finish().expect("finished");
     let found = [("a", "whole"), ("a.1", "more")];
+    assert_eq!(folder.found(), owned(&found));
+}
+
+/// The archive of a run that was killed is all that there is of it.
+#[test]
+fn what_is_replaced_is_whole_and_never_what_a_killed_run_has_left() {
+    let folder = Folder::new();
+    fs::write(folder.0.join("a"), "whole").expect("written");
+    fs::write(folder.0.join("a.part"), "killed").expect("written");
+    let rotation = Rotation {
+        replace: true,
+        ..Rotation::default()
+    };
+    let mut files = folder.files("a", rotation);
+    files.write(b"new", 1, START).expect("written");
+    files.finish().expect("finished");
+    let found = [("a", "new"), ("a.part", "killed")];
     assert_eq!(folder.found(), owned(&found));
 }
 
@@ -225,11 +315,18 @@ fn half_a_snapshot_replaces_none() {
     };
     let mut files = folder.files("a", rotation);
     for (text, at_ns) in [(b"first", START), (b"other", START + SECOND)] {
-        files.write(text, at_ns).expect("written");
+        files.write(text, 1, at_ns).expect("written");
     }
-    assert!(files.recover());
+    // Its event was taken, and is not to be found anywhere.
+    let recovery = Recovery {
+        again: true,
+        lost: 1,
+    };
+    assert_eq!(files.recover(), recovery);
     assert_eq!(folder.found(), owned(&[("a", "first")]));
-    files.write(b"third", START + 2 * SECOND).expect("written");
+    files
+        .write(b"third", 1, START + 2 * SECOND)
+        .expect("written");
     files.finish().expect("finished");
     assert_eq!(folder.found(), owned(&[("a", "third")]));
 }
@@ -239,11 +336,11 @@ fn a_file_under_its_own_name_goes_on_behind_its_last_whole_event() {
     let folder = Folder::new();
     let path = folder.0.join("a");
     let mut direct = Direct::create(&path).expect("made").retrying(true);
-    direct.write(b"whole", START).expect("written");
+    direct.write(b"whole", 1, START).expect("written");
     let torn = OpenOptions::new().append(true).open(&path);
     torn.and_then(|mut file| file.write_all(b"to"))
         .expect("written");
-    assert!(direct.recover());
-    direct.write(b", more", START).expect("written");
+    assert!(direct.recover().again);
+    direct.write(b", more", 1, START).expect("written");
     assert_eq!(content(&path), "whole, more");
 }

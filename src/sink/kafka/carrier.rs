@@ -1,19 +1,35 @@
 //! BMP feeds to Kafka: each message is a record, framed as OpenBMP collectors do.
 
 use super::openbmp::Origin;
-use super::producer::{Settings, openbmp_writer};
-use crate::sink::bmp::{Carrier, Fate, RouterName};
+use super::producer::{Form, Settings, writer};
+use crate::sink::bmp::{Carrier, Fate, Ledger, RouterName};
 use crate::sink::delivered::Delivered;
-use crate::sink::writer::{WhenFull, Writer};
+use crate::sink::writer::{Losses, WhenFull, Writer};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// What has become of records.
+struct Records {
+    delivered: Arc<Delivered>,
+    lost: Arc<Losses>,
+}
+
+impl Ledger for Records {
+    fn fate(&self) -> Fate {
+        Fate {
+            sent: self.delivered.delivered.load(Relaxed),
+            queue_full: self.lost.full(),
+            undelivered: self.delivered.failed.load(Relaxed) + self.lost.broken(),
+        }
+    }
+}
+
 /// All routers by one producer.
 pub struct KafkaCarrier {
     writer: Writer,
-    delivered: Arc<Delivered>,
+    records: Arc<Records>,
     when_full: WhenFull,
     collector: String,
     routers: Vec<Origin>,
@@ -32,17 +48,16 @@ impl KafkaCarrier {
         when_full: WhenFull,
     ) -> io::Result<Self> {
         let delivered = Arc::new(Delivered::default());
+        let form = Form::OpenBmp;
+        let writer = writer(settings, room, when_full, form, Arc::clone(&delivered))?;
+        let lost = writer.losses();
         Ok(Self {
-            writer: openbmp_writer(settings, room, when_full, Arc::clone(&delivered))?,
-            delivered,
+            writer,
+            records: Arc::new(Records { delivered, lost }),
             when_full,
             collector: collector.to_owned(),
             routers: Vec::new(),
         })
-    }
-
-    fn undelivered(&self) -> u64 {
-        self.delivered.failed.load(Relaxed) + self.writer.lost_broken()
     }
 }
 
@@ -57,13 +72,20 @@ impl Carrier for KafkaCarrier {
         self.routers.len() - 1
     }
 
+    fn reopen(&mut self, line: usize, router: &RouterName) {
+        if let Some(origin) = self.routers.get_mut(line) {
+            *origin = Origin::new(&self.collector, router.address);
+        }
+    }
+
     /// A log has all listeners at once, and always the same.
     fn epoch(&mut self, _: usize) -> u64 {
         1
     }
 
     fn losses(&self, _: usize) -> u64 {
-        self.writer.lost_full() + self.undelivered()
+        let fate = self.records.fate();
+        fate.queue_full + fate.undelivered
     }
 
     fn has_room(&self, _: usize) -> bool {
@@ -99,13 +121,12 @@ impl Carrier for KafkaCarrier {
         self.writer.is_broken()
     }
 
-    fn fate(&self) -> Fate {
-        Fate {
-            sent: self.delivered.delivered.load(Relaxed),
-            queue_full: self.writer.lost_full(),
-            undelivered: self.undelivered(),
-            queue: self.writer.queue_ratio(),
-        }
+    fn ledger(&self) -> Arc<dyn Ledger> {
+        Arc::<Records>::clone(&self.records)
+    }
+
+    fn queue(&self) -> f64 {
+        self.writer.queue_ratio()
     }
 
     fn close(&mut self) {

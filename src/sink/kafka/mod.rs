@@ -5,8 +5,9 @@
 //! what concerns one router stays in order, in one partition.
 
 mod carrier;
+mod end;
 pub mod openbmp;
 mod producer;
 
 pub use carrier::KafkaCarrier;
-pub use producer::{Settings, json_writer};
+pub use producer::{Form, Settings, writer};

@@ -1,8 +1,9 @@
 //! The producer: librdkafka, idempotent, with bounded memory.
 
+use super::end::End;
 use super::openbmp;
 use crate::sink::delivered::Delivered;
-use crate::sink::writer::{CHUNKS_PER_MIB, WhenFull, Writer};
+use crate::sink::writer::{self, CHUNKS_PER_MIB, Closing, Division, Target, WhenFull, Writer};
 use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -10,16 +11,16 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
 use serde::Deserialize;
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// How long a record is tried to be delivered.
-const MESSAGE_TIMEOUT_MS: &str = "30000";
-/// How long the end waits for records that are under way.
-const LAST_WORDS: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
+/// How often the end is looked at while records are under way.
+const FLUSH: Duration = Duration::from_millis(100);
+/// How long reports of records that were given up may take.
+const REPORTS: Duration = Duration::from_secs(5);
 
 /// Where records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Settings {
     pub brokers: String,
     /// The topic; `{router}` stands for the address of the router that a record is about.
     pub topic: String,
+    /// How long a record is tried to be delivered before it is given up.
+    pub patience: Duration,
 }
 
 struct Reports(Arc<Delivered>);
@@ -55,10 +58,12 @@ impl ProducerContext for Reports {
     }
 }
 
-/// What is written to a [`Lines`].
+/// What records are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub enum Form {
+    /// BMP messages in OpenBMP's frames.
     OpenBmp,
+    /// Lines, each ended by a line feed.
     Json,
 }
 
@@ -70,33 +75,15 @@ struct Lines {
     /// MiB that may wait in librdkafka; what comes then waits in the writer's queue.
     room: u16,
     form: Form,
+    end: End,
     delivered: Arc<Delivered>,
 }
 
-/// Writes JSON lines to a producer; `room` MiB of them may wait for it, and as many in librdkafka.
+/// Writes records to a producer; `room` MiB of them may wait for it, and as many in librdkafka.
 ///
 /// # Errors
 /// librdkafka refuses the settings, or a thread cannot be started.
-pub fn json_writer(
-    settings: &Settings,
-    room: u16,
-    when_full: WhenFull,
-    delivered: Arc<Delivered>,
-) -> io::Result<Writer> {
-    writer(settings, room, when_full, Form::Json, delivered)
-}
-
-/// The same for OpenBMP frames.
-pub(super) fn openbmp_writer(
-    settings: &Settings,
-    room: u16,
-    when_full: WhenFull,
-    delivered: Arc<Delivered>,
-) -> io::Result<Writer> {
-    writer(settings, room, when_full, Form::OpenBmp, delivered)
-}
-
-fn writer(
+pub fn writer(
     settings: &Settings,
     room: u16,
     when_full: WhenFull,
@@ -109,9 +96,15 @@ fn writer(
         settings: settings.clone(),
         room,
         form,
+        end: End::new(when_full, Arc::clone(&delivered)),
         delivered,
     };
-    Writer::start(lines, when_full, usize::from(room) * CHUNKS_PER_MIB)
+    let options = writer::Options {
+        division: Division::None,
+        when_full,
+        chunks: usize::from(room) * CHUNKS_PER_MIB,
+    };
+    Writer::start_with(lines, options)
 }
 
 fn producer(
@@ -127,19 +120,24 @@ fn producer(
         .set("compression.codec", "lz4")
         .set("linger.ms", "20")
         .set("queue.buffering.max.kbytes", room)
-        .set("message.timeout.ms", MESSAGE_TIMEOUT_MS)
+        // Records are small, and bounded by their bytes alone.
+        .set("queue.buffering.max.messages", "0")
+        .set(
+            "message.timeout.ms",
+            settings.patience.as_millis().to_string(),
+        )
         .create_with_context(Reports(Arc::clone(delivered)))
         .map_err(io::Error::other)
 }
 
 impl Lines {
-    /// Produces one record; waits while librdkafka's queue is full.
+    /// Produces one record; waits while librdkafka's queue is full, unless all of that is over.
     fn produce(&mut self, router: &str, key: &[u8], payload: &[u8]) {
         let topic = self.topic.of(router);
         let mut record = BaseRecord::to(&topic).key(key).payload(payload);
         while let Err((error, back)) = self.producer.send(record) {
             let again = match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::QueueFull) => {
+                Some(RDKafkaErrorCode::QueueFull) if !self.end.is_over() => {
                     std::thread::sleep(PAUSE);
                     true
                 }
@@ -160,8 +158,12 @@ impl Lines {
     }
 }
 
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl Target for Lines {
+    fn begin(&mut self, closing: Closing) {
+        self.end.follow(closing);
+    }
+
+    fn write(&mut self, bytes: &[u8], _: u64, _: u64) -> io::Result<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
             let length = match self.form {
@@ -181,22 +183,20 @@ impl Write for Lines {
             };
             rest = &rest[length..];
         }
-        Ok(bytes.len())
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
 
-impl Drop for Lines {
-    fn drop(&mut self) {
-        if self.producer.flush(LAST_WORDS).is_err() {
-            // Each record that is given up is reported like any other, and counted by that.
-            self.producer
-                .purge(PurgeConfig::default().queue().inflight());
-            let _ = self.producer.flush(LAST_WORDS);
-        }
+    fn finish(&mut self) -> io::Result<()> {
+        while self.producer.flush(FLUSH).is_err() && !self.end.is_over() {}
+        // Each record that is given up is reported like any other, and counted by that: at once.
+        self.producer
+            .purge(PurgeConfig::default().queue().inflight());
+        let _ = self.producer.flush(REPORTS);
+        Ok(())
     }
 }
 

@@ -189,7 +189,10 @@ pub(super) const LOSSES: [(&str, &[&str]); 8] = [
     ("mrt", &["queue_full", "write_error"]),
     ("mrt_rib", &["queue_full", "write_error"]),
     ("events", &["queue_full", "write_error", "slow_listener"]),
-    ("bmp", &["queue_full", "disconnected", "resync"]),
+    (
+        "bmp",
+        &["queue_full", "disconnected", "resync", "router_limit"],
+    ),
     (
         "kafka",
         &[
@@ -198,6 +201,7 @@ pub(super) const LOSSES: [(&str, &[&str]); 8] = [
             "undelivered",
             "disconnected",
             "resync",
+            "router_limit",
         ],
     ),
     (

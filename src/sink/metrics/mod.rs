@@ -86,6 +86,19 @@ pub struct Output {
     pub queue: f64,
 }
 
+impl Output {
+    /// Adds what there is of the same output elsewhere.
+    pub fn add(&mut self, other: Self) {
+        for (reason, count) in other.dropped {
+            match self.dropped.iter_mut().find(|(same, _)| *same == reason) {
+                Some((_, sum)) => *sum += count,
+                None => self.dropped.push((reason, count)),
+            }
+        }
+        self.queue = self.queue.max(other.queue);
+    }
+}
+
 /// Everything that the exporter shows.
 #[derive(Debug, Default)]
 pub struct Metrics {

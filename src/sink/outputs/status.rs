@@ -94,8 +94,8 @@ impl Outputs {
             || self.bmp.as_ref().is_some_and(|bmp| bmp.is_broken())
     }
 
-    /// What each output that can lose events has come to.
-    pub fn status(&self) -> impl Iterator<Item = metrics::Output> {
+    /// What each output that can lose events has come to: one by that name, whatever it was before a reload.
+    pub fn status(&self) -> Vec<metrics::Output> {
         let slow = self.stream.as_ref();
         let slow = slow.map(|stream| ("slow_listener", stream.slow()));
         let undelivered = self.kafka_delivered.failed.load(Relaxed);
@@ -112,7 +112,14 @@ impl Outputs {
                 queue: writer.map_or(0.0, Writer::queue_ratio),
             }
         });
-        writers.chain(bmp)
+        let mut outputs: Vec<metrics::Output> = Vec::new();
+        for output in writers.chain(bmp) {
+            match outputs.iter_mut().find(|other| other.name == output.name) {
+                Some(same) => same.add(output),
+                None => outputs.push(output),
+            }
+        }
+        outputs
     }
 
     /// Outputs by name, also those that there were: their writer, if they have one, and all that they have lost.
@@ -170,6 +177,7 @@ impl Outputs {
     pub fn close(&mut self) -> Vec<Closed> {
         let writers = self.writers_mut();
         let failed: Vec<_> = writers.map(|writer| writer.close().err()).collect();
+        self.finish_former();
         // Those that there were come last, and were closed before.
         let failed = failed.into_iter().chain(std::iter::repeat_with(|| None));
         let closed = self.with_former().zip(failed);

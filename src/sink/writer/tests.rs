@@ -109,10 +109,12 @@ struct Recorded {
     files: Arc<Mutex<Vec<(u64, String)>>>,
     broken: Arc<AtomicBool>,
     retry: bool,
+    /// Events that were taken and will be lost with the next failure.
+    held: Arc<Mutex<u64>>,
 }
 
 impl Target for Recorded {
-    fn write(&mut self, events: &[u8], at_ns: u64) -> io::Result<()> {
+    fn write(&mut self, events: &[u8], _: u64, at_ns: u64) -> io::Result<()> {
         if self.broken.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -123,8 +125,12 @@ impl Target for Recorded {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-    fn recover(&mut self) -> bool {
-        self.retry
+    fn recover(&mut self) -> Recovery {
+        let lost = std::mem::take(&mut *self.held.lock().expect("no panic"));
+        Recovery {
+            again: self.retry,
+            lost,
+        }
     }
 }
 
@@ -197,8 +203,10 @@ fn what_fails_for_a_while_goes_on_afterwards_and_its_losses_are_counted() {
         writer.flush();
     };
     target.broken.store(true, Ordering::Relaxed);
+    // As if two events before it were in a compressor.
+    *target.held.lock().expect("no panic") = 2;
     write(&mut writer, "lost");
-    while writer.lost_broken() == 0 {
+    while writer.lost_broken() < 3 {
         std::thread::yield_now();
     }
     assert!(!writer.is_broken(), "there is hope");
@@ -208,7 +216,7 @@ fn what_fails_for_a_while_goes_on_afterwards_and_its_losses_are_counted() {
     let error = writer.close().expect_err("it did fail");
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     assert_eq!(target.files(), owned(&[(1, "kept")]));
-    assert_eq!(writer.lost_broken(), 1);
+    assert_eq!(writer.lost_broken(), 3);
 }
 
 #[test]
