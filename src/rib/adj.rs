@@ -28,6 +28,8 @@ pub enum Why {
     Malformed,
     /// How NLRI are encoded turned out to be another: what had been read was dropped.
     Encoding,
+    /// Another session seemed to have taken the place of this one, so that its tables were dropped, and yet it went on.
+    Dropped,
     /// There was no room for all routes.
     Limit,
 }
@@ -42,6 +44,7 @@ impl Why {
             Self::Gap => "gap",
             Self::Malformed => "malformed",
             Self::Encoding => "encoding",
+            Self::Dropped => "dropped",
             Self::Limit => "limit",
         }
     }

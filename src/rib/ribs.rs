@@ -10,10 +10,10 @@ use super::session::Tables;
 use crate::bgp::attribute::{Attribute, MpReach};
 use crate::bgp::header::HEADER_LEN;
 use crate::bgp::{
-    Disposition, Family, Form, Message, MessageType, NlriField, RouteRefresh, Update,
+    Disposition, Family, Form, Message, MessageType, NlriField, OpenFacts, RouteRefresh, Update,
 };
 use crate::intern::{AttrSet, AttrStore, Stats};
-use crate::session::{Direction, End, Key, Pair, Session};
+use crate::session::{Direction, End, Key, Pair, Session, State};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
@@ -33,7 +33,7 @@ pub struct Ribs {
     // Before the store, to which their routes refer.
     sessions: HashMap<u64, Tables, RandomState>,
     retained: HashMap<Pair, Retained, RandomState>,
-    /// The session whose OPENs were seen last between two addresses.
+    /// The session that came up last between two addresses.
     current: HashMap<Pair, u64, RandomState>,
     store: AttrStore,
     recurring: Recurring,
@@ -182,7 +182,10 @@ impl Ribs {
                 }
                 None
             }
-            Message::Update(update) => self.update(session, direction, update, now_ns),
+            Message::Update(update) => {
+                self.established(session, now_ns);
+                self.update(session, direction, update, now_ns)
+            }
             Message::RouteRefresh(refresh) => self.refresh(session, direction, refresh, now_ns),
             Message::Broken { .. } if message.kind() == MessageType::Update => {
                 self.disturb(session, direction, Why::Malformed, now_ns);
@@ -192,34 +195,54 @@ impl Ribs {
         }
     }
 
-    /// With both OPENs a session begins, and one that was between the two before is over.
+    /// With both OPENs a session begins. It may still be refused (RFC 4271 §6.8), and the one before go on.
     fn opened(&mut self, session: &Session, now_ns: u64) {
-        let pair = session.key.pair();
-        if let Some(pair) = pair
-            && let Some(before) = self.current.insert(pair, session.id)
-            && before != session.id
-        {
-            let same = self.sessions.get(&before).is_some_and(|tables| {
-                let id = |direction: usize| {
-                    let there = tables.opens[direction].map(|open| open.bgp_id);
-                    there == session.open(direction).map(|open| open.bgp_id)
-                };
-                id(0) && id(1)
-            });
-            if same {
-                self.end(before, REPLACED, now_ns);
-                self.current.insert(pair, session.id);
-            }
-        }
         let tables = self
             .sessions
             .entry(session.id)
             .or_insert_with(|| Tables::new(session, now_ns));
         tables.take_opens(session);
-        if let Some(retained) = pair.and_then(|pair| self.retained.remove(&pair)) {
+        // An UPDATE has come before the second OPEN, which only one of two mirrors was late to show.
+        if session.state == State::Established {
+            self.established(session, now_ns);
+        }
+    }
+
+    /// The session is up: one that was between the two before is over, and what its receiver has kept of it goes on. To be
+    /// called when that is seen; an UPDATE says so by itself.
+    pub fn established(&mut self, session: &Session, now_ns: u64) {
+        if session.has_ended() || !session.is_negotiated() {
+            return;
+        }
+        let tables = tables(&mut self.sessions, session, now_ns);
+        if std::mem::replace(&mut tables.up, true) {
+            return;
+        }
+        let Some(pair) = session.key.pair() else {
+            return;
+        };
+        if let Some(before) = self.current.insert(pair, session.id)
+            && before != session.id
+            && self.are_of_the_same_two(before, session)
+        {
+            self.end(before, REPLACED, now_ns);
+        }
+        if let Some(tables) = self.sessions.get_mut(&session.id)
+            && let Some(retained) = self.retained.remove(&pair)
+        {
             let contexts = [session.context(0), session.context(1)];
             retained.go_on(tables, contexts, &mut self.budget);
         }
+    }
+
+    /// Whether the session before was between the same two BGP identifiers.
+    fn are_of_the_same_two(&self, before: u64, session: &Session) -> bool {
+        let id = |open: &OpenFacts| open.bgp_id;
+        self.sessions.get(&before).is_some_and(|tables| {
+            [0, 1].into_iter().all(|direction| {
+                tables.opens[direction].as_ref().map(id) == session.open(direction).map(id)
+            })
+        })
     }
 
     fn update(
@@ -451,6 +474,7 @@ impl Ribs {
     }
 }
 
+/// The tables of a session, of which something was seen.
 fn tables<'a>(
     sessions: &'a mut HashMap<u64, Tables, RandomState>,
     session: &Session,
@@ -458,7 +482,7 @@ fn tables<'a>(
 ) -> &'a mut Tables {
     sessions
         .entry(session.id)
-        .or_insert_with(|| Tables::new(session, now_ns))
+        .or_insert_with(|| Tables::in_its_midst(session, now_ns))
 }
 
 /// Not if both OPENs were seen and one of them lacks the family: then its receiver may ignore the routes

@@ -24,6 +24,8 @@ pub struct Tables {
     /// The AS number of each side, from its OPEN or as an archive tells it.
     pub asns: [Option<u32>; 2],
     pub(super) directions: [Direction; 2],
+    /// It has been seen to come up.
+    pub(super) up: bool,
 }
 
 impl Direction {
@@ -117,8 +119,22 @@ impl Tables {
             opens: [None; 2],
             asns: [None; 2],
             directions: [direction(0), direction(1)],
+            up: false,
         };
         tables.take_opens(session);
+        tables
+    }
+
+    /// Tables of a session that had none when something else than its OPENs was seen of it. Both OPENs bring tables with
+    /// them, so that with these it has had some, and lost them.
+    pub(super) fn in_its_midst(session: &Session, now_ns: u64) -> Self {
+        let mut tables = Self::new(session, now_ns);
+        if session.is_negotiated() {
+            tables.up = true;
+            for direction in &mut tables.directions {
+                direction.disturb(now_ns, Why::Dropped);
+            }
+        }
         tables
     }
 

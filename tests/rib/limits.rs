@@ -4,7 +4,7 @@ use crate::speakers::{BASIC, Speakers, mandatory, update};
 use crate::support::Scratch;
 use crate::support::synth::Synth;
 use bgptap::bgp::Family;
-use bgptap::rib::{Ribs, Why};
+use bgptap::rib::Why;
 use std::process::Command;
 
 const V4: Family = Family::IPV4_UNICAST;
@@ -27,8 +27,7 @@ fn announce(talk: &mut Speakers, from: u32, count: u32, asn: u32) -> (u32, u32) 
 #[test]
 fn tables_keep_to_the_limit_and_say_that_they_are_partial() {
     const LIMIT: u64 = 2 << 20;
-    let mut talk = Speakers::new(&BASIC);
-    talk.ribs = Ribs::new(LIMIT);
+    let mut talk = Speakers::within(LIMIT, &BASIC);
     let (new, refused) = announce(&mut talk, 0, 200_000, 1);
     assert_eq!(new + refused, 200_000);
     assert!(new > 20_000 && refused > 20_000, "{new} {refused}");
@@ -44,8 +43,7 @@ fn tables_keep_to_the_limit_and_say_that_they_are_partial() {
 #[test]
 fn attributes_keep_to_the_limit_too() {
     const LIMIT: u64 = 256 << 10;
-    let mut talk = Speakers::new(&BASIC);
-    talk.ribs = Ribs::new(LIMIT);
+    let mut talk = Speakers::within(LIMIT, &BASIC);
     let mut refused = 0;
     for n in 0..4000u32 {
         let [_, _, a, b] = n.to_be_bytes();
