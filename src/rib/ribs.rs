@@ -1,8 +1,9 @@
 //! The tables of all sessions.
 
-use super::adj::{At, LabeledPrefix, RouteKey, Why};
+use super::adj::{At, LabeledPrefix, RouteKey};
 use super::budget::Budget;
 use super::changes::Changes;
+use super::doubt::Why;
 use super::labeled_routes;
 use super::recurring::{Recurring, Room};
 use super::restart::Retained;

@@ -1,7 +1,8 @@
 //! The tables of a session.
 
-use super::adj::{AdjRib, Partial, Why};
+use super::adj::AdjRib;
 use super::budget::Budget;
+use super::doubt::{Doubt, Why};
 use crate::bgp::{Context, Family, Form, OpenFacts};
 use crate::session::{Key, Session};
 
@@ -10,7 +11,7 @@ use crate::session::{Key, Session};
 pub struct Direction {
     ribs: Vec<AdjRib>,
     /// Holds for tables that are still to come.
-    partial: Option<Partial>,
+    doubt: Doubt,
 }
 
 /// Both directions of a session.
@@ -59,19 +60,17 @@ impl Direction {
             }
             budget.resized(0, bytes);
             self.ribs
-                .push(AdjRib::new(form, context, self.partial, now_ns));
+                .push(AdjRib::new(form, context, self.doubt, now_ns));
         }
         let rib = match at {
             Some(at) => self.ribs.get_mut(at)?,
             None => self.ribs.last_mut()?,
         };
         if !rib.suits(form, context) {
-            let partial = rib.partial().unwrap_or(Partial {
-                since_ns: now_ns,
-                why: Why::Encoding,
-            });
+            let mut doubt = rib.doubt();
+            doubt.add(now_ns, Why::Encoding);
             rib.release(budget);
-            *rib = AdjRib::new(form, context, Some(partial), now_ns);
+            *rib = AdjRib::new(form, context, doubt, now_ns);
         }
         rib.set_context(context);
         Some(rib)
@@ -79,10 +78,7 @@ impl Direction {
 
     /// Something may be missing in all tables.
     pub(super) fn disturb(&mut self, now_ns: u64, why: Why) {
-        self.partial.get_or_insert(Partial {
-            since_ns: now_ns,
-            why,
-        });
+        self.doubt.add(now_ns, why);
         for rib in &mut self.ribs {
             rib.disturb(now_ns, why);
         }
@@ -106,12 +102,12 @@ impl Direction {
 
 impl Tables {
     pub(super) fn new(session: &Session, now_ns: u64) -> Self {
-        let direction = |direction| Direction {
-            ribs: Vec::new(),
-            partial: doubt(session, direction).map(|why| Partial {
-                since_ns: now_ns,
-                why,
-            }),
+        let direction = |direction| {
+            let mut of_direction = Direction::default();
+            if let Some(why) = doubt(session, direction) {
+                of_direction.doubt.add(now_ns, why);
+            }
+            of_direction
         };
         let mut tables = Self {
             key: session.key,
