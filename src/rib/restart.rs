@@ -43,7 +43,7 @@ impl Retained {
                     until_ns: now_ns.saturating_add(u64::from(restart_s) * SECOND_NS),
                     long_lived_s,
                 });
-                tables.directions[direction].adopt(rib);
+                tables.directions[direction].adopt(rib, now_ns, budget);
             }
         }
         Self { tables }
@@ -65,6 +65,7 @@ impl Retained {
         mut self,
         tables: &mut Tables,
         contexts: [&Context; 2],
+        now_ns: u64,
         budget: &mut Budget,
     ) {
         for direction in [0, 1] {
@@ -84,7 +85,7 @@ impl Retained {
             }
             for mut rib in stay {
                 rib.outlives = None;
-                tables.directions[direction].adopt(rib);
+                tables.directions[direction].adopt(rib, now_ns, budget);
             }
         }
     }

@@ -232,7 +232,7 @@ impl Ribs {
             && let Some(retained) = self.retained.remove(&pair)
         {
             let contexts = [session.context(0), session.context(1)];
-            retained.go_on(tables, contexts, &mut self.budget);
+            retained.go_on(tables, contexts, now_ns, &mut self.budget);
         }
     }
 

@@ -84,9 +84,18 @@ impl Direction {
         }
     }
 
-    /// Takes a table over from an earlier session.
-    pub(super) fn adopt(&mut self, rib: AdjRib) {
-        self.ribs.push(rib);
+    /// Takes a table over from an earlier session. If this one has told of its family already, before it was known that
+    /// it goes on from the other, its own table stays: what it withdrew meanwhile may be in the older one. It is not
+    /// whole, for the receiver keeps the older routes until End-of-RIB.
+    pub(super) fn adopt(&mut self, mut rib: AdjRib, now_ns: u64, budget: &mut Budget) {
+        let mut own = self.ribs.iter_mut();
+        match own.find(|own| own.family() == rib.family()) {
+            Some(own) => {
+                own.disturb(now_ns, Why::Assumed);
+                release(&mut rib, budget);
+            }
+            None => self.ribs.push(rib),
+        }
     }
 
     /// Drops the tables of which `keep` does not say yes.

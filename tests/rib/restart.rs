@@ -2,8 +2,8 @@
 
 use crate::speakers::{BASIC, LOST, SECOND, Speakers, attribute, mandatory, update};
 use bgptap::bgp::Family;
-use bgptap::rib::Changes;
-use bgptap::session::End;
+use bgptap::rib::{AdjRib, Changes};
+use bgptap::session::{End, Sight};
 
 const V4: Family = Family::IPV4_UNICAST;
 const END_OF_RIB: [u8; 4] = [0; 4];
@@ -102,6 +102,36 @@ fn a_new_session_between_the_two_takes_the_place_of_the_old_one() {
     assert!(talk.keys(V4).is_empty());
     assert_eq!(talk.update(&END_OF_RIB), Changes::default());
     assert_eq!(talk.rib(V4).unwrap().end_of_rib_ns(), Some(talk.now_ns));
+}
+
+/// One of two mirrors is late: the sender's routes come before it is known that they go on from earlier ones.
+#[test]
+fn routes_that_came_before_the_second_open_are_not_in_two_tables() {
+    let (plain, restarted) = (graceful(0, true), graceful(0x80, true));
+    let mut talk = before(&plain);
+    talk.end(LOST);
+    talk.connect();
+    talk.say_open(0, &with(&restarted));
+    talk.update(&update(&[8, 11], &mandatory(&[1]), &[8, 12]));
+    talk.session.see(Sight::Traffic);
+    talk.say_open(1, &with(&plain));
+    talk.establish();
+    let tables = talk.ribs.session(talk.session.id).unwrap();
+    let families: Vec<_> = tables
+        .direction(0)
+        .ribs()
+        .iter()
+        .map(AdjRib::family)
+        .collect();
+    assert_eq!(families, [V4]);
+    assert_eq!(talk.keys(V4), ["12.0.0.0/8"], "11.0.0.0/8 was withdrawn");
+    talk.update(&END_OF_RIB);
+    let rib = talk.rib(V4).unwrap();
+    assert_eq!((rib.len(), rib.stale()), (1, 0));
+    assert!(rib.partial().is_some(), "10.0.0.0/8 was there as well");
+    assert_eq!(talk.ribs.retained().count(), 0);
+    talk.end(End::Silent("evicted"));
+    assert_eq!(talk.ribs.usage().tables, 0);
 }
 
 /// RFC 9494 §4.2: what may not live long goes with the restart time, the rest later.
