@@ -38,8 +38,25 @@ pub struct Route<'a> {
     pub stale: bool,
 }
 
+/// Where the routes of a table are: while this is the same, each of them has the same place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moves {
+    /// No two tables have the same number, nor has one before and after it was made anew.
+    table: u64,
+    count: u64,
+}
+
+impl Moves {
+    /// How often routes of the table have got other places.
+    #[must_use]
+    pub const fn count(self) -> u64 {
+        self.count
+    }
+}
+
 /// The routes of one direction and family.
 pub struct AdjRib {
+    number: u64,
     family: Family,
     held: Held,
     context: Context,
@@ -55,8 +72,15 @@ pub struct AdjRib {
 }
 
 impl AdjRib {
-    pub(super) fn new(form: Form, context: &Context, doubt: Doubt, now_ns: u64) -> Self {
+    pub(super) fn new(
+        form: Form,
+        context: &Context,
+        doubt: Doubt,
+        now_ns: u64,
+        number: u64,
+    ) -> Self {
         Self {
+            number,
             family: form.family,
             held: Held::new(form),
             context: *context,
@@ -133,10 +157,14 @@ impl AdjRib {
         self.held.places()
     }
 
-    /// How often routes have got other places: while this stays the same, so do they.
+    /// Changes whenever routes get other places, and is never again what it was, also if the table is dropped and the
+    /// session gets another one for the family.
     #[must_use]
-    pub fn moves(&self) -> u64 {
-        self.held.moves()
+    pub fn moves(&self) -> Moves {
+        Moves {
+            table: self.number,
+            count: self.held.moves(),
+        }
     }
 
     /// The route at a place.
@@ -387,7 +415,7 @@ mod tests {
         assert_ne!(one, two, "stored twice");
         let context = Context::default();
         let form = Form::announced(Family::IPV4_UNICAST, &context);
-        let mut rib = AdjRib::new(form, &context, Doubt::default(), 0);
+        let mut rib = AdjRib::new(form, &context, Doubt::default(), 0, 1);
         let field = NlriField::new(form, &[8, 10, 8, 11]);
         let (mut budget, mut recurring) = (Budget::new(u64::MAX), Recurring::default());
         let mut announce = |rib: &mut AdjRib, set| {

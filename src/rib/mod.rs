@@ -29,7 +29,7 @@ mod ribs;
 mod routes;
 mod session;
 
-pub use adj::{AdjRib, LabeledPrefix, Route, RouteKey};
+pub use adj::{AdjRib, LabeledPrefix, Moves, Route, RouteKey};
 pub use budget::Budget;
 pub use changes::{CHANGES, Changes, Codes};
 pub use doubt::{Partial, Why};

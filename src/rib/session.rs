@@ -59,8 +59,13 @@ impl Direction {
                 return None;
             }
             budget.resized(0, bytes);
-            self.ribs
-                .push(AdjRib::new(form, context, self.doubt, now_ns));
+            self.ribs.push(AdjRib::new(
+                form,
+                context,
+                self.doubt,
+                now_ns,
+                budget.number(),
+            ));
         }
         let rib = match at {
             Some(at) => self.ribs.get_mut(at)?,
@@ -70,7 +75,7 @@ impl Direction {
             let mut doubt = rib.doubt();
             doubt.add(now_ns, Why::Encoding);
             rib.release(budget);
-            *rib = AdjRib::new(form, context, doubt, now_ns);
+            *rib = AdjRib::new(form, context, doubt, now_ns, budget.number());
         }
         rib.set_context(context);
         Some(rib)
