@@ -28,6 +28,7 @@ mod restart;
 mod ribs;
 mod routes;
 mod session;
+mod waiting;
 
 pub use adj::{AdjRib, LabeledPrefix, Moves, Route, RouteKey};
 pub use budget::Budget;

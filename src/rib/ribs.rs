@@ -8,6 +8,7 @@ use super::labeled_routes;
 use super::recurring::{Recurring, Room};
 use super::restart::Retained;
 use super::session::Tables;
+use super::waiting::Waiting;
 use crate::bgp::attribute::{Attribute, MpReach};
 use crate::bgp::header::HEADER_LEN;
 use crate::bgp::{
@@ -20,6 +21,8 @@ use std::collections::HashMap;
 
 /// The end of a session that another one took the place of.
 const REPLACED: End = End::Silent("new_connection");
+/// Sessions that are over and have left tables, at most, if nobody says otherwise.
+const RETAINED_MAX: usize = 65_536;
 /// NEXT_HOP.
 const NEXT_HOP: u8 = 3;
 /// MP_REACH_NLRI, of which a route keeps the next hop.
@@ -33,7 +36,7 @@ const MP_UNREACH: u8 = 15;
 pub struct Ribs {
     // Before the store, to which their routes refer.
     sessions: HashMap<u64, Tables, RandomState>,
-    retained: HashMap<Pair, Retained, RandomState>,
+    retained: Waiting,
     /// The session that came up last between two addresses.
     current: HashMap<Pair, u64, RandomState>,
     store: AttrStore,
@@ -61,7 +64,7 @@ impl Ribs {
     pub fn new(bytes_max: u64) -> Self {
         Self {
             sessions: HashMap::default(),
-            retained: HashMap::default(),
+            retained: Waiting::new(RETAINED_MAX),
             current: HashMap::default(),
             store: AttrStore::default(),
             recurring: Recurring::default(),
@@ -70,11 +73,20 @@ impl Ribs {
         }
     }
 
-    /// Bytes that one session takes before it has any table.
+    /// The same, with the tables of so many sessions at most that are over and wait for a restart. If there are more, those
+    /// without routes go first, then the oldest.
+    #[must_use]
+    pub fn with_retained_max(mut self, max: u32) -> Self {
+        self.retained = Waiting::new(max as usize);
+        self
+    }
+
+    /// Bytes that one session takes before it has any table, and one that is over and waits for a restart takes besides its
+    /// tables.
     #[must_use]
     pub const fn session_bytes() -> usize {
         // Maps have up to half of their room free.
-        4 * (size_of::<(u64, Tables)>() + size_of::<(Pair, u64)>() + size_of::<(Pair, Retained)>())
+        4 * (size_of::<(u64, Tables)>() + size_of::<(Pair, u64)>()) + Waiting::each_bytes()
     }
 
     /// The tables of a session.
@@ -94,14 +106,13 @@ impl Ribs {
     /// Whether tables of these two are kept though their session is over.
     #[must_use]
     pub fn keeps(&self, key: &Key) -> bool {
-        key.pair()
-            .is_some_and(|pair| self.retained.contains_key(&pair))
+        key.pair().is_some_and(|pair| self.retained.contains(&pair))
     }
 
     /// Tables that are kept though their session is over, in no order: all of their routes are stale
     /// ([`super::AdjRib::kept_until_ns`]).
     pub fn retained(&self) -> impl Iterator<Item = &Tables> {
-        self.retained.values().map(Retained::tables)
+        self.retained.tables()
     }
 
     /// All sessions with tables, in no order.
@@ -229,7 +240,7 @@ impl Ribs {
             self.end(before, REPLACED, now_ns);
         }
         if let Some(tables) = self.sessions.get_mut(&session.id)
-            && let Some(retained) = self.retained.remove(&pair)
+            && let Some(retained) = self.retained.take(&pair)
         {
             let contexts = [session.context(0), session.context(1)];
             retained.go_on(tables, contexts, now_ns, &mut self.budget);
@@ -454,20 +465,14 @@ impl Ribs {
         if self.current.get(&pair) == Some(&session) {
             self.current.remove(&pair);
         }
-        if !retained.is_empty()
-            && let Some(older) = self.retained.insert(pair, retained)
-        {
-            older.drop_all(&mut self.budget);
+        if !retained.is_empty() {
+            self.retained.insert(pair, retained, &mut self.budget);
         }
     }
 
     /// Time goes on; to be called every second or so.
     pub fn advance(&mut self, now_ns: u64) {
-        let (store, budget) = (&self.store, &mut self.budget);
-        self.retained.retain(|_, retained| {
-            retained.expire(now_ns, store, budget);
-            !retained.is_empty()
-        });
+        self.retained.expire(now_ns, &self.store, &mut self.budget);
         let seconds = u32::try_from(now_ns / 1_000_000_000).unwrap_or(u32::MAX);
         self.store.advance(seconds);
         self.recurring.advance(seconds, &mut self.budget);

@@ -59,6 +59,7 @@ impl Direction {
                 return None;
             }
             budget.resized(0, bytes);
+            self.ribs.reserve_exact(1);
             self.ribs.push(AdjRib::new(
                 form,
                 context,
@@ -99,7 +100,10 @@ impl Direction {
                 own.disturb(now_ns, Why::Assumed);
                 release(&mut rib, budget);
             }
-            None => self.ribs.push(rib),
+            None => {
+                self.ribs.reserve_exact(1);
+                self.ribs.push(rib);
+            }
         }
     }
 

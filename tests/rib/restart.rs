@@ -2,8 +2,9 @@
 
 use crate::speakers::{BASIC, LOST, SECOND, Speakers, attribute, mandatory, update};
 use bgptap::bgp::Family;
-use bgptap::rib::{AdjRib, Changes};
+use bgptap::rib::{AdjRib, Changes, Ribs, Tables, Why};
 use bgptap::session::{End, Sight};
+use std::net::IpAddr;
 
 const V4: Family = Family::IPV4_UNICAST;
 const END_OF_RIB: [u8; 4] = [0; 4];
@@ -154,4 +155,50 @@ fn long_lived_routes_stay_longer() {
         talk.ribs.advance(talk.now_ns + seconds * SECOND);
     }
     assert_eq!(talk.ribs.usage().tables, 0);
+}
+
+/// Whoever begins sessions and breaks them off takes no memory with tables that nobody has filled.
+#[test]
+fn tables_without_routes_are_not_kept() {
+    let mut talk = Speakers::new(&with(&graceful(0, true)));
+    talk.update(&END_OF_RIB);
+    assert!(talk.rib(V4).is_some());
+    talk.end(LOST);
+    assert_eq!(talk.ribs.retained().count(), 0);
+    assert_eq!(talk.ribs.usage().tables, 0);
+}
+
+#[test]
+fn the_oldest_tables_go_if_there_are_too_many() {
+    let plain = graceful(0, true);
+    let capabilities = with(&plain);
+    let mut talk = Speakers::joined();
+    talk.ribs = Ribs::new(1 << 30).with_retained_max(3);
+    let mut lose = |last: u8, routes: bool| {
+        talk.meet(last, &capabilities);
+        if routes {
+            talk.update(&update(&[], &mandatory(&[1]), &[8, 10]));
+        } else {
+            // Not whole, so that it is worth keeping.
+            talk.update(&END_OF_RIB);
+            talk.ribs.disturb(&talk.session, 0, Why::Gap, talk.now_ns);
+        }
+        let taken = talk.ribs.usage().tables;
+        talk.end(LOST);
+        let addr = |tables: &Tables| match tables.key.endpoints(1).0.addr {
+            IpAddr::V4(addr) => addr.octets()[3],
+            IpAddr::V6(_) => 0,
+        };
+        let mut kept: Vec<u8> = talk.ribs.retained().map(addr).collect();
+        kept.sort_unstable();
+        (kept, talk.ribs.usage().tables < taken)
+    };
+    assert_eq!(lose(2, true), (vec![2], false));
+    assert_eq!(lose(3, true), (vec![2, 3], false));
+    assert_eq!(lose(4, false), (vec![2, 3, 4], false));
+    assert_eq!(lose(5, true), (vec![2, 3, 5], true), "one without routes");
+    assert_eq!(lose(6, true), (vec![3, 5, 6], true), "the oldest");
+    let again = lose(3, true);
+    assert_eq!(again, (vec![3, 5, 6], false), "it went on from its own");
+    assert_eq!(lose(7, true), (vec![3, 6, 7], true), "the oldest now");
 }

@@ -35,11 +35,15 @@ pub const BASIC: [(u8, &[u8]); 5] = [
 ];
 
 fn key(port: u16) -> Key {
+    key_with(2, port)
+}
+
+fn key_with(last: u8, port: u16) -> Key {
     let end = |last, port| Endpoint {
         addr: IpAddr::from([10, 0, 0, last]),
         port,
     };
-    Key::of(&Segment::between(end(1, 179), end(2, port))).0
+    Key::of(&Segment::between(end(1, 179), end(last, port))).0
 }
 
 /// Of AS 65000 and 65001.
@@ -123,6 +127,12 @@ impl Speakers {
         self.port += 1;
         let session = Session::new(key(self.port), 1, true);
         std::mem::replace(&mut self.session, session)
+    }
+
+    /// A session between 10.0.0.1 and another than 10.0.0.2.
+    pub fn meet(&mut self, last: u8, capabilities: Capabilities<'_>) {
+        self.session = Session::new(key_with(last, self.port), 1, true);
+        self.open(capabilities, capabilities);
     }
 
     pub fn end(&mut self, end: End) {
