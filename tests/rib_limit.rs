@@ -8,7 +8,6 @@ mod full_table;
 mod speakers;
 
 use bgptap::bgp::Family;
-use bgptap::rib::Ribs;
 use full_table::FullTable;
 use speakers::{BASIC, Speakers};
 
@@ -18,8 +17,7 @@ fn nothing_is_refused_where_the_table_fits() {
     const GROUPS: u32 = 54_000 / 8;
     let table = FullTable::new(GROUPS * 8 * 5);
     let (bodies, withdrawals) = (table.announcements_with(GROUPS), table.withdrawals());
-    let mut talk = Speakers::new(&BASIC);
-    talk.ribs = Ribs::new(u64::MAX);
+    let mut talk = Speakers::within(u64::MAX, &BASIC);
     let groups = GROUPS as usize;
     bodies[..groups].iter().for_each(|body| {
         talk.update(body);
@@ -29,8 +27,7 @@ fn nothing_is_refused_where_the_table_fits() {
     let limit = (usage.tables + usage.attributes) * 9 / 8;
     // Its numbers of handles are free for the next one.
     drop(talk);
-    let mut talk = Speakers::new(&BASIC);
-    talk.ribs = Ribs::new(limit);
+    let mut talk = Speakers::within(limit, &BASIC);
     for at in 0..5 * groups {
         if at >= groups {
             assert_eq!(talk.update(&withdrawals[at - groups]).withdrawn, 8);

@@ -2,6 +2,7 @@
 
 use super::budget::Budget;
 use super::changes::{Changes, Codes};
+use super::doubt::{Doubt, Partial, Why};
 use super::held::{Held, HeldRoute};
 use super::recurring::Room;
 use super::restart::Outlives;
@@ -13,48 +14,6 @@ pub use super::held::RouteKey;
 pub use super::labeled::LabeledPrefix;
 
 const SECOND_NS: u64 = 1_000_000_000;
-
-/// Why a table may lack routes, or have too many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// The session was joined when it was already up, without the sender's OPEN.
-    Joined,
-    /// The receiver's OPEN was not seen: how NLRI are encoded is not sure. Or both were, and one of them
-    /// does not have the family: the receiver may ignore its routes.
-    Assumed,
-    /// Bytes are missing.
-    Gap,
-    /// A message could not be read, or was one for which its receiver has to end the session.
-    Malformed,
-    /// How NLRI are encoded turned out to be another: what had been read was dropped.
-    Encoding,
-    /// There was no room for all routes.
-    Limit,
-}
-
-impl Why {
-    /// The name in output.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Joined => "joined",
-            Self::Assumed => "assumed",
-            Self::Gap => "gap",
-            Self::Malformed => "malformed",
-            Self::Encoding => "encoding",
-            Self::Limit => "limit",
-        }
-    }
-}
-
-/// Since when a table may not be what the receiver has, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Partial {
-    /// Nanoseconds since the epoch.
-    pub since_ns: u64,
-    /// The first reason.
-    pub why: Why,
-}
 
 /// What will tell that all routes have been announced again, so that stale ones go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,14 +38,33 @@ pub struct Route<'a> {
     pub stale: bool,
 }
 
+/// Where the routes of a table are: while this is the same, each of them has the same place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moves {
+    /// No two tables have the same number, nor has one before and after it was made anew.
+    table: u64,
+    count: u64,
+}
+
+impl Moves {
+    /// How often routes of the table have got other places.
+    #[must_use]
+    pub const fn count(self) -> u64 {
+        self.count
+    }
+}
+
 /// The routes of one direction and family.
 pub struct AdjRib {
+    number: u64,
     family: Family,
     held: Held,
     context: Context,
     /// Times of routes count from here, seconds since the epoch.
     base_s: u64,
-    partial: Option<Partial>,
+    doubt: Doubt,
+    /// Since when routes have been refused that were told since what is awaited began.
+    refused_anew_ns: Option<u64>,
     end_of_rib_ns: Option<u64>,
     awaited: Awaited,
     /// Its session is over.
@@ -97,15 +75,18 @@ impl AdjRib {
     pub(super) fn new(
         form: Form,
         context: &Context,
-        partial: Option<Partial>,
+        doubt: Doubt,
         now_ns: u64,
+        number: u64,
     ) -> Self {
         Self {
+            number,
             family: form.family,
             held: Held::new(form),
             context: *context,
             base_s: now_ns / SECOND_NS,
-            partial,
+            doubt,
+            refused_anew_ns: None,
             end_of_rib_ns: None,
             awaited: Awaited::Nothing,
             outlives: None,
@@ -145,7 +126,11 @@ impl AdjRib {
     /// `None` if it is whole.
     #[must_use]
     pub const fn partial(&self) -> Option<Partial> {
-        self.partial
+        self.doubt.first()
+    }
+
+    pub(super) const fn doubt(&self) -> Doubt {
+        self.doubt
     }
 
     /// Until when its routes are kept though the session is over, nanoseconds since the epoch: then or later, when
@@ -172,10 +157,14 @@ impl AdjRib {
         self.held.places()
     }
 
-    /// How often routes have got other places: while this stays the same, so do they.
+    /// Changes whenever routes get other places, and is never again what it was, also if the table is dropped and the
+    /// session gets another one for the family.
     #[must_use]
-    pub fn moves(&self) -> u64 {
-        self.held.moves()
+    pub fn moves(&self) -> Moves {
+        Moves {
+            table: self.number,
+            count: self.held.moves(),
+        }
     }
 
     /// The route at a place.
@@ -307,11 +296,10 @@ impl AdjRib {
 
     /// Something may be missing from now on. What waited to be announced again may have been.
     pub(super) fn disturb(&mut self, now_ns: u64, why: Why) {
-        self.partial.get_or_insert(Partial {
-            since_ns: now_ns,
-            why,
-        });
-        if why != Why::Limit && self.awaited != Awaited::Nothing {
+        self.doubt.add(now_ns, why);
+        if why == Why::Limit {
+            self.refused_anew_ns.get_or_insert(now_ns);
+        } else if self.awaited != Awaited::Nothing {
             self.awaited = Awaited::Nothing;
             self.held.unmark_stale();
         }
@@ -319,8 +307,14 @@ impl AdjRib {
 
     /// Begin of a refresh (RFC 7313 §4).
     pub(super) fn begin_refresh(&mut self) {
+        self.wait_for(Awaited::EndOfRefresh);
+    }
+
+    /// All is going to be told anew.
+    fn wait_for(&mut self, awaited: Awaited) {
         self.held.mark_stale();
-        self.awaited = Awaited::EndOfRefresh;
+        self.refused_anew_ns = None;
+        self.awaited = awaited;
     }
 
     /// End of a refresh: what was not announced in between is gone, and nothing is missing. Unless it is known
@@ -341,9 +335,8 @@ impl AdjRib {
     /// The sender may have restarted: its routes are stale until it has told all it knows (RFC 4724 §4.2).
     pub(super) fn restart(&mut self, outlives: Outlives) {
         self.outlives = Some(outlives);
-        self.held.mark_stale();
         self.end_of_rib_ns = None;
-        self.awaited = Awaited::EndOfRib;
+        self.wait_for(Awaited::EndOfRib);
     }
 
     pub(super) fn end_of_rib(&mut self, now_ns: u64, budget: &mut Budget, changes: &mut Changes) {
@@ -357,13 +350,8 @@ impl AdjRib {
         self.awaited = Awaited::Nothing;
         let gone = self.held.drop_stale(budget);
         changes.expired += u32::try_from(gone).unwrap_or(u32::MAX);
-        // All has been told anew, and followed.
-        if self
-            .partial
-            .is_some_and(|partial| partial.why != Why::Limit)
-        {
-            self.partial = None;
-        }
+        // All has been told anew, and followed, but for what was refused of just that.
+        self.doubt = Doubt::of_refused(self.refused_anew_ns);
     }
 
     pub(super) fn drop_stale_where(
@@ -427,7 +415,7 @@ mod tests {
         assert_ne!(one, two, "stored twice");
         let context = Context::default();
         let form = Form::announced(Family::IPV4_UNICAST, &context);
-        let mut rib = AdjRib::new(form, &context, None, 0);
+        let mut rib = AdjRib::new(form, &context, Doubt::default(), 0, 1);
         let field = NlriField::new(form, &[8, 10, 8, 11]);
         let (mut budget, mut recurring) = (Budget::new(u64::MAX), Recurring::default());
         let mut announce = |rib: &mut AdjRib, set| {

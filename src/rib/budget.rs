@@ -9,6 +9,8 @@ pub struct Budget {
     pub attributes: u64,
     /// The most that both may come to.
     pub max: u64,
+    /// Tables that were ever made.
+    made: u64,
 }
 
 impl Budget {
@@ -19,6 +21,7 @@ impl Budget {
             tables: 0,
             attributes: 0,
             max,
+            made: 0,
         }
     }
 
@@ -27,6 +30,12 @@ impl Budget {
     pub const fn fits(&self, more: u64) -> bool {
         let taken = self.tables.saturating_add(self.attributes);
         taken.saturating_add(more) <= self.max
+    }
+
+    /// A table is made; its number, which no other one has.
+    pub(super) const fn number(&mut self) -> u64 {
+        self.made = self.made.wrapping_add(1);
+        self.made
     }
 
     pub(super) fn resized(&mut self, before: u64, after: u64) {

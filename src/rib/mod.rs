@@ -16,6 +16,7 @@
 mod adj;
 mod budget;
 mod changes;
+mod doubt;
 mod entry;
 mod held;
 mod labeled;
@@ -27,9 +28,11 @@ mod restart;
 mod ribs;
 mod routes;
 mod session;
+mod waiting;
 
-pub use adj::{AdjRib, LabeledPrefix, Partial, Route, RouteKey, Why};
+pub use adj::{AdjRib, LabeledPrefix, Moves, Route, RouteKey};
 pub use budget::Budget;
 pub use changes::{CHANGES, Changes, Codes};
+pub use doubt::{Partial, Why};
 pub use ribs::{Ribs, Usage};
 pub use session::{Direction, Tables};

@@ -2,7 +2,7 @@
 
 use super::adj::AdjRib;
 use super::budget::Budget;
-use super::session::{Tables, release};
+use super::session::{Direction, Tables, release};
 use crate::bgp::attribute::{Communities, PathAttribute};
 use crate::bgp::{Context, Family, Form, OpenFacts};
 use crate::intern::{AttrSet, AttrStore};
@@ -34,7 +34,9 @@ impl Retained {
             let sender = opens[direction].as_ref();
             let stale = stale(end, sender, opens[direction ^ 1].as_ref());
             for mut rib in tables.directions[direction].take() {
-                let times = times(stale, sender, rib.family());
+                // With neither routes nor a doubt about that a table says no more than none.
+                let says = !rib.is_empty() || rib.partial().is_some();
+                let times = times(stale, sender, rib.family()).filter(|_| says);
                 let Some((restart_s, long_lived_s)) = times else {
                     release(&mut rib, budget);
                     continue;
@@ -43,7 +45,7 @@ impl Retained {
                     until_ns: now_ns.saturating_add(u64::from(restart_s) * SECOND_NS),
                     long_lived_s,
                 });
-                tables.directions[direction].adopt(rib);
+                tables.directions[direction].adopt(rib, now_ns, budget);
             }
         }
         Self { tables }
@@ -60,11 +62,17 @@ impl Retained {
             .all(|direction| direction.ribs().is_empty())
     }
 
+    pub(super) fn has_routes(&self) -> bool {
+        let mut ribs = self.tables.directions.iter().flat_map(Direction::ribs);
+        ribs.any(|rib| !rib.is_empty())
+    }
+
     /// Both are back: tables whose routes are still forwarded go on, stale (RFC 4724 §4.2).
     pub(super) fn go_on(
         mut self,
         tables: &mut Tables,
         contexts: [&Context; 2],
+        now_ns: u64,
         budget: &mut Budget,
     ) {
         for direction in [0, 1] {
@@ -84,7 +92,7 @@ impl Retained {
             }
             for mut rib in stay {
                 rib.outlives = None;
-                tables.directions[direction].adopt(rib);
+                tables.directions[direction].adopt(rib, now_ns, budget);
             }
         }
     }

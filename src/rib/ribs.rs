@@ -1,24 +1,28 @@
 //! The tables of all sessions.
 
-use super::adj::{At, LabeledPrefix, RouteKey, Why};
+use super::adj::{At, LabeledPrefix, RouteKey};
 use super::budget::Budget;
 use super::changes::Changes;
+use super::doubt::Why;
 use super::labeled_routes;
 use super::recurring::{Recurring, Room};
 use super::restart::Retained;
 use super::session::Tables;
+use super::waiting::Waiting;
 use crate::bgp::attribute::{Attribute, MpReach};
 use crate::bgp::header::HEADER_LEN;
 use crate::bgp::{
-    Disposition, Family, Form, Message, MessageType, NlriField, RouteRefresh, Update,
+    Disposition, Family, Form, Message, MessageType, NlriField, OpenFacts, RouteRefresh, Update,
 };
 use crate::intern::{AttrSet, AttrStore, Stats};
-use crate::session::{Direction, End, Key, Pair, Session};
+use crate::session::{Direction, End, Key, Pair, Session, State};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
 /// The end of a session that another one took the place of.
 const REPLACED: End = End::Silent("new_connection");
+/// Sessions that are over and have left tables, at most, if nobody says otherwise.
+const RETAINED_MAX: usize = 65_536;
 /// NEXT_HOP.
 const NEXT_HOP: u8 = 3;
 /// MP_REACH_NLRI, of which a route keeps the next hop.
@@ -32,8 +36,8 @@ const MP_UNREACH: u8 = 15;
 pub struct Ribs {
     // Before the store, to which their routes refer.
     sessions: HashMap<u64, Tables, RandomState>,
-    retained: HashMap<Pair, Retained, RandomState>,
-    /// The session whose OPENs were seen last between two addresses.
+    retained: Waiting,
+    /// The session that came up last between two addresses.
     current: HashMap<Pair, u64, RandomState>,
     store: AttrStore,
     recurring: Recurring,
@@ -60,7 +64,7 @@ impl Ribs {
     pub fn new(bytes_max: u64) -> Self {
         Self {
             sessions: HashMap::default(),
-            retained: HashMap::default(),
+            retained: Waiting::new(RETAINED_MAX),
             current: HashMap::default(),
             store: AttrStore::default(),
             recurring: Recurring::default(),
@@ -69,11 +73,20 @@ impl Ribs {
         }
     }
 
-    /// Bytes that one session takes before it has any table.
+    /// The same, with the tables of so many sessions at most that are over and wait for a restart. If there are more, those
+    /// without routes go first, then the oldest.
+    #[must_use]
+    pub fn with_retained_max(mut self, max: u32) -> Self {
+        self.retained = Waiting::new(max as usize);
+        self
+    }
+
+    /// Bytes that one session takes before it has any table, and one that is over and waits for a restart takes besides its
+    /// tables.
     #[must_use]
     pub const fn session_bytes() -> usize {
         // Maps have up to half of their room free.
-        4 * (size_of::<(u64, Tables)>() + size_of::<(Pair, u64)>() + size_of::<(Pair, Retained)>())
+        4 * (size_of::<(u64, Tables)>() + size_of::<(Pair, u64)>()) + Waiting::each_bytes()
     }
 
     /// The tables of a session.
@@ -93,14 +106,13 @@ impl Ribs {
     /// Whether tables of these two are kept though their session is over.
     #[must_use]
     pub fn keeps(&self, key: &Key) -> bool {
-        key.pair()
-            .is_some_and(|pair| self.retained.contains_key(&pair))
+        key.pair().is_some_and(|pair| self.retained.contains(&pair))
     }
 
     /// Tables that are kept though their session is over, in no order: all of their routes are stale
     /// ([`super::AdjRib::kept_until_ns`]).
     pub fn retained(&self) -> impl Iterator<Item = &Tables> {
-        self.retained.values().map(Retained::tables)
+        self.retained.tables()
     }
 
     /// All sessions with tables, in no order.
@@ -182,7 +194,10 @@ impl Ribs {
                 }
                 None
             }
-            Message::Update(update) => self.update(session, direction, update, now_ns),
+            Message::Update(update) => {
+                self.established(session, now_ns);
+                self.update(session, direction, update, now_ns)
+            }
             Message::RouteRefresh(refresh) => self.refresh(session, direction, refresh, now_ns),
             Message::Broken { .. } if message.kind() == MessageType::Update => {
                 self.disturb(session, direction, Why::Malformed, now_ns);
@@ -192,34 +207,54 @@ impl Ribs {
         }
     }
 
-    /// With both OPENs a session begins, and one that was between the two before is over.
+    /// With both OPENs a session begins. It may still be refused (RFC 4271 §6.8), and the one before go on.
     fn opened(&mut self, session: &Session, now_ns: u64) {
-        let pair = session.key.pair();
-        if let Some(pair) = pair
-            && let Some(before) = self.current.insert(pair, session.id)
-            && before != session.id
-        {
-            let same = self.sessions.get(&before).is_some_and(|tables| {
-                let id = |direction: usize| {
-                    let there = tables.opens[direction].map(|open| open.bgp_id);
-                    there == session.open(direction).map(|open| open.bgp_id)
-                };
-                id(0) && id(1)
-            });
-            if same {
-                self.end(before, REPLACED, now_ns);
-                self.current.insert(pair, session.id);
-            }
-        }
         let tables = self
             .sessions
             .entry(session.id)
             .or_insert_with(|| Tables::new(session, now_ns));
         tables.take_opens(session);
-        if let Some(retained) = pair.and_then(|pair| self.retained.remove(&pair)) {
-            let contexts = [session.context(0), session.context(1)];
-            retained.go_on(tables, contexts, &mut self.budget);
+        // An UPDATE has come before the second OPEN, which only one of two mirrors was late to show.
+        if session.state == State::Established {
+            self.established(session, now_ns);
         }
+    }
+
+    /// The session is up: one that was between the two before is over, and what its receiver has kept of it goes on. To be
+    /// called when that is seen; an UPDATE says so by itself.
+    pub fn established(&mut self, session: &Session, now_ns: u64) {
+        if session.has_ended() || !session.is_negotiated() {
+            return;
+        }
+        let tables = tables(&mut self.sessions, session, now_ns);
+        if std::mem::replace(&mut tables.up, true) {
+            return;
+        }
+        let Some(pair) = session.key.pair() else {
+            return;
+        };
+        if let Some(before) = self.current.insert(pair, session.id)
+            && before != session.id
+            && self.are_of_the_same_two(before, session)
+        {
+            self.end(before, REPLACED, now_ns);
+        }
+        if let Some(tables) = self.sessions.get_mut(&session.id)
+            && let Some(retained) = self.retained.take(&pair)
+        {
+            let contexts = [session.context(0), session.context(1)];
+            retained.go_on(tables, contexts, now_ns, &mut self.budget);
+        }
+    }
+
+    /// Whether the session before was between the same two BGP identifiers.
+    fn are_of_the_same_two(&self, before: u64, session: &Session) -> bool {
+        let id = |open: &OpenFacts| open.bgp_id;
+        self.sessions.get(&before).is_some_and(|tables| {
+            [0, 1].into_iter().all(|direction| {
+                tables.opens[direction].as_ref().map(id) == session.open(direction).map(id)
+            })
+        })
     }
 
     fn update(
@@ -430,20 +465,14 @@ impl Ribs {
         if self.current.get(&pair) == Some(&session) {
             self.current.remove(&pair);
         }
-        if !retained.is_empty()
-            && let Some(older) = self.retained.insert(pair, retained)
-        {
-            older.drop_all(&mut self.budget);
+        if !retained.is_empty() {
+            self.retained.insert(pair, retained, &mut self.budget);
         }
     }
 
     /// Time goes on; to be called every second or so.
     pub fn advance(&mut self, now_ns: u64) {
-        let (store, budget) = (&self.store, &mut self.budget);
-        self.retained.retain(|_, retained| {
-            retained.expire(now_ns, store, budget);
-            !retained.is_empty()
-        });
+        self.retained.expire(now_ns, &self.store, &mut self.budget);
         let seconds = u32::try_from(now_ns / 1_000_000_000).unwrap_or(u32::MAX);
         self.store.advance(seconds);
         self.recurring.advance(seconds, &mut self.budget);
@@ -451,6 +480,7 @@ impl Ribs {
     }
 }
 
+/// The tables of a session, of which something was seen.
 fn tables<'a>(
     sessions: &'a mut HashMap<u64, Tables, RandomState>,
     session: &Session,
@@ -458,7 +488,7 @@ fn tables<'a>(
 ) -> &'a mut Tables {
     sessions
         .entry(session.id)
-        .or_insert_with(|| Tables::new(session, now_ns))
+        .or_insert_with(|| Tables::in_its_midst(session, now_ns))
 }
 
 /// Not if both OPENs were seen and one of them lacks the family: then its receiver may ignore the routes

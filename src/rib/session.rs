@@ -1,7 +1,8 @@
 //! The tables of a session.
 
-use super::adj::{AdjRib, Partial, Why};
+use super::adj::AdjRib;
 use super::budget::Budget;
+use super::doubt::{Doubt, Why};
 use crate::bgp::{Context, Family, Form, OpenFacts};
 use crate::session::{Key, Session};
 
@@ -10,7 +11,7 @@ use crate::session::{Key, Session};
 pub struct Direction {
     ribs: Vec<AdjRib>,
     /// Holds for tables that are still to come.
-    partial: Option<Partial>,
+    doubt: Doubt,
 }
 
 /// Both directions of a session.
@@ -24,6 +25,8 @@ pub struct Tables {
     /// The AS number of each side, from its OPEN or as an archive tells it.
     pub asns: [Option<u32>; 2],
     pub(super) directions: [Direction; 2],
+    /// It has been seen to come up.
+    pub(super) up: bool,
 }
 
 impl Direction {
@@ -56,20 +59,24 @@ impl Direction {
                 return None;
             }
             budget.resized(0, bytes);
-            self.ribs
-                .push(AdjRib::new(form, context, self.partial, now_ns));
+            self.ribs.reserve_exact(1);
+            self.ribs.push(AdjRib::new(
+                form,
+                context,
+                self.doubt,
+                now_ns,
+                budget.number(),
+            ));
         }
         let rib = match at {
             Some(at) => self.ribs.get_mut(at)?,
             None => self.ribs.last_mut()?,
         };
         if !rib.suits(form, context) {
-            let partial = rib.partial().unwrap_or(Partial {
-                since_ns: now_ns,
-                why: Why::Encoding,
-            });
+            let mut doubt = rib.doubt();
+            doubt.add(now_ns, Why::Encoding);
             rib.release(budget);
-            *rib = AdjRib::new(form, context, Some(partial), now_ns);
+            *rib = AdjRib::new(form, context, doubt, now_ns, budget.number());
         }
         rib.set_context(context);
         Some(rib)
@@ -77,18 +84,27 @@ impl Direction {
 
     /// Something may be missing in all tables.
     pub(super) fn disturb(&mut self, now_ns: u64, why: Why) {
-        self.partial.get_or_insert(Partial {
-            since_ns: now_ns,
-            why,
-        });
+        self.doubt.add(now_ns, why);
         for rib in &mut self.ribs {
             rib.disturb(now_ns, why);
         }
     }
 
-    /// Takes a table over from an earlier session.
-    pub(super) fn adopt(&mut self, rib: AdjRib) {
-        self.ribs.push(rib);
+    /// Takes a table over from an earlier session. If this one has told of its family already, before it was known that
+    /// it goes on from the other, its own table stays: what it withdrew meanwhile may be in the older one. It is not
+    /// whole, for the receiver keeps the older routes until End-of-RIB.
+    pub(super) fn adopt(&mut self, mut rib: AdjRib, now_ns: u64, budget: &mut Budget) {
+        let mut own = self.ribs.iter_mut();
+        match own.find(|own| own.family() == rib.family()) {
+            Some(own) => {
+                own.disturb(now_ns, Why::Assumed);
+                release(&mut rib, budget);
+            }
+            None => {
+                self.ribs.reserve_exact(1);
+                self.ribs.push(rib);
+            }
+        }
     }
 
     /// Drops the tables of which `keep` does not say yes.
@@ -104,12 +120,12 @@ impl Direction {
 
 impl Tables {
     pub(super) fn new(session: &Session, now_ns: u64) -> Self {
-        let direction = |direction| Direction {
-            ribs: Vec::new(),
-            partial: doubt(session, direction).map(|why| Partial {
-                since_ns: now_ns,
-                why,
-            }),
+        let direction = |direction| {
+            let mut of_direction = Direction::default();
+            if let Some(why) = doubt(session, direction) {
+                of_direction.doubt.add(now_ns, why);
+            }
+            of_direction
         };
         let mut tables = Self {
             key: session.key,
@@ -117,8 +133,22 @@ impl Tables {
             opens: [None; 2],
             asns: [None; 2],
             directions: [direction(0), direction(1)],
+            up: false,
         };
         tables.take_opens(session);
+        tables
+    }
+
+    /// Tables of a session that had none when something else than its OPENs was seen of it. Both OPENs bring tables with
+    /// them, so that with these it has had some, and lost them.
+    pub(super) fn in_its_midst(session: &Session, now_ns: u64) -> Self {
+        let mut tables = Self::new(session, now_ns);
+        if session.is_negotiated() {
+            tables.up = true;
+            for direction in &mut tables.directions {
+                direction.disturb(now_ns, Why::Dropped);
+            }
+        }
         tables
     }
 

@@ -69,6 +69,12 @@ impl Delivery<'_> {
     /// Takes note of a state that was entered, and tells of it if there is a reason to be told.
     fn take_state(&mut self, previous: State, reason: Option<&str>, stamp: Stamp) {
         let state = self.session.state;
+        // Before the outputs, which may tell the tables that go on.
+        if state == State::Established
+            && let Some(ribs) = self.ribs.as_deref_mut()
+        {
+            ribs.established(self.session, stamp.ns);
+        }
         let established = if state == State::Established {
             stamp.ns
         } else {

@@ -56,6 +56,7 @@ impl Memory {
         let ribs = limits.keeps_ribs();
         let rib = if ribs { Ribs::session_bytes() } else { 0 };
         let tables = [
+            // And as many that are over and have left tables.
             (limits.sessions_max, rib),
             (limits.sessions_max, connection),
             (limits.sessions_max, 2 * Metrics::direction_bytes()),

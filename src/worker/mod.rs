@@ -157,7 +157,9 @@ impl<F: Frame> Worker<F> {
             evicted: Evicted::default(),
             ticking: Vec::new(),
             tick: 0,
-            ribs: limits.keeps_ribs().then(|| Ribs::new(limits.rib_bytes_max)),
+            ribs: limits
+                .keeps_ribs()
+                .then(|| Ribs::new(limits.rib_bytes_max).with_retained_max(limits.sessions_max)),
             kept: Kept::default(),
             desk: None,
             searches: VecDeque::new(),

@@ -7,7 +7,7 @@
 use super::answers::{Page, chosen};
 use crate::bgp::{Family, Prefix};
 use crate::http::{Answer, RibQuestion};
-use crate::rib::{AdjRib, Ribs, Route, Tables};
+use crate::rib::{AdjRib, Moves, Ribs, Route, Tables};
 use tokio::sync::oneshot;
 
 /// One search, and how far it has come.
@@ -28,8 +28,8 @@ pub(super) struct Search {
 #[derive(Clone, Copy, Default)]
 struct At {
     place: usize,
-    /// [`AdjRib::moves`] when the table was begun. If it is another number now, routes have other places.
-    moves: Option<u64>,
+    /// [`AdjRib::moves`] when the table was begun. If it is something else now, routes have other places.
+    moves: Option<Moves>,
     /// Of the longest prefix that was found.
     longest: u8,
     /// Octets of the answer, and routes found, before this table.

@@ -27,8 +27,7 @@ fn announce(talk: &mut Speakers, from: u32, count: u32, asn: u32) -> (u32, u32) 
 #[test]
 fn tables_keep_to_the_limit_and_say_that_they_are_partial() {
     const LIMIT: u64 = 2 << 20;
-    let mut talk = Speakers::new(&BASIC);
-    talk.ribs = Ribs::new(LIMIT);
+    let mut talk = Speakers::within(LIMIT, &BASIC);
     let (new, refused) = announce(&mut talk, 0, 200_000, 1);
     assert_eq!(new + refused, 200_000);
     assert!(new > 20_000 && refused > 20_000, "{new} {refused}");
@@ -40,12 +39,67 @@ fn tables_keep_to_the_limit_and_say_that_they_are_partial() {
     assert_eq!(rib.partial().map(|partial| partial.why), Some(Why::Limit));
 }
 
+/// Joined when it was up, with fewer bytes than its routes take.
+fn crowded() -> Speakers {
+    let mut talk = Speakers::joined();
+    talk.ribs = Ribs::new(1 << 20);
+    let (_, refused) = announce(&mut talk, 0, 100_000, 1);
+    assert!(refused > 20_000, "{refused}");
+    talk
+}
+
+fn why(talk: &Speakers) -> Option<Why> {
+    let partial = talk.rib(V4).unwrap().partial();
+    partial.map(|partial| partial.why)
+}
+
+/// That routes were refused does not hide behind an older doubt, and a refresh does not end it in which some are again.
+#[test]
+fn a_refresh_in_which_routes_are_refused_does_not_make_whole() {
+    let mut talk = crowded();
+    assert_eq!(why(&talk), Some(Why::Joined), "the first reason");
+    talk.refresh(V4, 1);
+    talk.now_ns += 1;
+    let (new, refused) = announce(&mut talk, 0, 100_000, 1);
+    assert!(new == 0 && refused > 20_000, "{new} {refused}");
+    talk.refresh(V4, 2);
+    assert_eq!(why(&talk), Some(Why::Limit), "the only one that is left");
+    assert_eq!(talk.rib(V4).unwrap().stale(), 0);
+}
+
+/// If all has been told anew and found room, nothing is missing any more, whatever was refused before.
+#[test]
+fn a_refresh_in_which_nothing_is_refused_makes_whole() {
+    let mut talk = crowded();
+    for n in 1000..100_000u32 {
+        let [_, a, b, c] = n.to_be_bytes();
+        talk.update(&update(&[32, 10, a, b, c], &[], &[]));
+    }
+    assert_eq!(talk.rib(V4).unwrap().len(), 1000);
+    talk.refresh(V4, 1);
+    assert_eq!(announce(&mut talk, 0, 1000, 1), (0, 0));
+    talk.refresh(V4, 2);
+    assert_eq!(why(&talk), None);
+}
+
+/// A gap during the refresh leaves all doubts as they were.
+#[test]
+fn routes_that_were_refused_are_not_forgotten_in_a_gap() {
+    let mut talk = crowded();
+    talk.refresh(V4, 1);
+    talk.ribs.disturb(&talk.session, 0, Why::Gap, talk.now_ns);
+    talk.refresh(V4, 2);
+    talk.refresh(V4, 1);
+    announce(&mut talk, 0, 100_000, 1);
+    talk.refresh(V4, 2);
+    assert_eq!(why(&talk), Some(Why::Limit));
+}
+
 /// A route whose new attributes do not fit is not kept with the old ones.
 #[test]
 fn attributes_keep_to_the_limit_too() {
     const LIMIT: u64 = 256 << 10;
-    let mut talk = Speakers::new(&BASIC);
-    talk.ribs = Ribs::new(LIMIT);
+    let mut talk = Speakers::within(LIMIT, &BASIC);
     let mut refused = 0;
     for n in 0..4000u32 {
         let [_, _, a, b] = n.to_be_bytes();

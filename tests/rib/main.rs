@@ -1,6 +1,7 @@
 //! Adj-RIBs: what each kind of message does to them, and random conversations beside a naive model.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod collision;
 mod kept;
 mod labeled;
 mod limits;

@@ -199,7 +199,8 @@ impl Model {
         self.mark(true);
         let routes = std::mem::take(&mut self.routes);
         let made = std::mem::take(&mut self.made);
-        self.retained = (lost && made).then_some((routes, self.partial, now_s + RESTART_S));
+        let says = !routes.is_empty() || self.partial;
+        self.retained = (lost && made && says).then_some((routes, self.partial, now_s + RESTART_S));
         self.awaited = Awaited::Nothing;
     }
 

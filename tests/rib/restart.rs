@@ -2,8 +2,9 @@
 
 use crate::speakers::{BASIC, LOST, SECOND, Speakers, attribute, mandatory, update};
 use bgptap::bgp::Family;
-use bgptap::rib::Changes;
-use bgptap::session::End;
+use bgptap::rib::{AdjRib, Changes, Ribs, Tables, Why};
+use bgptap::session::{End, Sight};
+use std::net::IpAddr;
 
 const V4: Family = Family::IPV4_UNICAST;
 const END_OF_RIB: [u8; 4] = [0; 4];
@@ -104,6 +105,36 @@ fn a_new_session_between_the_two_takes_the_place_of_the_old_one() {
     assert_eq!(talk.rib(V4).unwrap().end_of_rib_ns(), Some(talk.now_ns));
 }
 
+/// One of two mirrors is late: the sender's routes come before it is known that they go on from earlier ones.
+#[test]
+fn routes_that_came_before_the_second_open_are_not_in_two_tables() {
+    let (plain, restarted) = (graceful(0, true), graceful(0x80, true));
+    let mut talk = before(&plain);
+    talk.end(LOST);
+    talk.connect();
+    talk.say_open(0, &with(&restarted));
+    talk.update(&update(&[8, 11], &mandatory(&[1]), &[8, 12]));
+    talk.session.see(Sight::Traffic);
+    talk.say_open(1, &with(&plain));
+    talk.establish();
+    let tables = talk.ribs.session(talk.session.id).unwrap();
+    let families: Vec<_> = tables
+        .direction(0)
+        .ribs()
+        .iter()
+        .map(AdjRib::family)
+        .collect();
+    assert_eq!(families, [V4]);
+    assert_eq!(talk.keys(V4), ["12.0.0.0/8"], "11.0.0.0/8 was withdrawn");
+    talk.update(&END_OF_RIB);
+    let rib = talk.rib(V4).unwrap();
+    assert_eq!((rib.len(), rib.stale()), (1, 0));
+    assert!(rib.partial().is_some(), "10.0.0.0/8 was there as well");
+    assert_eq!(talk.ribs.retained().count(), 0);
+    talk.end(End::Silent("evicted"));
+    assert_eq!(talk.ribs.usage().tables, 0);
+}
+
 /// RFC 9494 §4.2: what may not live long goes with the restart time, the rest later.
 #[test]
 fn long_lived_routes_stay_longer() {
@@ -124,4 +155,50 @@ fn long_lived_routes_stay_longer() {
         talk.ribs.advance(talk.now_ns + seconds * SECOND);
     }
     assert_eq!(talk.ribs.usage().tables, 0);
+}
+
+/// Whoever begins sessions and breaks them off takes no memory with tables that nobody has filled.
+#[test]
+fn tables_without_routes_are_not_kept() {
+    let mut talk = Speakers::new(&with(&graceful(0, true)));
+    talk.update(&END_OF_RIB);
+    assert!(talk.rib(V4).is_some());
+    talk.end(LOST);
+    assert_eq!(talk.ribs.retained().count(), 0);
+    assert_eq!(talk.ribs.usage().tables, 0);
+}
+
+#[test]
+fn the_oldest_tables_go_if_there_are_too_many() {
+    let plain = graceful(0, true);
+    let capabilities = with(&plain);
+    let mut talk = Speakers::joined();
+    talk.ribs = Ribs::new(1 << 30).with_retained_max(3);
+    let mut lose = |last: u8, routes: bool| {
+        talk.meet(last, &capabilities);
+        if routes {
+            talk.update(&update(&[], &mandatory(&[1]), &[8, 10]));
+        } else {
+            // Not whole, so that it is worth keeping.
+            talk.update(&END_OF_RIB);
+            talk.ribs.disturb(&talk.session, 0, Why::Gap, talk.now_ns);
+        }
+        let taken = talk.ribs.usage().tables;
+        talk.end(LOST);
+        let addr = |tables: &Tables| match tables.key.endpoints(1).0.addr {
+            IpAddr::V4(addr) => addr.octets()[3],
+            IpAddr::V6(_) => 0,
+        };
+        let mut kept: Vec<u8> = talk.ribs.retained().map(addr).collect();
+        kept.sort_unstable();
+        (kept, talk.ribs.usage().tables < taken)
+    };
+    assert_eq!(lose(2, true), (vec![2], false));
+    assert_eq!(lose(3, true), (vec![2, 3], false));
+    assert_eq!(lose(4, false), (vec![2, 3, 4], false));
+    assert_eq!(lose(5, true), (vec![2, 3, 5], true), "one without routes");
+    assert_eq!(lose(6, true), (vec![3, 5, 6], true), "the oldest");
+    let again = lose(3, true);
+    assert_eq!(again, (vec![3, 5, 6], false), "it went on from its own");
+    assert_eq!(lose(7, true), (vec![3, 6, 7], true), "the oldest now");
 }

@@ -354,6 +354,35 @@ fn the_longest_match_is_found() {
     assert_eq!(find([11, 0, 0, 0], 24).as_deref(), Some("0.0.0.0/0"));
 }
 
+/// Whoever reads a table piece by piece has to notice that it is another one.
+#[test]
+fn a_table_that_is_made_anew_does_not_pass_for_the_one_before() {
+    let mut talk = Speakers::joined();
+    let withdraw = update(&[8, 11], &[], &[]);
+    let of_own_as = [
+        attribute(0x40, 1, &[0]),
+        attribute(0x40, 2, &[]),
+        attribute(0x40, 3, &[192, 0, 2, 1]),
+    ];
+    let announce = update(&[], &of_own_as.concat(), &[8, 10]);
+    let moves = |talk: &Speakers| talk.rib(V4).unwrap().moves();
+    talk.update(&announce);
+    let first = moves(&talk);
+    talk.update(&withdraw);
+    assert_eq!(moves(&talk), first, "nothing has moved");
+    talk.session.tell(0, [1, 2], false, false);
+    talk.update(&announce);
+    assert_ne!(moves(&talk), first, "AS numbers have two octets now");
+    let second = moves(&talk);
+    talk.ribs.end(talk.session.id, LOST, talk.now_ns);
+    talk.update(&announce);
+    assert_eq!(talk.rib(V4).unwrap().len(), 1);
+    assert!(
+        ![first, second].contains(&moves(&talk)),
+        "the session went on"
+    );
+}
+
 #[test]
 fn nothing_is_kept_of_a_session_that_is_over() {
     let mut talk = Speakers::new(&BASIC);

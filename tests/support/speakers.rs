@@ -35,11 +35,15 @@ pub const BASIC: [(u8, &[u8]); 5] = [
 ];
 
 fn key(port: u16) -> Key {
+    key_with(2, port)
+}
+
+fn key_with(last: u8, port: u16) -> Key {
     let end = |last, port| Endpoint {
         addr: IpAddr::from([10, 0, 0, last]),
         port,
     };
-    Key::of(&Segment::between(end(1, 179), end(2, port))).0
+    Key::of(&Segment::between(end(1, 179), end(last, port))).0
 }
 
 /// Of AS 65000 and 65001.
@@ -73,27 +77,62 @@ impl Speakers {
 
     /// A session from its beginning, both sides with the same capabilities.
     pub fn new(capabilities: Capabilities<'_>) -> Self {
+        Self::within(1 << 30, capabilities)
+    }
+
+    /// The same, with tables that may take so many bytes.
+    pub fn within(bytes_max: u64, capabilities: Capabilities<'_>) -> Self {
         let mut speakers = Self::joined();
+        speakers.ribs = Ribs::new(bytes_max);
         speakers.session = Session::new(key(40000), 1, true);
         speakers.open(capabilities, capabilities);
         speakers
     }
 
+    /// Both OPENs, after which the session is up.
     pub fn open(&mut self, one: Capabilities<'_>, two: Capabilities<'_>) {
+        self.say_opens(one, two);
+        self.establish();
+    }
+
+    /// Both OPENs and no more.
+    pub fn say_opens(&mut self, one: Capabilities<'_>, two: Capabilities<'_>) {
         for (direction, capabilities) in [one, two].into_iter().enumerate() {
-            let body = open(direction as u8 + 1, capabilities);
-            let facts = OpenFacts::new(&Open::parse(&body).unwrap());
-            self.session.take_open(direction, facts);
-            self.say(direction, MessageType::Open, &body);
+            self.say_open(direction, capabilities);
         }
+    }
+
+    pub fn say_open(&mut self, direction: usize, capabilities: Capabilities<'_>) {
+        let body = open(direction as u8 + 1, capabilities);
+        let facts = OpenFacts::new(&Open::parse(&body).unwrap());
+        self.session.take_open(direction, facts);
+        self.say(direction, MessageType::Open, &body);
+        self.session.see(self.session.sight_of_open());
+    }
+
+    /// Both sides' KEEPALIVE.
+    pub fn establish(&mut self) {
         self.session.see(Sight::Traffic);
+        self.ribs.established(&self.session, self.now_ns);
     }
 
     /// Another connection between the two; the one before is over only if somebody says so.
     pub fn reconnect(&mut self, one: Capabilities<'_>, two: Capabilities<'_>) {
-        self.port += 1;
-        self.session = Session::new(key(self.port), 1, true);
+        self.connect();
         self.open(one, two);
+    }
+
+    /// Another connection, on which nothing was said; the session of the one before.
+    pub fn connect(&mut self) -> Session {
+        self.port += 1;
+        let session = Session::new(key(self.port), 1, true);
+        std::mem::replace(&mut self.session, session)
+    }
+
+    /// A session between 10.0.0.1 and another than 10.0.0.2.
+    pub fn meet(&mut self, last: u8, capabilities: Capabilities<'_>) {
+        self.session = Session::new(key_with(last, self.port), 1, true);
+        self.open(capabilities, capabilities);
     }
 
     pub fn end(&mut self, end: End) {

@@ -9,7 +9,7 @@ use super::NS_PER_S;
 use super::table::{Peer, Place, RouteRecords, write_peers};
 use crate::bgp::Family;
 use crate::filter::Selection;
-use crate::rib::{Ribs, Tables};
+use crate::rib::{Moves, Ribs, Tables};
 use crate::sink::routes::{RouteFilter, meta_of_table};
 use crate::sink::writer::Writer;
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ struct Snapshot {
     parts: Vec<Part>,
     /// Place in the table that is being written, and how often its routes had moved when it was begun.
     place: usize,
-    moves: Option<u64>,
+    moves: Option<Moves>,
     sequence: u32,
 }
 
