@@ -6,7 +6,7 @@ use super::filter::{self, Filter};
 use super::history::{History, Series};
 use super::model::{Session, Status};
 use super::sort::Column;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::widgets::TableState;
 use std::collections::VecDeque;
 use std::sync::Arc;

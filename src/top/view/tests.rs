@@ -4,10 +4,10 @@ use super::draw;
 use crate::top::app::{App, Next, View};
 use crate::top::feed::{Figures, News};
 use crate::top::source::Trouble;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::Color;
 use serde_json::{Value, json};
 
