@@ -73,6 +73,16 @@ fn shown(app: &mut App) -> String {
     text(&screen(app, 130, 30))
 }
 
+/// Nothing is left of the hold time of a session that is down, and nothing is late there.
+#[test]
+fn a_session_that_is_down_has_no_margin() {
+    let mut app = app();
+    let table = shown(&mut app);
+    let line = |peer: &str| table.lines().find(|line| line.contains(peer)).expect(peer);
+    assert!(line("192.0.2.1:").contains("61s"), "{table}");
+    assert!(!line("192.0.2.2:").contains("61s"), "{table}");
+}
+
 /// The characters that stand in red.
 fn red(buffer: &Buffer) -> String {
     let cells = buffer.content().iter().filter(|cell| cell.fg == Color::Red);
