@@ -131,7 +131,8 @@ fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
-/// What hostile traffic may take at most, beyond what the program takes without it.
+/// What hostile traffic may take at most, beyond what the program takes without it: what `live` prints, in which
+/// routes are not, as the flood brings none.
 fn bound() -> u64 {
     let limits = Limits::default();
     Memory::new(&limits).unwrap().bound(&limits)

@@ -8,14 +8,14 @@ mod pty;
 mod support;
 
 use bgptap::top::{Events, Source, Trouble, show};
-use pty::Pty;
+use pty::{PATIENCE, Pty};
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::net::{Live, Net, TAP, allowed};
 use support::{Scratch, recording};
 
@@ -235,6 +235,72 @@ fn what_a_capture_says_is_on_its_screen() {
     pty.shows("bgptap: SIGHUP: the configuration was read again");
     pty.shows("bgptap: SIGHUP: refused");
     assert_given_back(&pty);
+}
+
+/// Whether a process has ended, waited for or not.
+fn has_ended(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {
+        stat.rsplit(')').next().unwrap().starts_with(" Z")
+    })
+}
+
+/// The terminal goes, as with the window that it is in or the connection of sshd: script(1), which has it, is killed.
+/// Both end with it, whether SIGHUP ends them or is ignored, as by nohup(1).
+#[test]
+fn without_its_terminal_it_ends() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("top"));
+    let live = Live::start(&net.mon, TAP, &scratch, &["--http", ADDRESS]);
+    for (name, what) in [
+        ("top", format!("top {ADDRESS}")),
+        (
+            "live",
+            "live -i lo --backend af-packet --force --metrics 127.0.0.1:0 --top".to_owned(),
+        ),
+    ] {
+        for (ignored, hangup) in [("heard", ""), ("ignored", "trap '' HUP;")] {
+            let pid = scratch.path(&format!("{name}-{ignored}"));
+            let inner = format!(
+                "{hangup} echo $$ >{}; exec {} {what}",
+                pid.display(),
+                env!("CARGO_BIN_EXE_bgptap")
+            );
+            let command = ["ip", "netns", "exec", &net.mon];
+            let script = [
+                "script",
+                "--quiet",
+                "--flush",
+                "--command",
+                &inner,
+                "/dev/null",
+            ];
+            let mut pty = Pty::start(&[&command[..], &script].concat(), 40, 150);
+            pty.shows("F10");
+            let pid = fs::read_to_string(pid).unwrap();
+            let pid = pid.trim();
+            assert!(!has_ended(pid), "{name}");
+            let script = pty.pid().to_string();
+            let mut kill = Command::new("kill");
+            assert!(
+                kill.args(["-s", "KILL", &script])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            pty.ended();
+            let begin = Instant::now();
+            while !has_ended(pid) {
+                if begin.elapsed() > PATIENCE {
+                    let _ = Command::new("kill").args(["-s", "KILL", pid]).status();
+                    panic!("{name}, SIGHUP {ignored}: it goes on without its terminal");
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+    }
+    live.stop();
 }
 
 /// The error of a `bgptap top` that does not begin.

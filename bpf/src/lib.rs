@@ -39,7 +39,7 @@ pub use offload::send_whole;
 pub use program::{Baseline, Steering, Verdict};
 pub use promiscuous::Promiscuous;
 pub use query::{DriverXdp, XdpState, af_xdp, occupant, refuse_occupied, xdp_state};
-pub use tap::{Direction, Tap, TapCounters, TapMode, has_tcx, remove_leftovers, tcx_programs};
+pub use tap::{Direction, Tap, TapCounters, TapMode, has_tcx, tcx_programs};
 
 /// What the steering program looks for, and how it is attached.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,13 +6,9 @@ mod header {
     include!(concat!(env!("OUT_DIR"), "/tap.rs"));
 }
 
-use std::io;
-
 use aya::maps::PerCpuArray;
 use aya::programs::links::LinkOrder;
-use aya::programs::tc::{
-    NlOptions, TcAttachOptions, TcError, qdisc_add_clsact, qdisc_detach_program,
-};
+use aya::programs::tc::{NlOptions, TcAttachOptions, TcError, qdisc_add_clsact};
 use aya::programs::{ProgramError, ProgramInfo, SchedClassifier, TcAttachType};
 use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfLoader};
@@ -59,7 +55,8 @@ impl Direction {
     pub const BOTH: [Self; 2] = [Self::Ingress, Self::Egress];
 
     /// The function in `tap.bpf.c`, which is the name of the filter too.
-    fn program(self) -> &'static str {
+    #[must_use]
+    pub fn program(self) -> &'static str {
         match self {
             Self::Ingress => "bgptap_ingress",
             Self::Egress => "bgptap_egress",
@@ -221,27 +218,6 @@ impl Tap {
         }
         Ok(sum)
     }
-}
-
-/// Removes filters that a killed process has left on `interface`; how many directions had some.
-///
-/// They are known by their names, so it must be known that no living process has them.
-///
-/// # Errors
-/// There is no such interface, or the kernel refused.
-pub fn remove_leftovers(interface: &str) -> Result<u32, Error> {
-    ifindex(interface)?;
-    let mut found = 0;
-    for direction in Direction::BOTH {
-        match qdisc_detach_program(interface, direction.attach_type(), direction.program()) {
-            Ok(()) => found += 1,
-            Err(TcError::IoError(e)) if e.kind() == io::ErrorKind::NotFound => {}
-            // No clsact qdisc, so nothing in it.
-            Err(TcError::NetlinkError(e)) if e.raw_os_error() == Some(libc::EINVAL) => {}
-            Err(e) => return Err(Error::kernel("look for filters left behind", chain(&e))),
-        }
-    }
-    Ok(found)
 }
 
 /// The names of the tcx programs on `interface`, in the order in which they run, whoever put

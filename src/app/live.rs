@@ -20,7 +20,7 @@ use crate::sink::stream::Hub;
 use crate::sink::totals::Frames;
 use crate::sink::writer::WhenFull;
 use crate::wire::{Ports, Skip};
-use crate::worker::{Outcome, Worker};
+use crate::worker::{Memory, Outcome, Worker};
 use bgptap_bpf::{Mode, Program, Release, TapMode};
 use bgptap_umem::xsk::{FramePool, Gauges, PoolOptions};
 use caps::Capability;
@@ -308,10 +308,7 @@ impl<'o> Run<'o> {
         if let Some(seconds) = self.options.duration {
             stop_after(Duration::from_secs(seconds), self.stop);
         }
-        eprintln!(
-            "bgptap: payload and connections take at most {} MiB beside that",
-            memory.bound(&self.limits) >> 20
-        );
+        eprintln!("bgptap: {}", bounds(&memory, &self.limits));
         if let Some(http) = &http {
             eprintln!("bgptap: sessions at http://{}/", http.address());
         }
@@ -421,6 +418,17 @@ fn timestamps(options: &cli::Live) -> Timestamps {
         cli::Timestamps::Xdp => Timestamps::Xdp,
         cli::Timestamps::Hardware => Timestamps::Hardware,
     }
+}
+
+/// What may be taken beside frames and locked buffers; tables apart, as they have a limit that can be set.
+fn bounds(memory: &Memory, limits: &Limits) -> String {
+    let bound = memory.bound(limits) >> 20;
+    let text = format!("payload and connections take at most {bound} MiB beside that");
+    if !limits.keeps_ribs() {
+        return text;
+    }
+    let routes = limits.rib_bytes_max >> 20;
+    format!("{text}, and the routes of all tables {routes} MiB (--rib-memory)")
 }
 
 fn announce(source: &impl Live, room: &str, confined: &Confined, warnings: &[String]) {

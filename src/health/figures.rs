@@ -48,7 +48,7 @@ pub struct Figures {
     pub md5: bool,
     /// Its segments carry an authentication option.
     pub authentication: bool,
-    /// What is left of the hold time, if there is one.
+    /// What is left of the hold time, if there is one and the session is established.
     pub hold_margin_ms: Option<u64>,
     /// The least that was left when a message came.
     pub hold_margin_min_ms: Option<u64>,

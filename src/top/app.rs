@@ -6,7 +6,7 @@ use super::filter::{self, Filter};
 use super::history::{History, Series};
 use super::model::{Session, Status};
 use super::sort::Column;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::widgets::TableState;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -250,7 +250,7 @@ impl App {
     /// How many sessions there are, and how many of them are established.
     #[must_use]
     pub fn session_counts(&self) -> (usize, usize) {
-        let up = self.sessions.iter().filter(|session| session.state == 6);
+        let up = self.sessions.iter().filter(|session| session.is_up());
         (self.sessions.len(), up.count())
     }
 

@@ -263,6 +263,12 @@ pub struct Table {
 }
 
 impl Session {
+    /// Whether it is Established.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.state == 6
+    }
+
     /// Routes that a side has told.
     #[must_use]
     pub fn routes(&self) -> u64 {

@@ -4,8 +4,9 @@ use super::app::{App, Next};
 use super::feed::{self, News};
 use super::source::Source;
 use super::view;
+use crossterm::event::{self, Event, KeyEventKind};
 use ratatui::DefaultTerminal;
-use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::SIGTSTP;
 use std::io::{self, IsTerminal};
 use std::panic;
@@ -30,10 +31,10 @@ pub fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-/// Shows `source` until somebody quits or `stop` is raised.
+/// Shows `source` until somebody quits, `stop` is raised, or the terminal goes.
 ///
 /// # Errors
-/// The terminal cannot be used, or is gone.
+/// The terminal cannot be used.
 pub fn show(source: &Arc<dyn Source>, interval: Duration, stop: &AtomicBool) -> io::Result<()> {
     let news = feed::start(source, interval);
     let mut app = App::new(source.name());
@@ -132,6 +133,21 @@ impl Drop for Taken {
     }
 }
 
+/// Whether the other end of the terminal was closed: then reading from it returns at once, and with nothing, for ever.
+///
+/// SIGHUP tells it too, but not those that ignore it (nohup(1)) or take it for another word.
+fn has_hung_up() -> io::Result<bool> {
+    let stdin = io::stdin();
+    let mut terminal = [PollFd::new(&stdin, PollFlags::empty())];
+    match poll(&mut terminal, Some(&Timespec::default())) {
+        Ok(_) => Ok(terminal[0]
+            .revents()
+            .intersects(PollFlags::HUP | PollFlags::ERR)),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn run(
     app: &mut App,
     news: &Receiver<News>,
@@ -140,7 +156,7 @@ fn run(
 ) -> io::Result<()> {
     let mut screen = Taken::take()?;
     let mut changed = true;
-    while !stop.load(Relaxed) && !PANICKED.load(Relaxed) {
+    while !stop.load(Relaxed) && !PANICKED.load(Relaxed) && !has_hung_up()? {
         for told in news.try_iter().take(NEWS_MAX) {
             app.take(told);
             changed = true;

@@ -81,6 +81,7 @@ impl Column {
                 Self::Rtt => Reverse(sides.map(|s| s.tcp.rtt.smoothed_us).max().unwrap_or(0)),
                 Self::Margin => {
                     let least = sides.filter_map(|side| side.tcp.hold_margin_ms).min();
+                    let least = least.filter(|_| session.is_up());
                     Reverse(u64::MAX - least.unwrap_or(u64::MAX))
                 }
                 Self::Lost => Reverse(session.lost_bytes()),

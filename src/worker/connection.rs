@@ -515,7 +515,12 @@ impl<F: Frame> Connection<F> {
     fn figures(&self, direction: Direction, now_ns: u64) -> Figures {
         let counters = self.streams[direction & 1].counters();
         let copies = self.mirror_copies[direction & 1];
-        Figures::new(&self.health, direction, counters, copies, now_ns)
+        let mut figures = Figures::new(&self.health, direction, counters, copies, now_ns);
+        if self.session.state != State::Established {
+            // No session is left that could run out of time.
+            figures.hold_margin_ms = None;
+        }
+        figures
     }
 
     /// Adds to the counters what the ledgers have gained since the last time.

@@ -4,6 +4,7 @@ use super::attribute_errors::AttributeErrors;
 use super::count::Count;
 use crate::health::Figures;
 use crate::rib::CHANGES;
+use crate::session::State;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -178,6 +179,16 @@ impl Direction {
         for (gauge, metric) in self.tcp_gauges.iter().zip(&super::tcp::GAUGES) {
             gauge.set((metric.value)(now).unwrap_or(UNKNOWN));
         }
+    }
+
+    /// One of [`GAUGES`](super::tcp::GAUGES), if it is known. An ended session has no hold time to keep, whatever was
+    /// known last.
+    pub fn tcp_gauge(&self, index: usize) -> Option<u64> {
+        const ESTABLISHED: u64 = State::Established as u64;
+        let value = self.tcp_gauges[index].get();
+        let ended = self.state.get() != ESTABLISHED;
+        let moot = ended && super::tcp::GAUGES[index].metric.name == super::tcp::HOLD_MARGIN;
+        (value != UNKNOWN && !moot).then_some(value)
     }
 
     /// There are no tables any more.

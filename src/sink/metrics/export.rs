@@ -1,7 +1,7 @@
 //! The OpenMetrics text, built when it is asked for.
 
 use super::catalogue::{self, Metric, SESSION};
-use super::direction::{BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES, UNKNOWN};
+use super::direction::{BYTE_STATES, Direction, ERROR_KINDS, MESSAGE_TYPES};
 use super::{Metrics, Snapshot, tcp};
 use crate::health::ALARMS;
 use crate::intern;
@@ -180,8 +180,7 @@ fn encode_tcp(encoder: &mut DescriptorEncoder, directions: &[Arc<Direction>]) ->
     for (i, row) in tcp::GAUGES.iter().enumerate() {
         let mut family = describe(encoder, &row.metric)?;
         for direction in directions {
-            let value = direction.tcp_gauges[i].get();
-            if value != UNKNOWN {
+            if let Some(value) = direction.tcp_gauge(i) {
                 family
                     .encode_family(&session_labels(direction))?
                     .encode_gauge(&scaled(value, row))?;

@@ -1,6 +1,6 @@
 //! What `/status` tells: a digest of the metrics as JSON.
 
-use super::direction::{Direction, MESSAGE_TYPES, UNKNOWN};
+use super::direction::{Direction, MESSAGE_TYPES};
 use super::{Metrics, tcp};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -268,12 +268,13 @@ fn describe(direction: &Direction) -> DirectionStatus {
 #[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
 fn figure(direction: &Direction, name: &str) -> Option<f64> {
     let counters = tcp::COUNTERS.iter().zip(&direction.tcp_counters);
-    let gauges = tcp::GAUGES.iter().zip(&direction.tcp_gauges);
+    let counters = counters.map(|(row, count)| (row, Some(count.get())));
+    let gauges = tcp::GAUGES.iter().enumerate();
+    let gauges = gauges.map(|(index, row)| (row, direction.tcp_gauge(index)));
     let (row, value) = counters
         .chain(gauges)
         .find(|(row, _)| row.metric.name == name)?;
-    let value = value.get();
-    (value != UNKNOWN).then_some(value as f64 * row.scale)
+    Some(value? as f64 * row.scale)
 }
 
 #[cfg(test)]
@@ -311,6 +312,23 @@ mod tests {
         assert_eq!(one["rtt_seconds"], 0.0);
         let last = status["latency"]["buckets"].as_array().expect("a list");
         assert_eq!(last.last(), Some(&json!([null, 0])));
+    }
+
+    /// As for the scrape: a session that ended long ago is not about to run out of time.
+    #[test]
+    fn an_ended_session_has_no_margin() {
+        let metrics = Metrics::default();
+        let direction = super::super::fixture::direction(&metrics);
+        let margin = |metrics: &Metrics| {
+            let status = status(metrics, 0, 10);
+            status["directions"][0].get("hold_margin_seconds").cloned()
+        };
+        assert_eq!(margin(&metrics), Some(json!(60.0)));
+        direction.state.set(1);
+        assert_eq!(margin(&metrics).unwrap_or(Value::Null), Value::Null);
+        let text = super::super::fixture::text(std::sync::Arc::new(metrics));
+        assert!(!text.contains("bgptap_hold_margin_seconds{"), "{text}");
+        assert!(text.contains("bgptap_hold_margin_min_seconds{"), "{text}");
     }
 
     #[test]

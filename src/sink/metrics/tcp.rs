@@ -114,8 +114,11 @@ pub(super) static COUNTERS: [Row; 9] = [
     ),
 ];
 
+/// The gauge that has a meaning in established sessions only.
+pub(super) const HOLD_MARGIN: &str = "bgptap_hold_margin_seconds";
+
 /// What goes up and down. Left out while nothing is known: the MSS where the SYN was missed, round-trip times
-/// before the first sample, the margin of a session without a hold time.
+/// before the first sample, the margin of a session that is not established or has no hold time.
 pub(super) static GAUGES: [Row; 12] = [
     gauge(
         "bgptap_tcp_rtt_seconds",
@@ -178,8 +181,8 @@ pub(super) static GAUGES: [Row; 12] = [
         |f| Some((f.md5 || f.authentication).into()),
     ),
     gauge(
-        "bgptap_hold_margin_seconds",
-        "What is left of the hold time until the other side ends the session",
+        HOLD_MARGIN,
+        "What is left of the hold time until the other side ends the session; absent where none is established",
         MILLI,
         |f| f.hold_margin_ms,
     ),

@@ -125,6 +125,7 @@ fn about(session: &Session, side: &Side, width: usize) -> Vec<Line<'static>> {
         }
     };
     let margin = match (tcp.hold_margin_ms, tcp.hold_margin_min_ms) {
+        _ if !session.is_up() => "-".into(),
         (Some(now), least) => {
             let least = least.map_or_else(String::new, |ms| format!(" (least {}s)", ms / 1000));
             format!("{}s left{least}", now / 1000)
@@ -148,7 +149,7 @@ fn about(session: &Session, side: &Side, width: usize) -> Vec<Line<'static>> {
         text::bytes(tcp.window.into()),
         tcp.zero_windows
     );
-    let late = warn_if(session.state == 6 && tcp.hold_margin_ms == Some(0));
+    let late = warn_if(session.is_up() && tcp.hold_margin_ms == Some(0));
     let plain = Style::new();
     let fields = [
         ("can", capabilities(side), plain),

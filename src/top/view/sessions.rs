@@ -198,7 +198,7 @@ fn rtt(side: &Side) -> Line<'static> {
 }
 
 fn margin(session: &Session, side: &Side) -> Line<'static> {
-    let Some(margin) = side.tcp.hold_margin_ms else {
+    let Some(margin) = side.tcp.hold_margin_ms.filter(|_| session.is_up()) else {
         return Line::styled("      -", DIM);
     };
     let hold = u64::from(session.hold_time.unwrap_or(0)) * 1000;

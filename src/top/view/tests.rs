@@ -4,10 +4,10 @@ use super::draw;
 use crate::top::app::{App, Next, View};
 use crate::top::feed::{Figures, News};
 use crate::top::source::Trouble;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::Color;
 use serde_json::{Value, json};
 
@@ -71,6 +71,16 @@ fn text(buffer: &Buffer) -> String {
 
 fn shown(app: &mut App) -> String {
     text(&screen(app, 130, 30))
+}
+
+/// Nothing is left of the hold time of a session that is down, and nothing is late there.
+#[test]
+fn a_session_that_is_down_has_no_margin() {
+    let mut app = app();
+    let table = shown(&mut app);
+    let line = |peer: &str| table.lines().find(|line| line.contains(peer)).expect(peer);
+    assert!(line("192.0.2.1:").contains("61s"), "{table}");
+    assert!(!line("192.0.2.2:").contains("61s"), "{table}");
 }
 
 /// The characters that stand in red.

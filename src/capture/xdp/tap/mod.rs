@@ -16,7 +16,7 @@ use super::{Options, bpf_error};
 use crate::capture::{Copies, TapCounts};
 use crate::doctor::link;
 use crate::error::SetupError;
-use bgptap_bpf::{Direction, Release, Steering, Tap, TapMode, has_tcx, remove_leftovers};
+use bgptap_bpf::{Direction, Release, Steering, Tap, TapMode, has_tcx};
 use netns::Netns;
 use nix::net::if_::if_nametoindex;
 use pair::Pair;
@@ -263,16 +263,29 @@ fn clear_leftovers(interface: &str, mode: TapMode) -> Result<Option<String>, Set
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    let found = remove_leftovers(interface).map_err(|error| bpf_error(interface, error))?;
+    // Without such an interface nothing is left on it; attaching tells better.
+    let Ok(index) = if_nametoindex(interface) else {
+        return Ok(None);
+    };
+    let mut found = 0;
+    for direction in Direction::BOTH {
+        let deleted = netlink::delete_filters(index, direction, direction.program());
+        found += deleted.map_err(|error| not_looked(interface, &error))?;
+    }
     if found == 0 {
         return Ok(None);
     }
-    if let Ok(index) = if_nametoindex(interface) {
-        let _ = netlink::delete_empty_clsact(index);
-    }
+    let _ = netlink::delete_empty_clsact(index);
     Ok(Some(format!(
         "{interface}: removed the filters of a bgptap that was killed"
     )))
+}
+
+fn not_looked(interface: &str, error: &std::io::Error) -> SetupError {
+    let why = format!("the filters that are on it: {error}");
+    let remedy =
+        "look at them with tc filter show dev IFACE ingress (and egress), and report this as a bug";
+    failed(&[interface], "tapping", why, remedy)
 }
 
 fn failed(

@@ -1,5 +1,6 @@
 //! What is asked of the kernel by rtnetlink(7), in the network namespace of the calling thread.
 
+use bgptap_bpf::Direction;
 use futures_util::StreamExt;
 use rtnetlink::packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
@@ -7,7 +8,9 @@ use rtnetlink::packet_core::{
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::LinkMessage;
-use rtnetlink::packet_route::tc::{TcAttribute, TcHandle, TcMessage};
+use rtnetlink::packet_route::tc::{
+    TcAttribute, TcFilterBpf, TcFilterBpfOption, TcHandle, TcMessage, TcOption,
+};
 use std::io;
 
 /// Adds a link of a name that there must not be yet.
@@ -40,12 +43,7 @@ pub(super) fn queue(index: u32) -> io::Result<()> {
 /// Deletes the clsact qdisc of a link if no filter is in it.
 pub(super) fn delete_empty_clsact(index: u32) -> io::Result<()> {
     for minor in [TcHandle::MIN_INGRESS, TcHandle::MIN_EGRESS] {
-        let mut filters = TcMessage::with_index(index.cast_signed());
-        filters.header.parent = TcHandle {
-            major: TcHandle::CLSACT.major,
-            minor,
-        };
-        if !request(RouteNetlinkMessage::GetTrafficFilter(filters), NLM_F_DUMP)?.is_empty() {
+        if !filters(index, minor)?.is_empty() {
             return Ok(());
         }
     }
@@ -53,6 +51,58 @@ pub(super) fn delete_empty_clsact(index: u32) -> io::Result<()> {
     qdisc.header.parent = TcHandle::CLSACT;
     qdisc.attributes.push(TcAttribute::Kind("clsact".into()));
     request(RouteNetlinkMessage::DelQueueDiscipline(qdisc), NLM_F_ACK).map(|_| ())
+}
+
+/// Deletes the BPF filters called `name` in one direction of the clsact qdisc of a link; how many there were.
+pub(super) fn delete_filters(index: u32, direction: Direction, name: &str) -> io::Result<usize> {
+    let minor = match direction {
+        Direction::Ingress => TcHandle::MIN_INGRESS,
+        Direction::Egress => TcHandle::MIN_EGRESS,
+    };
+    let mut deleted = 0;
+    for found in filters(index, minor)? {
+        if program(&found) != Some(name) {
+            continue;
+        }
+        // Its handle, priority and protocol are in the header; of the attributes the kernel wants the kind alone.
+        let mut filter = TcMessage::with_index(index.cast_signed());
+        filter.header = found.header;
+        let kind = TcAttribute::Kind(TcFilterBpf::KIND.into());
+        filter.attributes.push(kind);
+        request(RouteNetlinkMessage::DelTrafficFilter(filter), NLM_F_ACK)?;
+        deleted += 1;
+    }
+    Ok(deleted)
+}
+
+/// The name of a BPF filter. Others have none: what that attribute is in theirs is another thing (`TCA_U32_ACT`).
+fn program(filter: &TcMessage) -> Option<&str> {
+    let options = filter
+        .attributes
+        .iter()
+        .filter_map(|attribute| match attribute {
+            TcAttribute::Options(options) => Some(options),
+            _ => None,
+        });
+    options.flatten().find_map(|option| match option {
+        TcOption::Bpf(TcFilterBpfOption::ProgName(name)) => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+/// The filters in one direction of the clsact qdisc of a link; none where it has no such qdisc.
+fn filters(index: u32, minor: u16) -> io::Result<Vec<TcMessage>> {
+    let mut wanted = TcMessage::with_index(index.cast_signed());
+    wanted.header.parent = TcHandle {
+        major: TcHandle::CLSACT.major,
+        minor,
+    };
+    let answers = request(RouteNetlinkMessage::GetTrafficFilter(wanted), NLM_F_DUMP)?;
+    let filters = answers.into_iter().filter_map(|answer| match answer {
+        RouteNetlinkMessage::NewTrafficFilter(filter) => Some(filter),
+        _ => None,
+    });
+    Ok(filters.collect())
 }
 
 /// Sends one message and returns what answers it; an error that the kernel answers is one here.
