@@ -14,7 +14,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
             let mut bytes = std::fs::read(&path).unwrap();
             if name.ends_with(".gz") {
                 let compressed = std::mem::take(&mut bytes);
-                let mut plain = flate2::read::MultiGzDecoder::new(&*compressed);
+                let mut plain = flate2::read::GzDecoder::new(&*compressed);
                 plain.read_to_end(&mut bytes).unwrap();
             }
             (name, bytes)

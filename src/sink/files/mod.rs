@@ -4,27 +4,22 @@
 //! whoever watches the folder never takes half a file. What is handed over at a time is never torn.
 
 mod direct;
+mod gzip;
 mod pattern;
 
 pub use direct::Direct;
 pub use pattern::{NoPattern, Pattern};
 
 use super::writer::{Recovery, Target};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use gzip::Gzip;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 /// Files of one name that are told apart by numbers: far more than come up in one period.
 const NUMBER_MAX: u32 = 1_000_000;
-/// How long what was written may stay in the compressor.
-const SYNC: Duration = Duration::from_secs(5);
-/// How many bytes of it: enough for the compressor to find what recurs.
-const MEMBER_BYTES: u64 = 1 << 20;
-
 /// When another file is begun, and what happens when that fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rotation {
@@ -53,21 +48,12 @@ struct Growing {
     /// The time of what is in it.
     at_ns: u64,
     file: File,
-    /// What is not in the file yet, if that is compressed.
-    member: Option<Member>,
+    /// What is not in the file yet, if that is compressed, and the events in it.
+    gzip: Option<Gzip>,
+    waiting: u64,
     /// Bytes that it holds for sure, and the events in them.
     whole: u64,
     events: u64,
-}
-
-/// A member of a gzip file (RFC 1952 §2.2), made in memory and then written at once: a file is whole
-/// behind each, so that one that cannot be written costs the events in it and no others.
-struct Member {
-    gzip: GzEncoder<Vec<u8>>,
-    /// Bytes and events that went into it.
-    bytes: u64,
-    events: u64,
-    begun: Instant,
 }
 
 impl Files {
@@ -127,7 +113,8 @@ impl Files {
             part,
             at_ns,
             file,
-            member: self.pattern.is_gzip().then(Member::new),
+            gzip: self.pattern.is_gzip().then(Gzip::new),
+            waiting: 0,
             whole: 0,
             events: 0,
         }
@@ -190,58 +177,58 @@ impl Target for Files {
 impl Growing {
     /// Takes events, or none of them.
     fn write(&mut self, bytes: &[u8], events: u64) -> io::Result<()> {
-        let Some(member) = &mut self.member else {
+        let Some(gzip) = &mut self.gzip else {
             self.file.write_all(bytes)?;
             self.whole += bytes.len() as u64;
             self.events += events;
             return Ok(());
         };
-        member.gzip.write_all(bytes)?;
-        member.bytes += bytes.len() as u64;
-        if member.bytes >= MEMBER_BYTES {
+        if gzip.take(bytes)? {
             // Whoever gave these counts them, if they cannot be written.
-            self.end_member()?;
+            self.end_piece()?;
             self.events += events;
         } else {
-            member.events += events;
+            self.waiting += events;
         }
         Ok(())
     }
 
     /// Bytes that it comes to by now; of those in the compressor, what that has made of them.
     fn bytes(&self) -> u64 {
-        let member = self.member.as_ref();
-        self.whole + member.map_or(0, |member| member.gzip.get_ref().len() as u64)
+        self.whole + self.gzip.as_ref().map_or(0, Gzip::len) as u64
     }
 
     /// What a compressor holds back goes out now and then: often would make it large.
     fn sync(&mut self) -> io::Result<()> {
-        let waits = |member: &Member| member.begun.elapsed() >= SYNC;
-        if self.member.as_ref().is_some_and(waits) {
-            self.end_member()?;
+        if self.gzip.as_ref().is_some_and(Gzip::waits) {
+            self.end_piece()?;
         }
         Ok(())
     }
 
-    /// Writes what the compressor has, if it has anything, and begins anew.
-    fn end_member(&mut self) -> io::Result<()> {
-        let Some(member) = &mut self.member else {
+    /// Writes what the compressor has, if it has anything.
+    fn end_piece(&mut self) -> io::Result<()> {
+        let Some(gzip) = &mut self.gzip else {
             return Ok(());
         };
-        if member.bytes > 0 {
-            member.gzip.try_finish()?;
-            let bytes = member.gzip.get_ref();
-            self.file.write_all(bytes)?;
-            self.whole += bytes.len() as u64;
-            self.events += member.events;
-        }
-        *member = Member::new();
+        let piece = gzip.piece()?;
+        self.file.write_all(piece)?;
+        self.whole += piece.len() as u64;
+        self.events += std::mem::take(&mut self.waiting);
+        gzip.is_written();
         Ok(())
+    }
+
+    /// Writes what is due behind what it holds for sure.
+    fn end(&self) -> io::Result<()> {
+        let end = self.gzip.as_ref().map(Gzip::end);
+        self.file.write_all_at(&end.unwrap_or_default(), self.whole)
     }
 
     /// Gives it its name, once all of it is on the disk.
     fn finish(&mut self) -> io::Result<()> {
-        self.end_member()?;
+        self.end_piece()?;
+        self.end()?;
         self.file.sync_data()?;
         fs::rename(&self.part, &self.name)
     }
@@ -249,28 +236,16 @@ impl Growing {
     /// Keeps what is whole of a file that cannot be written to, if that is wanted and there is any. How many of the
     /// events that it has taken are lost.
     fn rescue(self, keep: bool) -> u64 {
-        let waiting = self.member.as_ref().map_or(0, |member| member.events);
         // There is nobody to tell of a second failure.
         if !keep || self.whole == 0 {
             let _ = fs::remove_file(&self.part);
-            return self.events + waiting;
+            return self.events + self.waiting;
         }
         // What is torn does not get the name of what is whole.
-        if self.file.set_len(self.whole).is_ok() {
+        if self.file.set_len(self.whole).is_ok() && self.end().is_ok() {
             let _ = fs::rename(&self.part, &self.name);
         }
-        waiting
-    }
-}
-
-impl Member {
-    fn new() -> Self {
-        Self {
-            gzip: GzEncoder::new(Vec::new(), Compression::default()),
-            bytes: 0,
-            events: 0,
-            begun: Instant::now(),
-        }
+        self.waiting
     }
 }
 
