@@ -7,6 +7,7 @@ use crate::filter::Selection;
 use crate::sink::bmp::{Bmp, Carrier, Routers, Station, Wanted};
 use crate::sink::writer::WhenFull;
 use std::io;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
@@ -26,7 +27,11 @@ pub(super) fn find(name: &str) -> Result<Found, SetupError> {
     };
     let addresses: Vec<_> = name
         .to_socket_addrs()
-        .map_err(|error| fail(error.to_string()))?
+        .map_err(|error| match error.kind() {
+            // It is not of that form; nothing was looked up.
+            ErrorKind::InvalidInput => fail("its port is missing, or is none".into()),
+            _ => fail(error.to_string()),
+        })?
         .collect();
     if addresses.is_empty() {
         return Err(fail("the name has no address".into()));

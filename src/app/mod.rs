@@ -97,7 +97,7 @@ fn config(command: &Config) -> Result<Ended, SetupError> {
             eprintln!("bgptap: {file} can be used");
             for key in lacking {
                 eprintln!(
-                    "bgptap: it has no `{key}`, so live takes it by flag: bgptap live --config {file} --{key} …"
+                    "bgptap: it has no `{key}`, so live takes it by flag\n  try: bgptap live --config {file} --{key} …"
                 );
             }
         }

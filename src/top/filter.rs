@@ -69,6 +69,14 @@ fn term(key: &str, value: &str) -> Result<Term, String> {
             )
         }
         "session" => Term::Session(value.to_lowercase()),
+        // `longer` and the like, `10.0.0.0/8+` and an address compare prefixes; here one is found as it stands.
+        "prefix"
+            if !value.contains('/') || !value.ends_with(|last: char| last.is_ascii_digit()) =>
+        {
+            return Err(format!(
+                "prefix {value}: a prefix is found as it was sent, such as 10.0.0.0/8; --filter can say more"
+            ));
+        }
         "prefix" => Term::Verbatim(format!("\"{value}\"")),
         _ => return Err(format!("no such key: {key}=")),
     })
@@ -134,7 +142,14 @@ mod tests {
         assert_eq!(compile("colour=red"), Err("no such key: colour=".into()));
         assert_eq!(compile("peer="), Err("peer what?".into()));
         assert_eq!(compile("type"), Err("type what?".into()));
-        for text in ["not type keepalive", "type open or type update", "(x"] {
+        for text in [
+            "not type keepalive",
+            "type open or type update",
+            "(x",
+            "prefix longer 10.0.0.0/8",
+            "prefix=longer",
+            "prefix 10.0.0.0/8+",
+        ] {
             let wrong = compile(text).expect_err("more than can be said here");
             assert!(wrong.contains("--filter can say more"), "{wrong}");
         }

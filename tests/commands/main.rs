@@ -1,4 +1,5 @@
-//! The pages by one who has never seen the project: every command in them runs as printed, and what they name is there.
+//! The pages by one who has never seen the project: every command of their `sh` blocks and every whole
+//! `bgptap …` in the text runs as printed, and what they name is there. Other commands in the text are not run.
 #![cfg(all(feature = "capture", feature = "kafka", feature = "top"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::expect_used, missing_docs, unreachable_pub)]
