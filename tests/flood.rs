@@ -12,7 +12,6 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use support::flows::{self, ACK, Captured, SYN};
 
@@ -61,12 +60,12 @@ fn read(name: &str, between: impl Fn(usize) -> Vec<Vec<u8>>) -> Run {
         .spawn()
         .unwrap();
     let status = format!("/proc/{}/status", child.id());
-    let ended = AtomicBool::new(false);
     let peak = std::thread::scope(|scope| {
+        // A process that has ended has no memory, however it came to its end.
         let watch = scope.spawn(|| {
             let mut peak = 0;
-            while !ended.load(Ordering::Relaxed) {
-                peak = high_water(&status).unwrap_or(0).max(peak);
+            while let Some(now) = high_water(&status) {
+                peak = now.max(peak);
                 std::thread::sleep(Duration::from_millis(10));
             }
             peak
@@ -81,7 +80,6 @@ fn read(name: &str, between: impl Fn(usize) -> Vec<Vec<u8>>) -> Run {
         }
         drop(out);
         assert!(child.wait().unwrap().success());
-        ended.store(true, Ordering::Relaxed);
         watch.join().unwrap()
     });
     let summary = serde_json::from_reader(File::open(summary).unwrap()).unwrap();
