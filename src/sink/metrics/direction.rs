@@ -181,7 +181,7 @@ impl Direction {
         }
     }
 
-    /// One of [`GAUGES`](super::tcp::GAUGES), if it is known. An ended session has no hold time to keep, whatever was
+    /// One of `tcp::GAUGES`, if it is known. An ended session has no hold time to keep, whatever was
     /// known last.
     pub fn tcp_gauge(&self, index: usize) -> Option<u64> {
         const ESTABLISHED: u64 = State::Established as u64;
