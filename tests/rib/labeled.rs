@@ -1,43 +1,33 @@
 //! Tables of prefixes with labels beside a model that keeps each NLRI as it was sent, with more route
 //! distinguishers and stacks of labels than are shared, and with few.
 
-use crate::speakers::{Speakers, mandatory, reach, unreach, update};
+use crate::speakers::Speakers;
+use crate::talk::{Step, Talk, World, step};
 use bgptap::bgp::Family;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 
 /// A distinguisher, a prefix, and a label, each by its number.
 type Route = (u16, u8, u16);
 
-#[derive(Clone, Debug)]
-enum Step {
-    Announce(Vec<Route>, u8),
-    Withdraw(Vec<Route>),
-}
-
-fn step() -> impl Strategy<Value = Step> {
+fn routes() -> impl Strategy<Value = Vec<Route>> + Clone {
     // Few numbers, so that routes meet again; the largest are beyond what is shared.
     let number = |most: u16| prop_oneof![0..4u16, most..most + 4];
-    let routes = || vec((number(508), 0..6u8, number(1010)), 1..5);
-    prop_oneof![
-        3 => (routes(), 0..3u8).prop_map(|(routes, with)| Step::Announce(routes, with)),
-        1 => routes().prop_map(Step::Withdraw),
-    ]
+    vec((number(508), 0..6u8, number(1010)), 1..5)
 }
 
 #[derive(Clone, Copy, Debug)]
-struct World {
+struct Kind {
     family: Family,
     distinguishers: bool,
     bits: u8,
 }
 
-const WORLDS: [World; 4] = [
-    World::new(Family::IPV4_VPN, true, 32),
-    World::new(Family::IPV6_VPN, true, 128),
-    World::new(Family::IPV4_LABELED, false, 32),
-    World::new(Family::IPV6_LABELED, false, 128),
+const KINDS: [Kind; 4] = [
+    Kind::new(Family::IPV4_VPN, true, 32),
+    Kind::new(Family::IPV6_VPN, true, 128),
+    Kind::new(Family::IPV4_LABELED, false, 32),
+    Kind::new(Family::IPV6_LABELED, false, 128),
 ];
 
 const CAPABILITIES: [(u8, &[u8]); 5] = [
@@ -48,7 +38,7 @@ const CAPABILITIES: [(u8, &[u8]); 5] = [
     (1, &[0, 2, 0, 4]),
 ];
 
-impl World {
+impl Kind {
     const fn new(family: Family, distinguishers: bool, bits: u8) -> Self {
         Self {
             family,
@@ -73,87 +63,49 @@ impl World {
         }
         nlri
     }
+}
 
-    fn announced(self, route: Route) -> Vec<u8> {
-        let [a, b] = route.2.to_be_bytes();
-        self.nlri(route, [a, b, 1])
+impl World for Kind {
+    type Route = Route;
+    type Key = (u16, u8);
+
+    fn family(self) -> Family {
+        self.family
     }
 
-    /// What tells a route from others.
-    fn key(self, route: Route) -> (u16, u8) {
+    fn next_hop(self) -> Vec<u8> {
+        let rd = if self.distinguishers { 8 } else { 0 };
+        vec![1; rd + usize::from(self.bits / 8)]
+    }
+
+    fn key(self, route: &Route) -> (u16, u8) {
         (if self.distinguishers { route.0 } else { 0 }, route.1)
     }
 
-    fn announce(self, talk: &mut Speakers, routes: &[Route], with: u8) -> [u32; 3] {
-        let nlri: Vec<u8> = routes.iter().flat_map(|r| self.announced(*r)).collect();
-        let rd = if self.distinguishers { 8 } else { 0 };
-        let hop = vec![1; rd + usize::from(self.bits / 8)];
-        let reach = reach(self.family, &hop, &nlri);
-        let attributes = [mandatory(&[1 + u32::from(with)]), reach].concat();
-        let changes = talk.update(&update(&[], &attributes, &[]));
-        [changes.new, changes.replaced, changes.duplicate]
+    fn announced(self, route: &Route) -> Vec<u8> {
+        let [a, b] = route.2.to_be_bytes();
+        self.nlri(*route, [a, b, 1])
     }
 
-    fn withdraw(self, talk: &mut Speakers, routes: &[Route]) -> [u32; 2] {
-        // RFC 8277 §2.4.
-        let nlri = |route: &Route| self.nlri(*route, [0x80, 0, 0]);
-        let nlri: Vec<u8> = routes.iter().flat_map(nlri).collect();
-        let changes = talk.update(&update(&[], &unreach(self.family, &nlri), &[]));
-        [changes.withdrawn, changes.absent]
+    /// RFC 8277 §2.4.
+    fn withdrawn(self, route: &Route) -> Vec<u8> {
+        self.nlri(*route, [0x80, 0, 0])
     }
 }
 
-/// Key to NLRI as sent and number of the attributes.
-type Model = BTreeMap<(u16, u8), (Vec<u8>, u8)>;
-
-fn converse(world: World, full: bool, steps: &[Step]) -> Result<(), TestCaseError> {
-    let mut talk = Speakers::new(&CAPABILITIES);
-    let mut model = Model::new();
+fn converse(kind: Kind, full: bool, steps: &[Step<Route>]) -> Result<(), TestCaseError> {
+    let mut talk = Talk::new(kind, Speakers::new(&CAPABILITIES));
     if full {
         // Distinguishers and labels take all places that are shared: the last ones find none.
         let routes: Vec<Route> = (0..1010).map(|n| (n.min(507), (n % 6) as u8, n)).collect();
         for routes in routes.chunks(50) {
-            world.announce(&mut talk, routes, 0);
-        }
-        for route in routes {
-            model.insert(world.key(route), (world.announced(route), 0));
+            talk.announce(routes, 0)?;
         }
     }
     for step in steps {
-        match step {
-            Step::Announce(routes, with) => {
-                let mut expected = [0; 3];
-                for route in routes {
-                    let new = (world.announced(*route), *with);
-                    match model.insert(world.key(*route), new.clone()) {
-                        None => expected[0] += 1,
-                        Some(old) => expected[if old == new { 2 } else { 1 }] += 1,
-                    }
-                }
-                let changes = world.announce(&mut talk, routes, *with);
-                prop_assert_eq!(changes, expected, "{:?}", step);
-            }
-            Step::Withdraw(routes) => {
-                let mut expected = [0; 2];
-                for route in routes {
-                    let there = model.remove(&world.key(*route)).is_some();
-                    expected[usize::from(!there)] += 1;
-                }
-                let changes = world.withdraw(&mut talk, routes);
-                prop_assert_eq!(changes, expected, "{:?}", step);
-            }
-        }
+        talk.follow(step)?;
     }
-    let hex = |octets: &[u8]| {
-        octets
-            .iter()
-            .map(|o| format!("{o:02x}"))
-            .collect::<String>()
-    };
-    let mut expected: Vec<String> = model.values().map(|route| hex(&route.0)).collect();
-    expected.sort();
-    prop_assert_eq!(talk.keys(world.family), expected);
-    Ok(())
+    talk.is_as_the_model()
 }
 
 proptest! {
@@ -161,29 +113,33 @@ proptest! {
 
     #[test]
     fn a_model_has_the_same_routes(
-        world in 0..WORLDS.len(),
+        kind in 0..KINDS.len(),
         full in any::<bool>(),
-        steps in vec(step(), 1..40),
+        steps in vec(step(routes(), [3, 1]), 1..40),
     ) {
-        converse(WORLDS[world], full, &steps)?;
+        converse(KINDS[kind], full, &steps)?;
     }
 }
 
 /// What is beyond the caches is counted there, and its routes are kept all the same.
 #[test]
 fn values_beyond_the_caches_are_kept_unshared() {
-    let world = WORLDS[0];
-    let mut talk = Speakers::new(&CAPABILITIES);
+    let kind = KINDS[0];
+    let mut talk = Talk::new(kind, Speakers::new(&CAPABILITIES));
     for n in 0..1200 {
-        assert_eq!(world.announce(&mut talk, &[(n, 3, n)], 0), [1, 0, 0]);
+        assert_eq!(talk.announce(&[(n, 3, n)], 0).unwrap(), [1, 0, 0]);
     }
-    assert_eq!(talk.rib(world.family).unwrap().len(), 1200);
-    let figures = |name: &str| talk.ribs.caches().find(|cache| cache.name == name).unwrap();
+    let speakers = &talk.speakers;
+    assert_eq!(speakers.rib(kind.family).unwrap().len(), 1200);
+    let figures = |name: &str| {
+        let mut caches = speakers.ribs.caches();
+        caches.find(|cache| cache.name == name).unwrap()
+    };
     let rd = figures("route_distinguisher");
     assert_eq!((rd.entries, rd.uninterned_total), (500, 700));
     assert!(figures("label_stack").entries <= 1000);
     for n in 0..1200 {
-        assert_eq!(world.withdraw(&mut talk, &[(n, 3, 0)]), [1, 0], "{n}");
+        assert_eq!(talk.withdraw(&[(n, 3, 0)]).unwrap(), [1, 0], "{n}");
     }
-    assert!(talk.rib(world.family).unwrap().is_empty());
+    assert!(talk.speakers.rib(kind.family).unwrap().is_empty());
 }

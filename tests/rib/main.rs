@@ -14,3 +14,4 @@ mod rules;
 mod speakers;
 #[path = "../support/mod.rs"]
 mod support;
+mod talk;

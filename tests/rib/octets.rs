@@ -1,34 +1,24 @@
 //! Tables of NLRI that are kept as they were sent, beside a model that knows by number what tells routes apart: EVPN,
 //! where some of an NLRI does not, flow specifications and link state, where all does. Some fit into an entry, others do not.
 
-use crate::speakers::{LOST, Speakers, mandatory, reach, unreach, update};
+use crate::speakers::Speakers;
+use crate::talk::{Step, Talk, World, step};
 use bgptap::bgp::Family;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 
 /// A path, what tells the route apart, and what else is in its NLRI; each by number.
 type Route = (u8, u8, u8);
 
-#[derive(Clone, Debug)]
-enum Step {
-    Announce(Vec<Route>, u8),
-    Withdraw(Vec<Route>),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let routes = || vec((0..2u8, 0..20u8, 0..4u8), 1..6);
-    prop_oneof![
-        3 => (routes(), 0..3u8).prop_map(|(routes, with)| Step::Announce(routes, with)),
-        2 => routes().prop_map(Step::Withdraw),
-    ]
+fn routes() -> impl Strategy<Value = Vec<Route>> + Clone {
+    vec((0..2u8, 0..20u8, 0..4u8), 1..6)
 }
 
 /// What is sent for a key and the rest.
 type Nlri = fn(u8, u8) -> Vec<u8>;
 
 #[derive(Clone, Copy, Debug)]
-struct World {
+struct Kind {
     family: Family,
     paths: bool,
     /// The NLRI of such numbers.
@@ -110,7 +100,7 @@ fn node(n: u8, _: u8) -> Vec<u8> {
     tlv(1, &value)
 }
 
-impl World {
+impl Kind {
     fn new(number: usize, paths: bool) -> Self {
         let (family, nlri, rest, next_hop) = FAMILIES[number];
         Self {
@@ -132,77 +122,42 @@ impl World {
         }
         Speakers::new(&capabilities)
     }
+}
 
-    fn octets(self, (path, n, rest): Route) -> Vec<u8> {
-        let path = [0, 0, 0, path];
+impl World for Kind {
+    type Route = Route;
+    type Key = (u8, u8);
+
+    fn family(self) -> Family {
+        self.family
+    }
+
+    fn next_hop(self) -> Vec<u8> {
+        self.next_hop.to_vec()
+    }
+
+    fn key(self, (path, n, _): &Route) -> (u8, u8) {
+        (if self.paths { *path } else { 0 }, *n)
+    }
+
+    fn announced(self, (path, n, rest): &Route) -> Vec<u8> {
+        let path = [0, 0, 0, *path];
         let path = if self.paths { &path[..] } else { &[] };
-        [path, &(self.nlri)(n, rest)].concat()
+        [path, &(self.nlri)(*n, *rest)].concat()
     }
 
-    fn key(self, (path, n, _): Route) -> (u8, u8) {
-        (if self.paths { path } else { 0 }, n)
-    }
-
-    fn all(self, routes: &[Route]) -> Vec<u8> {
-        routes
-            .iter()
-            .flat_map(|route| self.octets(*route))
-            .collect()
-    }
-
-    fn announce(self, talk: &mut Speakers, routes: &[Route], with: u8) -> [u32; 3] {
-        let reach = reach(self.family, self.next_hop, &self.all(routes));
-        let attributes = [mandatory(&[1 + u32::from(with)]), reach].concat();
-        let changes = talk.update(&update(&[], &attributes, &[]));
-        [changes.new, changes.replaced, changes.duplicate]
-    }
-
-    fn withdraw(self, talk: &mut Speakers, routes: &[Route]) -> [u32; 2] {
-        let unreach = unreach(self.family, &self.all(routes));
-        let changes = talk.update(&update(&[], &unreach, &[]));
-        [changes.withdrawn, changes.absent]
+    fn withdrawn(self, route: &Route) -> Vec<u8> {
+        self.announced(route)
     }
 }
 
-/// Key to NLRI as sent last and number of the attributes.
-type Model = BTreeMap<(u8, u8), (Vec<u8>, u8)>;
-
-fn converse(world: World, steps: &[Step]) -> Result<(), TestCaseError> {
-    let mut talk = world.speakers();
-    let mut model = Model::new();
+fn converse(kind: Kind, steps: &[Step<Route>]) -> Result<(), TestCaseError> {
+    let mut talk = Talk::new(kind, kind.speakers());
     for step in steps {
-        match step {
-            Step::Announce(routes, with) => {
-                let mut expected = [0; 3];
-                for route in routes {
-                    let new = (world.octets(*route), *with);
-                    match model.insert(world.key(*route), new.clone()) {
-                        None => expected[0] += 1,
-                        Some(old) => expected[if old == new { 2 } else { 1 }] += 1,
-                    }
-                }
-                let changes = world.announce(&mut talk, routes, *with);
-                prop_assert_eq!(changes, expected, "{:?}", step);
-            }
-            Step::Withdraw(routes) => {
-                let mut expected = [0; 2];
-                for route in routes {
-                    let there = model.remove(&world.key(*route)).is_some();
-                    expected[usize::from(!there)] += 1;
-                }
-                let changes = world.withdraw(&mut talk, routes);
-                prop_assert_eq!(changes, expected, "{:?}", step);
-            }
-        }
-        let hex = |octet: &u8| format!("{octet:02x}");
-        let hex = |octets: &[u8]| octets.iter().map(hex).collect::<String>();
-        let mut expected: Vec<_> = model.values().map(|route| hex(&route.0)).collect();
-        expected.sort();
-        prop_assert_eq!(talk.keys(world.family), expected);
+        talk.follow(step)?;
+        talk.is_as_the_model()?;
     }
-    // What lies outside of the entries is counted as it comes and goes.
-    talk.end(LOST);
-    prop_assert_eq!(talk.ribs.usage().tables, 0);
+    prop_assert_eq!(talk.end(), 0);
     Ok(())
 }
 
@@ -213,9 +168,9 @@ proptest! {
     fn a_model_has_the_same_octets(
         family in 0..FAMILIES.len(),
         paths in any::<bool>(),
-        steps in vec(step(), 1..40),
+        steps in vec(step(routes(), [3, 2]), 1..40),
     ) {
-        converse(World::new(family, paths), &steps)?;
+        converse(Kind::new(family, paths), &steps)?;
     }
 }
 
@@ -223,7 +178,7 @@ proptest! {
 #[test]
 fn the_world_has_all_kinds_of_octets() {
     for number in 0..FAMILIES.len() {
-        let world = World::new(number, false);
+        let world = Kind::new(number, false);
         let differs = (0..20).any(|n| (world.nlri)(n, 0) != (world.nlri)(n, 1));
         assert_eq!(differs, world.rest);
         let lengths = (0..20).map(|n| (world.nlri)(n, 0).len());
