@@ -339,6 +339,12 @@ impl AdjRib {
         self.wait_for(Awaited::EndOfRib);
     }
 
+    /// Its receiver may have stale routes beside those that are told from now on, until its sender has told all it knows.
+    pub(super) fn expect_unseen(&mut self, since_ns: u64) {
+        self.doubt.add(since_ns, Why::Restart);
+        self.awaited = Awaited::EndOfRib;
+    }
+
     pub(super) fn end_of_rib(&mut self, now_ns: u64, budget: &mut Budget, changes: &mut Changes) {
         self.end_of_rib_ns = Some(now_ns);
         if self.awaited == Awaited::EndOfRib {

@@ -16,6 +16,8 @@ pub enum Why {
     Encoding,
     /// Another session seemed to have taken the place of this one, so that its tables were dropped, and yet it went on.
     Dropped,
+    /// The receiver may have kept routes from an earlier session that was not seen (RFC 4724 §4.2); until End-of-RIB.
+    Restart,
     /// There was no room for all routes.
     Limit,
 }
@@ -31,6 +33,7 @@ impl Why {
             Self::Malformed => "malformed",
             Self::Encoding => "encoding",
             Self::Dropped => "dropped",
+            Self::Restart => "restart",
             Self::Limit => "limit",
         }
     }

@@ -4,7 +4,7 @@ use super::adj::AdjRib;
 use super::budget::Budget;
 use super::session::{Direction, Tables, release};
 use crate::bgp::attribute::{Communities, PathAttribute};
-use crate::bgp::{Context, Family, Form, OpenFacts};
+use crate::bgp::{Context, Family, FamilySet, Form, OpenFacts};
 use crate::intern::{AttrSet, AttrStore};
 use crate::session::{End, Transfer, stale};
 
@@ -76,16 +76,12 @@ impl Retained {
         budget: &mut Budget,
     ) {
         for direction in [0, 1] {
-            let opens = (&tables.opens[direction], &tables.opens[direction ^ 1]);
-            let preserved = |family| match opens {
-                (Some(sender), Some(receiver)) => preserved(sender, receiver, family),
-                _ => false,
-            };
+            let preserved = preserved(tables, direction);
             let context = contexts[direction];
             let kept = self.tables.directions[direction].take();
             let (stay, go): (Vec<_>, Vec<_>) = kept.into_iter().partition(|rib| {
                 let form = Form::announced(rib.family(), context);
-                preserved(rib.family()) && rib.suits(form, context)
+                preserved.contains(rib.family()) && rib.suits(form, context)
             });
             for mut rib in go {
                 release(&mut rib, budget);
@@ -164,11 +160,22 @@ fn times(
         .then_some((restart_time.into(), long_lived_s))
 }
 
-/// The sender has kept forwarding, and the receiver has not lost what it knew.
-fn preserved(sender: &OpenFacts, receiver: &OpenFacts, family: Family) -> bool {
-    let restarted = receiver.graceful_restart.is_none_or(|to| to.restarted);
-    let kept = sender.graceful_restart;
-    !restarted && kept.is_some_and(|from| from.preserved.contains(family))
+/// A session has come up: of what its receivers may keep from before, not all has been seen. By RFC 4724 §4.2 that hangs on
+/// the F bits alone: a session that broke without a restart leaves stale routes, too.
+pub(super) fn expect_unseen(tables: &mut Tables, now_ns: u64) {
+    for direction in [0, 1] {
+        let families = preserved(tables, direction);
+        tables.directions[direction].expect_unseen(families, now_ns);
+    }
+}
+
+/// Families whose forwarding the sender has kept, and of which the receiver has not lost what it knew.
+fn preserved(tables: &Tables, direction: usize) -> FamilySet {
+    let restart = |side: usize| tables.opens[side].as_ref()?.graceful_restart;
+    match (restart(direction), restart(direction ^ 1)) {
+        (Some(sender), Some(receiver)) if !receiver.restarted => sender.preserved,
+        _ => FamilySet::EMPTY,
+    }
 }
 
 /// The route must not outlive the restart time (RFC 9494 §4.2).

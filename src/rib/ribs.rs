@@ -6,7 +6,7 @@ use super::changes::Changes;
 use super::doubt::Why;
 use super::labeled_routes;
 use super::recurring::{Recurring, Room};
-use super::restart::Retained;
+use super::restart::{Retained, expect_unseen};
 use super::session::Tables;
 use super::waiting::Waiting;
 use crate::bgp::attribute::{Attribute, MpReach};
@@ -239,11 +239,12 @@ impl Ribs {
         {
             self.end(before, REPLACED, now_ns);
         }
-        if let Some(tables) = self.sessions.get_mut(&session.id)
-            && let Some(retained) = self.retained.take(&pair)
-        {
-            let contexts = [session.context(0), session.context(1)];
-            retained.go_on(tables, contexts, now_ns, &mut self.budget);
+        if let Some(tables) = self.sessions.get_mut(&session.id) {
+            if let Some(retained) = self.retained.take(&pair) {
+                let contexts = [session.context(0), session.context(1)];
+                retained.go_on(tables, contexts, now_ns, &mut self.budget);
+            }
+            expect_unseen(tables, now_ns);
         }
     }
 
@@ -355,6 +356,7 @@ impl Ribs {
         let direction = &mut tables.directions[direction & 1];
         let rib = direction.rib_mut(field.form(), update.context(), now_ns, &mut self.budget);
         let Some(rib) = rib else {
+            direction.refuse(field.form().family, now_ns);
             changes.refused += count(&field);
             self.refused += u64::from(count(&field));
             return;

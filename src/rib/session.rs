@@ -3,7 +3,7 @@
 use super::adj::AdjRib;
 use super::budget::Budget;
 use super::doubt::{Doubt, Why};
-use crate::bgp::{Context, Family, Form, OpenFacts};
+use crate::bgp::{Context, Family, FamilySet, Form, OpenFacts};
 use crate::session::{Key, Session};
 
 /// What one side has told the other.
@@ -12,6 +12,33 @@ pub struct Direction {
     ribs: Vec<AdjRib>,
     /// Holds for tables that are still to come.
     doubt: Doubt,
+    /// Families that have no table, for which there was no room when routes came; since when that has been so.
+    refused: Since,
+    /// Families that have no table yet, whose receiver may have kept routes that were not seen; since when.
+    unseen: Since,
+}
+
+/// Families, and when the first of them came, nanoseconds since the epoch.
+#[derive(Clone, Copy, Default)]
+struct Since {
+    families: FamilySet,
+    ns: u64,
+}
+
+impl Since {
+    fn add(&mut self, families: FamilySet, now_ns: u64) {
+        if self.families.is_empty() {
+            self.ns = now_ns;
+        }
+        self.families = self.families.union(families);
+    }
+
+    /// Takes a family out; since when, if it was there.
+    fn take(&mut self, family: Family) -> Option<u64> {
+        let was_there = self.families.contains(family);
+        self.families = self.families.without(family);
+        was_there.then_some(self.ns)
+    }
 }
 
 /// Both directions of a session.
@@ -55,18 +82,24 @@ impl Direction {
         if at.is_none() {
             let bytes = size_of::<AdjRib>() as u64;
             if !budget.fits(bytes) {
-                self.disturb(now_ns, Why::Limit);
                 return None;
             }
             budget.resized(0, bytes);
+            let mut doubt = self.doubt;
+            if let Some(since_ns) = self.refused.take(form.family) {
+                doubt.add(since_ns, Why::Limit);
+            }
+            let mut rib = AdjRib::new(form, context, doubt, now_ns, budget.number());
+            if let Some(since_ns) = self.unseen.take(form.family) {
+                // What has come of the routes is not all there is, if anything was missing before.
+                if self.doubt.first().is_none() {
+                    rib.expect_unseen(since_ns);
+                } else {
+                    rib.disturb(since_ns, Why::Restart);
+                }
+            }
             self.ribs.reserve_exact(1);
-            self.ribs.push(AdjRib::new(
-                form,
-                context,
-                self.doubt,
-                now_ns,
-                budget.number(),
-            ));
+            self.ribs.push(rib);
         }
         let rib = match at {
             Some(at) => self.ribs.get_mut(at)?,
@@ -80,6 +113,20 @@ impl Direction {
         }
         rib.set_context(context);
         Some(rib)
+    }
+
+    /// Routes came of a family for whose table there is no room: it is the only one that lacks them.
+    pub(super) fn refuse(&mut self, family: Family, now_ns: u64) {
+        self.refused.add(FamilySet::EMPTY.with(family), now_ns);
+    }
+
+    /// Receivers may still have routes of these families that nobody has seen, but for those whose tables are there.
+    pub(super) fn expect_unseen(&mut self, families: FamilySet, now_ns: u64) {
+        let there = self.ribs.iter().map(AdjRib::family);
+        let left = there.fold(families, FamilySet::without);
+        if !left.is_empty() {
+            self.unseen.add(left, now_ns);
+        }
     }
 
     /// Something may be missing in all tables.
@@ -101,6 +148,9 @@ impl Direction {
                 release(&mut rib, budget);
             }
             None => {
+                if let Some(since_ns) = self.refused.take(rib.family()) {
+                    rib.disturb(since_ns, Why::Limit);
+                }
                 self.ribs.reserve_exact(1);
                 self.ribs.push(rib);
             }

@@ -21,6 +21,8 @@ fn announce(talk: &mut Speakers, nlri: &[u8]) {
 fn collide(capabilities: Capabilities<'_>) -> (Speakers, Session) {
     let mut talk = Speakers::new(capabilities);
     announce(&mut talk, &[8, 10, 8, 11]);
+    // With graceful restart a table is whole from then on.
+    talk.update(&[0; 4]);
     let first = talk.connect();
     talk.say_opens(capabilities, capabilities);
     (talk, first)

@@ -1,10 +1,10 @@
 //! Memory: what does not fit is refused and said.
 
-use crate::speakers::{BASIC, Speakers, mandatory, update};
+use crate::speakers::{BASIC, Speakers, mandatory, reach, unreach, update};
 use crate::support::Scratch;
 use crate::support::synth::Synth;
 use bgptap::bgp::Family;
-use bgptap::rib::{Ribs, Why};
+use bgptap::rib::{AdjRib, Ribs, Why};
 use std::process::Command;
 
 const V4: Family = Family::IPV4_UNICAST;
@@ -93,6 +93,64 @@ fn routes_that_were_refused_are_not_forgotten_in_a_gap() {
     announce(&mut talk, 0, 100_000, 1);
     talk.refresh(V4, 2);
     assert_eq!(why(&talk), Some(Why::Limit));
+}
+
+/// Where there is no room for a table, only its family lacks routes: neither those that have a table, nor those of which
+/// nothing was announced.
+#[test]
+fn only_the_family_that_was_refused_is_partial() {
+    const V6: Family = Family::IPV6_UNICAST;
+    let why = |talk: &Speakers, family| talk.rib(family).unwrap().partial().map(|p| p.why);
+    const MAX: u64 = 512 << 10;
+    let capabilities = [&BASIC[..], &[(70, &[])]].concat();
+    let mut talk = Speakers::within(MAX, &capabilities);
+    assert_eq!(announce(&mut talk, 0, 3000, 1), (3000, 0));
+    // Each with attributes of its own, until a table more would be too much.
+    let table = size_of::<AdjRib>() as u64;
+    let left = |talk: &Speakers| {
+        let usage = talk.ribs.usage();
+        MAX - usage.tables - usage.attributes
+    };
+    let mut changed = 0;
+    while left(&talk) >= table {
+        changed += 1;
+        assert!(changed <= 3000, "{} octets are left", left(&talk));
+        let path: Vec<u32> = (0..30).map(|i| 100_000 + 30 * changed + i).collect();
+        let [_, a, b, c] = changed.to_be_bytes();
+        let told = talk.update(&update(&[], &mandatory(&path), &[32, 10, a, b, c]));
+        assert_eq!((told.replaced, told.refused), (1, 0));
+    }
+
+    let v6 = [mandatory(&[1, 1]), reach(V6, &[1; 16], &[8, 0x20])].concat();
+    let v6 = update(&[], &v6, &[]);
+    assert_eq!(talk.update(&v6).refused, 1);
+    assert!(talk.rib(V6).is_none());
+    // Nothing is missing where nothing was announced: a withdrawal, an End-of-RIB, the begin of a refresh.
+    let vpn = Family::IPV4_VPN;
+    let nlri = [112, 0x80, 0, 0, 0, 0, 0xfd, 0xe8, 0, 0, 0, 1, 10, 1, 2];
+    assert_eq!(
+        talk.update(&update(&[], &unreach(vpn, &nlri), &[])).absent,
+        1
+    );
+    talk.update(&update(&[], &unreach(Family::EVPN, &[]), &[]));
+    talk.refresh(Family::EVPN, 1);
+    assert_eq!(why(&talk, V4), None, "it has all its routes");
+
+    for n in 0..2900u32 {
+        let [_, a, b, c] = n.to_be_bytes();
+        talk.update(&update(&[32, 10, a, b, c], &[], &[]));
+    }
+    talk.now_ns += 1;
+    assert_eq!(talk.update(&v6).new, 1);
+    assert_eq!(why(&talk, V6), Some(Why::Limit), "the first time");
+    talk.update(&update(&[], &unreach(Family::EVPN, &[]), &[]));
+    assert_eq!(
+        talk.update(&update(&[], &unreach(vpn, &nlri), &[])).absent,
+        1
+    );
+    for family in [V4, vpn, Family::EVPN] {
+        assert_eq!(why(&talk, family), None, "{family:?}");
+    }
 }
 
 /// A route whose new attributes do not fit is not kept with the old ones.

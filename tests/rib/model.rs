@@ -209,12 +209,15 @@ impl Model {
         self.up = true;
         self.partial = false;
         self.routes = Table::new();
-        if let Some((routes, partial, _)) = self.retained.take()
-            && preserved
-        {
-            self.routes = routes;
-            (self.partial, self.made) = (partial, true);
+        let retained = self.retained.take();
+        if preserved {
+            // Without a table from before the receiver may have routes that were not seen.
+            self.partial = true;
             self.awaited = Awaited::EndOfRib;
+            if let Some((routes, partial, _)) = retained {
+                self.routes = routes;
+                (self.partial, self.made) = (partial, true);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Graceful restart: RFC 4724, RFC 8538, RFC 9494.
 
-use crate::speakers::{BASIC, LOST, SECOND, Speakers, attribute, mandatory, update};
+use crate::speakers::{BASIC, LOST, SECOND, Speakers, attribute, mandatory, reach, update};
 use bgptap::bgp::Family;
 use bgptap::rib::{AdjRib, Changes, Ribs, Tables, Why};
 use bgptap::session::{End, Sight};
@@ -42,6 +42,68 @@ fn routes_outlive_a_restart_until_end_of_rib() {
     assert_eq!(talk.keys(V4), ["10.0.0.0/8"]);
     assert_eq!(talk.rib(V4).unwrap().stale(), 0);
     assert_eq!(talk.rib(V4).unwrap().partial(), None);
+}
+
+fn why(talk: &Speakers, family: Family) -> Option<Why> {
+    talk.rib(family)
+        .unwrap()
+        .partial()
+        .map(|partial| partial.why)
+}
+
+/// RFC 4724 §4.2: what a receiver has kept of a session that nobody saw goes at End-of-RIB. Until then the table may have
+/// fewer routes than it. That hangs on the F bit of the family, and on the receiver: it must have the capability, and
+/// not have lost all it knew (R bit).
+#[test]
+fn a_table_is_not_whole_while_its_receiver_may_have_routes_that_nobody_saw() {
+    const V6: Family = Family::IPV6_UNICAST;
+    let (helper, lost) = (graceful(0, true), graceful(0x80, true));
+    for (sender, receiver, doubt) in [
+        (graceful(0x80, true), with(&helper), Some(Why::Restart)),
+        (graceful(0, true), with(&helper), Some(Why::Restart)),
+        (graceful(0x80, false), with(&helper), None),
+        (graceful(0x80, true), with(&lost), None),
+        (graceful(0x80, true), BASIC.to_vec(), None),
+    ] {
+        let mut talk = Speakers::joined();
+        talk.reconnect(&with(&sender), &receiver);
+        let since_ns = talk.now_ns;
+        talk.now_ns += SECOND;
+        talk.update(&update(&[], &mandatory(&[1]), &[8, 10]));
+        assert_eq!(why(&talk, V4), doubt, "{sender:?} {receiver:?}");
+        let partial = talk.rib(V4).unwrap().partial();
+        assert!(partial.is_none_or(|partial| partial.since_ns == since_ns));
+        let v6 = [mandatory(&[1]), reach(V6, &[1; 16], &[8, 0x20])].concat();
+        talk.update(&update(&[], &v6, &[]));
+        assert_eq!(why(&talk, V6), None, "it has no F bit");
+        talk.update(&END_OF_RIB);
+        assert_eq!(why(&talk, V4), None, "all that was stale is gone");
+        assert_eq!(talk.keys(V4), ["10.0.0.0/8"]);
+    }
+}
+
+/// What is missing of the transfer may be missing from the table.
+#[test]
+fn an_end_of_rib_behind_a_gap_does_not_make_whole() {
+    let mut talk = Speakers::joined();
+    talk.reconnect(&with(&graceful(0x80, true)), &with(&graceful(0, true)));
+    talk.update(&update(&[], &mandatory(&[1]), &[8, 10]));
+    talk.ribs.disturb(&talk.session, 0, Why::Gap, talk.now_ns);
+    talk.update(&END_OF_RIB);
+    assert_eq!(why(&talk, V4), Some(Why::Restart), "the first reason");
+}
+
+/// A session that was seen, but without a table of the family: its receiver may have had one since before.
+#[test]
+fn a_family_that_was_not_spoken_of_may_have_stale_routes_too() {
+    let plain = graceful(0, true);
+    let mut talk = Speakers::new(&with(&plain));
+    let v6 = reach(Family::IPV6_UNICAST, &[1; 16], &[8, 0x20]);
+    talk.update(&update(&[], &[mandatory(&[1]), v6].concat(), &[]));
+    talk.end(LOST);
+    talk.reconnect(&with(&graceful(0x80, true)), &with(&plain));
+    talk.update(&update(&[], &mandatory(&[1]), &[8, 10]));
+    assert_eq!(why(&talk, V4), Some(Why::Restart));
 }
 
 /// RFC 4724 §4.2: without the F bit, or if the receiver is the one that restarted, they go at once.
