@@ -16,6 +16,8 @@
 mod adj;
 mod budget;
 mod changes;
+#[cfg(test)]
+pub(crate) mod conversation;
 mod doubt;
 mod entry;
 mod held;

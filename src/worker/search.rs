@@ -168,3 +168,69 @@ impl Search {
         self.at.longest = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rib::conversation::Conversation;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    const ROUTES: u32 = 3000;
+
+    /// Goes on with a search until its answer is there: the path identifiers of what was found.
+    fn finish(mut search: Search, talk: &Conversation) -> Vec<u64> {
+        let answer = loop {
+            if let Some(answer) = search.go_on(&talk.ribs, &mut 100) {
+                break answer.expect("the session is there");
+            }
+        };
+        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        let routes = answer["routes"].as_array().expect("a list").iter();
+        routes
+            .map(|route| route["path_id"].as_u64().expect("a path"))
+            .collect()
+    }
+
+    /// Routes are exchanged until those that stay have other places, as many as before: each is found nevertheless, and
+    /// once.
+    #[test]
+    fn routes_that_move_meanwhile_are_found_once() {
+        let mut talk = Conversation::of_paths();
+        talk.say(0..ROUTES, true);
+        let question = RibQuestion {
+            session: talk.session.id,
+            peer: None,
+            afi: None,
+            safi: None,
+            prefix: None,
+            exact: true,
+            from: 0,
+            limit: usize::MAX,
+        };
+        let prefix = Prefix {
+            addr: [10, 0, 0, 1].into(),
+            len: 32,
+            path_id: None,
+        };
+        let begin = || Search::new(question.clone(), prefix, oneshot::channel().0);
+        assert_eq!(finish(begin(), &talk).len(), ROUTES as usize);
+
+        let mut search = begin();
+        let (places, moves) = (talk.rib().places(), talk.rib().moves());
+        assert_eq!(search.go_on(&talk.ribs, &mut (places / 2)), None);
+        assert!(search.found > 1000, "half of it: {}", search.found);
+        let mut gone = 0;
+        while talk.rib().moves() == moves {
+            talk.say(gone..gone + 1, false);
+            talk.say(ROUTES + gone..ROUTES + gone + 1, true);
+            gone += 1;
+            assert!(gone < 1_000_000, "they never move");
+        }
+        assert_eq!(talk.rib().places(), places, "nothing but the moves tells");
+        let found = finish(search, &talk);
+        assert_eq!(found.len(), ROUTES as usize);
+        let expected: BTreeSet<u64> = (gone..ROUTES + gone).map(u64::from).collect();
+        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected);
+    }
+}

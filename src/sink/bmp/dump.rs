@@ -162,87 +162,34 @@ impl Teller<'_> {
 mod tests {
     use super::*;
     use crate::bgp::header::HEADER_LEN;
-    use crate::bgp::{Family, Message, MessageType};
-    use crate::session::{Key, Session, Sight};
-    use crate::wire::{Endpoint, Segment};
+    use crate::rib::conversation::Conversation;
     use std::collections::HashMap;
-    use std::net::IpAddr;
-    use std::ops::Range;
 
-    /// ORIGIN, an empty AS_PATH, NEXT_HOP.
-    const ATTRIBUTES: [u8; 14] = [0x40, 1, 1, 0, 0x40, 2, 0, 0x40, 3, 4, 192, 0, 2, 1];
-
-    /// A session that was joined, in which one side tells routes to single addresses, by their numbers.
-    struct Talk {
-        ribs: Ribs,
-        session: Session,
-    }
-
-    impl Talk {
-        fn new() -> Self {
-            let end = |last| Endpoint {
-                addr: IpAddr::from([192, 0, 2, last]),
-                port: 170 + u16::from(last),
-            };
-            let (key, _) = Key::of(&Segment::between(end(9), end(10)));
-            let mut session = Session::new(key, 1, false);
-            session.see(Sight::Traffic);
-            let ribs = Ribs::new(1 << 30);
-            Self { ribs, session }
-        }
-
-        fn say(&mut self, routes: Range<u32>, announced: bool) {
-            for some in routes.collect::<Vec<_>>().chunks(200) {
-                let nlri = some.iter().flat_map(|n| {
-                    let [_, a, b, c] = n.to_be_bytes();
-                    [32, 10, a, b, c]
-                });
-                let nlri: Vec<u8> = nlri.collect();
-                let length = |octets: &[u8]| (octets.len() as u16).to_be_bytes();
-                let body = if announced {
-                    [&[0, 0][..], &length(&ATTRIBUTES), &ATTRIBUTES, &nlri].concat()
-                } else {
-                    [&length(&nlri), &nlri[..], &[0, 0]].concat()
-                };
-                let context = *self.session.context(0);
-                let update = Message::parse_body(MessageType::Update, &body, &context);
-                let changes = self.ribs.message(&self.session, 0, &update, 0);
-                let changes = changes.expect("an UPDATE that can be read");
-                let done = changes.new + changes.withdrawn;
-                assert_eq!(done as usize, some.len());
-            }
-        }
-
-        fn moves(&self) -> u64 {
-            let tables = self.ribs.session(self.session.id).expect("routes");
-            let rib = tables.direction(0).rib(Family::IPV4_UNICAST);
-            rib.expect("routes").moves().count()
-        }
-
-        /// Tells the table, and does something after each piece; how often each route was told.
-        fn dump(&mut self, mut meanwhile: impl FnMut(&mut Self, u32)) -> HashMap<u32, u64> {
-            let mut dump = Dump::new(self.session.id, 1);
-            let known = Known::new(&self.session);
-            let mut told = HashMap::new();
-            for piece in 0..100_000 {
-                let mut take = |encode: &mut dyn FnMut(&mut Vec<u8>)| {
-                    let mut message = Vec::new();
-                    encode(&mut message);
-                    for route in routes(&message) {
-                        *told.entry(route).or_default() += 1;
-                    }
-                };
-                let mut selection = Selection::default();
-                let mut places = usize::MAX;
-                let progress =
-                    dump.go_on(&known, &self.ribs, &mut places, &mut selection, &mut take);
-                if progress == Progress::Done {
-                    return told;
+    /// Tells the table, and does something after each piece; how often each route was told.
+    fn dump(
+        talk: &mut Conversation,
+        mut meanwhile: impl FnMut(&mut Conversation, u32),
+    ) -> HashMap<u32, u64> {
+        let mut dump = Dump::new(talk.session.id, 1);
+        let known = Known::new(&talk.session);
+        let mut told = HashMap::new();
+        for piece in 0..100_000 {
+            let mut take = |encode: &mut dyn FnMut(&mut Vec<u8>)| {
+                let mut message = Vec::new();
+                encode(&mut message);
+                for route in routes(&message) {
+                    *told.entry(route).or_default() += 1;
                 }
-                meanwhile(self, piece);
+            };
+            let mut selection = Selection::default();
+            let mut places = usize::MAX;
+            let progress = dump.go_on(&known, &talk.ribs, &mut places, &mut selection, &mut take);
+            if progress == Progress::Done {
+                return told;
             }
-            panic!("it never ends");
+            meanwhile(talk, piece);
         }
+        panic!("it never ends");
     }
 
     /// The routes of an UPDATE of RFC 4271 §4.3, by their numbers.
@@ -262,9 +209,9 @@ mod tests {
     /// While nothing moves each route is told once.
     #[test]
     fn a_table_that_rests_is_told_once() {
-        let mut talk = Talk::new();
+        let mut talk = Conversation::new();
         talk.say(0..150_000, true);
-        let told = talk.dump(|_, _| ());
+        let told = dump(&mut talk, |_, _| ());
         assert_eq!(told.len(), 150_000);
         assert!((0..150_000).all(|route| told.get(&route) == Some(&1)));
     }
@@ -275,18 +222,18 @@ mod tests {
     fn a_table_that_grows_meanwhile_is_told_whole() {
         const STAY: u32 = 110_000;
         const MOST: u32 = 300_000;
-        let mut talk = Talk::new();
+        let mut talk = Conversation::new();
         talk.say(0..STAY + 1000, true);
         talk.say(STAY..STAY + 1000, false);
-        let (mut next, moves) = (STAY + 1000, talk.moves());
-        let told = talk.dump(|talk, _| {
+        let (mut next, moves) = (STAY + 1000, talk.rib().moves().count());
+        let told = dump(&mut talk, |talk, _| {
             if next < MOST {
                 talk.say(next..next + 1000, true);
                 talk.say(next..next + 100, false);
                 next += 1000;
             }
         });
-        let moved = talk.moves() - moves;
+        let moved = talk.rib().moves().count() - moves;
         assert!(moved >= 16, "each part had to grow: {moved}");
         assert!(next >= MOST, "it went on for as long as the table grew");
         assert!((0..STAY).all(|route| told.contains_key(&route)));
