@@ -275,6 +275,7 @@ exabgp_own_routes() {
   tell_exabgp "announce route 203.0.113.64/26 $near as-path [65005 64500 [64501 64502]]" \
     "aggregator (64501:192.0.2.5) atomic-aggregate extended-community [target:65005:7 origin:65005:8]"
   tell_exabgp "announce route 203.0.113.128/26 $near as-path [65005 4200000099 64500]" \
-    "attribute [0xf0 0xe0 0x0badcafe]"
-  tell_exabgp "announce route 2001:db8:5::/48 $far large-community [65005:6:6]"
+    "extended-community [target:65005:9] attribute [0xf0 0xe0 0x0badcafe]"
+  tell_exabgp "announce route 2001:db8:5::/48 $far large-community [65005:6:6]" \
+    "extended-community [origin:65005:10]"
 }

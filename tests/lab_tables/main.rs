@@ -3,19 +3,26 @@
 #![cfg(feature = "capture")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bird;
+mod egress;
+mod frr;
+mod gobgp;
+mod openbgpd;
 mod ours;
+mod route;
 #[path = "../support/mod.rs"]
 mod support;
 mod tellers;
+mod text;
 mod wire;
 
 use ours::{Found, Ours, Recording, Rib};
-use std::collections::BTreeSet;
-use std::fmt::Debug;
+use route::{Counts, Route, equal, equal_routes};
+use std::collections::{BTreeMap, BTreeSet};
 use support::Scratch;
 use support::lab::{self, Lab, canonical, told};
 use support::net::allowed;
-use tellers::{Route, Teller};
+use tellers::{Said, Teller};
 
 const PREFIXES: u32 = 3000;
 
@@ -25,40 +32,28 @@ fn has_set(path: &str) -> bool {
     path.contains('{')
 }
 
-fn sample<T: Ord + Debug>(items: &BTreeSet<T>, but: &BTreeSet<T>) -> String {
-    let rest: Vec<_> = items.difference(but).collect();
-    format!(
-        "{} of {}: {:?}",
-        rest.len(),
-        items.len(),
-        &rest[..rest.len().min(3)]
-    )
-}
-
-/// Nothing if both are equal, else what each has alone.
-fn equal<T: Ord + Debug>(mine: &BTreeSet<T>, theirs: &BTreeSet<T>) -> Result<(), String> {
-    if mine == theirs {
-        return Ok(());
-    }
-    let (here, there) = (sample(mine, theirs), sample(theirs, mine));
-    Err(format!("only here {here}; only there {there}"))
-}
-
-/// The routes of a table as one router tells them.
-fn compare_attributes(lab: &Lab, ours: &Ours, teller: &Teller) -> Result<usize, String> {
+/// The routes of a table as one router tells them; how much there was to compare.
+fn compare_attributes(lab: &Lab, ours: &Ours, teller: &Teller) -> Result<Counts, String> {
     let empty = Rib::default();
     let rib = ours.get(&teller.table()).unwrap_or(&empty);
-    let selected = teller.select(&rib.routes);
-    let told = teller.routes(lab, &selected);
-    let theirs: BTreeSet<Route> = told.into_iter().filter(|r| !has_set(&r.path)).collect();
-    let mine = selected.iter().map(|route| teller.as_told(route));
-    // BIRD forgets at once what has its own AS in the path (RFC 4271 §9.1.2).
+    let told = teller.routes(lab).into_iter();
+    let theirs: BTreeSet<Route> = told
+        .filter(|route| !has_set(&route.path))
+        .map(|route| teller.as_told(&route))
+        .collect();
+    let mine = rib.routes.iter().map(|route| teller.as_told(route));
     let own = teller.forgets_as();
     let mine: BTreeSet<Route> = mine
         .filter(|route| own.is_none_or(|own| route.path.split(' ').all(|asn| asn != own)))
         .collect();
-    equal(&mine, &theirs).map_err(|amiss| format!("{teller}: {amiss}"))?;
-    Ok(mine.len())
+    let counts = equal_routes(&mine, &theirs).map_err(|amiss| format!("{teller}: {amiss}"))?;
+    if mine.is_empty() {
+        return Err(format!("{teller}: no routes"));
+    }
+    for name in teller.tells() {
+        assert_eq!(counts.of(name), mine.len(), "{teller}: {name}");
+    }
+    Ok(counts)
 }
 
 /// The prefixes of all tables of all routers: those in the Adj-RIBs, and those that events announced and did
@@ -88,28 +83,67 @@ fn compare_prefixes(lab: &Lab, scratch: &Scratch, found: &Found) -> Result<usize
 
 /// Prefixes of routes with AS_SETs, by the router that gets them first.
 fn with_sets(lab: &Lab) -> BTreeSet<String> {
-    let routes = Teller::EXABGP.routes(lab, &[]).into_iter();
+    let routes = Teller::EXABGP.routes(lab).into_iter();
     let sets = routes.filter(|route| has_set(&route.path));
     sets.map(|route| route.prefix).collect()
 }
 
 /// What the recording has by now, if that is what the routers have.
-fn compare(lab: &Lab, scratch: &Scratch, recording: &Recording) -> Result<Ours, String> {
+fn compare(
+    lab: &Lab,
+    scratch: &Scratch,
+    recording: &Recording,
+) -> Result<(Ours, Compared), String> {
     let found = recording.found(scratch);
     for (table, rib) in &found.ours {
         if (rib.status.as_str(), rib.stale) != ("complete", 0) {
             return Err(format!("{table:?}: {}, {} stale", rib.status, rib.stale));
         }
+        // All sessions are external (RFC 4271 §5.1.5).
+        assert!(rib.routes.iter().all(|route| route.local_pref.is_none()));
     }
     let tables = compare_prefixes(lab, scratch, &found)?;
-    let mut routes = 0;
+    let mut compared = Compared::default();
     for teller in &Teller::ALL {
-        routes += compare_attributes(lab, &found.ours, teller)?;
+        let counts = compare_attributes(lab, &found.ours, teller)?;
+        let key = (teller.name(), teller.said);
+        compared.entry(key).or_default().add(&counts);
     }
+    let routes: usize = compared.values().map(|counts| counts.of("prefix")).sum();
     println!("{tables} tables and the attributes of {routes} routes equal");
     assert!(tables >= 19, "{tables} tables");
-    assert!(routes > 5 * PREFIXES as usize, "{routes} routes");
-    Ok(found.ours)
+    assert!(routes > 13 * PREFIXES as usize, "{routes} routes");
+    Ok((found.ours, compared))
+}
+
+/// What was compared of each router in each direction.
+type Compared = BTreeMap<(&'static str, Said), Counts>;
+
+/// Each attribute that a router has to tell of was among what was compared: equal tables without any would prove
+/// nothing.
+fn all_kinds(compared: &Compared) {
+    const LISTS: [&str; 3] = ["community", "large", "extended"];
+    let has = |router, said, names: &[&str]| {
+        for name in names {
+            let count = compared[&(router, said)].of(name);
+            println!("{router} {said:?}: {name} of {count} routes");
+            assert!(count > 0, "{router} {said:?}: {name}");
+        }
+    };
+    for router in ["feeder", "bird", "frr", "gobgp"] {
+        has(router, Said::Sent, &LISTS);
+        has(router, Said::Received, &LISTS);
+    }
+    has("openbgpd", Said::Received, &LISTS);
+    has("openbgpd", Said::Sent, &["origin", "path", "next_hop"]);
+    // BIRD passes no MED on, GoBGP neither; FRR sends one of its own.
+    for (router, said) in [
+        ("bird", Said::Received),
+        ("frr", Said::Sent),
+        ("gobgp", Said::Received),
+    ] {
+        has(router, said, &["med"]);
+    }
 }
 
 #[test]
@@ -125,19 +159,17 @@ fn tables_are_those_of_the_routers() {
     let compared = |when: &str, far: Option<&str>| {
         println!("{when}:");
         lab::settled(|| {
-            let ours = compare(&lab, &scratch, &recording)?;
-            let missing = [Teller::ONE_BY_ONE, Teller::OPENBGPD]
-                .into_iter()
-                .find(|teller| {
-                    let routes = &ours[&teller.table()].routes;
-                    far.is_some_and(|prefix| routes.iter().all(|route| route.prefix != prefix))
-                });
-            missing.map_or(Ok(ours), |teller| {
+            let (ours, compared) = compare(&lab, &scratch, &recording)?;
+            let missing = [Teller::FRR, Teller::OPENBGPD].into_iter().find(|teller| {
+                let routes = &ours[&teller.table()].routes;
+                far.is_some_and(|prefix| routes.iter().all(|route| route.prefix != prefix))
+            });
+            missing.map_or(Ok((ours, compared)), |teller| {
                 Err(format!("{teller}: {far:?} has not come yet"))
             })
         })
     };
-    let initial = compared("initial table", None);
+    let (initial, _) = compared("initial table", None);
 
     // A tenth goes and comes back, half of it with other attributes; ExaBGP changes and withdraws.
     lab.shell(
@@ -149,18 +181,19 @@ fn tables_are_those_of_the_routers() {
     lab.shell(
         "feeder",
         "for v in 4 6; do mv $RUN/feeder/table$v.conf.full $RUN/feeder/table$v.conf; \
-         sed -i '1~20s/bgp_path.prepend/bgp_community.add((77,77)); bgp_path.prepend/' $RUN/feeder/table$v.conf; done",
+         sed -i '1~20s/bgp_path.prepend/bgp_community.add((77,77)); bgp_ext_community.add((rt,65010,77)); bgp_path.prepend/' $RUN/feeder/table$v.conf; done",
     );
     lab.shell("feeder", "birdc -s $RUN/feeder/bird.ctl configure");
     lab.shell(
         "exabgp",
         "{ echo announce route 203.0.113.0/26 next-hop 192.0.2.5 origin igp med 60 'as-path [65005 65005]'; \
            echo announce route 203.0.113.192/26 next-hop 192.0.2.5 origin egp 'as-path [65005 65006]' \
-             'aggregator (65006:192.0.2.9) atomic-aggregate community [65005:9 no-peer]'; \
+             'aggregator (65006:192.0.2.9) atomic-aggregate community [65005:9 no-peer] extended-community [target:65005:9 origin:65005:10]'; \
            echo withdraw route 203.0.113.128/26 next-hop 192.0.2.5; } >$RUN/exabgp/commands",
     );
     lab.script(&["wait"]);
-    let churn = compared("churn", Some("203.0.113.192/26"));
+    let (churn, kinds) = compared("churn", Some("203.0.113.192/26"));
+    all_kinds(&kinds);
     let changed = |ours: &Ours| {
         let feeder = ours[&Teller::FEEDER.table()].routes.iter();
         let communities = feeder.filter_map(|route| route.communities.as_ref());
@@ -177,19 +210,16 @@ fn tables_are_those_of_the_routers() {
 
     // The route with an aggregator has come to the end of the chain, and path identifiers were compared.
     let told = |teller: &Teller| -> Vec<Route> {
-        let routes = teller.select(&churn[&teller.table()].routes);
-        routes
-            .into_iter()
-            .map(|route| teller.as_told(route))
-            .collect()
+        let routes = churn[&teller.table()].routes.iter();
+        routes.map(|route| teller.as_told(route)).collect()
     };
-    for teller in [Teller::ONE_BY_ONE, Teller::OPENBGPD] {
+    for teller in [Teller::FRR, Teller::OPENBGPD] {
         let aggregated = told(&teller).into_iter().filter(|route| {
             route.aggregator.as_deref() == Some("65006:192.0.2.9") && route.atomic == Some(true)
         });
         assert_eq!(aggregated.count(), 1, "{teller}");
     }
-    for teller in [Teller::ONE_BY_ONE, Teller::GOBGP_LIST] {
+    for teller in [Teller::FRR, Teller::GOBGP_LIST] {
         assert!(
             told(&teller).iter().all(|route| route.path_id.is_some()),
             "{teller}"
@@ -206,7 +236,8 @@ fn tables_are_those_of_the_routers() {
     lab.shell("gobgp", "timeout 10 gobgp neighbor 192.0.2.4 reset || true");
     std::thread::sleep(std::time::Duration::from_secs(3));
     lab.script(&["wait"]);
-    let reset = compared("reset", Some("203.0.113.192/26"));
+    let (reset, kinds) = compared("reset", Some("203.0.113.192/26"));
+    all_kinds(&kinds);
     for (table, again) in [("feeder", true), ("exabgp", false)] {
         let teller = if again {
             Teller::FEEDER

@@ -1,9 +1,9 @@
 //! A recording of the mirror port that goes on, and the tables that `read --rib-out` finds in it.
 
+use crate::route::Route;
 use crate::support::Scratch;
 use crate::support::lab::{Lab, Table};
 use crate::support::net::run;
-use crate::tellers::Route;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -150,6 +150,9 @@ fn route(line: &Value) -> Route {
         })
         .collect();
     large.sort();
+    let extended = attributes["ext_community"].as_array().into_iter().flatten();
+    let mut extended: Vec<String> = extended.map(|one| text(&one["text"])).collect();
+    extended.sort();
     Route {
         prefix: crate::support::lab::canonical(line["prefix"].as_str().unwrap()),
         origin: text(&attributes["origin"]).to_lowercase(),
@@ -167,5 +170,6 @@ fn route(line: &Value) -> Route {
         atomic: Some(!attributes["atomic_aggregate"].is_null()),
         communities: Some(communities),
         large: Some(large),
+        extended: Some(extended),
     }
 }
