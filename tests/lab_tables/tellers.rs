@@ -1,10 +1,8 @@
-//! Which router is asked for which table, and what it tells of the routes.
+//! Which router is asked for which table.
 
-use crate::egress::Egress;
-use crate::route::Route;
-use crate::support::lab::{Lab, Table};
-use crate::{bird, frr, gobgp, openbgpd};
-use serde_json::Value;
+mod answers;
+
+use crate::support::lab::Table;
 use std::fmt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +77,15 @@ const GOBGP6: &str = "2001:db8:179::3";
 const OPENBGPD4: &str = "192.0.2.4";
 const OPENBGPD6: &str = "2001:db8:179::4";
 const EXABGP4: &str = "192.0.2.5";
+
+/// The way of the feeder's table.
+const CHAIN: [[&str; 2]; 5] = [
+    [FEEDER4, FEEDER6],
+    [BIRD4, BIRD6],
+    [FRR4, FRR6],
+    [GOBGP4, GOBGP6],
+    [OPENBGPD4, OPENBGPD6],
+];
 
 const FRR_ALL4: &str = "show bgp ipv4 unicast json detail";
 const FRR_ALL6: &str = "show bgp ipv6 unicast json detail";
@@ -211,6 +218,22 @@ impl Teller {
         (address(self.sender), address(self.receiver), self.afi)
     }
 
+    /// The least that there is in its table, if the feeder has so many prefixes of IPv4 and IPv6. Along the chain each
+    /// router tells the next all of them; the other way round it tells what it adds, and whatever comes back.
+    pub(crate) fn least(&self, prefixes: [u32; 2]) -> usize {
+        let place = |address| {
+            CHAIN
+                .iter()
+                .position(|addresses| addresses.contains(&address))
+        };
+        let next = place(self.sender).map(|sender| sender + 1);
+        if next.is_some() && next == place(self.receiver) {
+            prefixes[usize::from(self.afi == 2)] as usize
+        } else {
+            1
+        }
+    }
+
     /// The AS whose routes it does not keep: BIRD forgets at once what has its own AS in the path (RFC 4271 §9.1.2),
     /// and FRR but for what it keeps per neighbour.
     pub(crate) fn forgets_as(&self) -> Option<&'static str> {
@@ -224,97 +247,6 @@ impl Teller {
             (Software::GobgpList, _) => &["path_id", "path", "next_hop"],
             (Software::Frr, Said::Sent) => &["origin", "path"],
             _ => &["origin", "path", "next_hop"],
-        }
-    }
-
-    /// It has none of the attributes that a route may lack.
-    pub(crate) fn is_terse(&self) -> bool {
-        matches!(self.software, Software::GobgpList | Software::FrrAdjacent)
-    }
-
-    /// A route without what the router does not tell.
-    pub(crate) fn as_told(&self, route: &Route) -> Route {
-        let mut route = route.clone();
-        match self.software {
-            Software::Bird | Software::Gobgp => route.path_id = None,
-            Software::GobgpList => {
-                route = Route {
-                    prefix: route.prefix,
-                    path_id: route.path_id,
-                    path: route.path,
-                    next_hop: route.next_hop,
-                    ..Route::default()
-                };
-            }
-            Software::FrrAdjacent => {
-                route.path_id = None;
-                (route.aggregator, route.atomic) = (None, None);
-                (route.communities, route.large, route.extended) = (None, None, None);
-            }
-            Software::Frr => {
-                if self.said == Said::Sent {
-                    route.next_hop.clear();
-                }
-            }
-            Software::Openbgpd => {
-                // A metric of 0 stands for none.
-                route.med = route.med.filter(|med| *med != 0);
-                route.path_id = None;
-                // It leaves AS4_PATH aside wherever AGGREGATOR has another AS than AS_TRANS. By RFC 6793 §4.2.3 that is
-                // to be done if AS4_AGGREGATOR has come too, which none of these routes has: the path is ours.
-                if self.afi == 1 && self.said == Said::Received && route.aggregator.is_some() {
-                    route.path = route.path.replace("4200000003", "23456");
-                }
-            }
-        }
-        route
-    }
-
-    /// The routes as they are on the wire, by what the router tells.
-    pub(crate) fn routes(&self, lab: &Lab) -> Vec<Route> {
-        let (router, own_as) = self.router();
-        let ask = |command: &str| lab.shell(router, command);
-        let question = self.question;
-        let text = match self.software {
-            Software::Bird => ask(&format!(
-                "birdc -s $RUN/{router}/bird.ctl show route {question} all"
-            )),
-            Software::Frr | Software::FrrAdjacent => {
-                ask(&format!("vtysh --vty_socket $RUN/frr -c '{question}'"))
-            }
-            Software::Gobgp | Software::GobgpList => ask(&format!("gobgp neighbor {question}")),
-            Software::Openbgpd => ask(&format!(
-                "bgpctl -j -s $RUN/openbgpd/bgpd.sock show rib {question}"
-            )),
-        };
-        // No routes are a sentence with some, not JSON: the tables then differ, unless there are none.
-        let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
-        let egress = Egress {
-            own_as,
-            own_address: self.own_address(),
-            own_med: self.software != Software::Bird,
-        };
-        let sent = |shown: Vec<Route>| shown.into_iter().map(|route| egress.sent(route)).collect();
-        let without_default = |mut shown: Vec<Route>| {
-            // The router's own preference, which no external neighbour has sent.
-            shown.iter_mut().for_each(|route| route.local_pref = None);
-            shown
-        };
-        match (self.software, self.said) {
-            (Software::Bird, Said::Sent) => sent(bird::bird(&text)),
-            (Software::Bird, Said::Received) => without_default(bird::bird(&text)),
-            (Software::Frr, Said::Received) => frr::received(&value, self.neighbour()),
-            (Software::Frr, Said::Sent) => {
-                let mut routes: Vec<Route> = sent(frr::advertised(&value, self.neighbour()));
-                routes.iter_mut().for_each(|route| route.next_hop.clear());
-                routes
-            }
-            (Software::FrrAdjacent, Said::Received) => frr::adjacent(&value["receivedRoutes"]),
-            (Software::FrrAdjacent, Said::Sent) => sent(frr::adjacent(&value["advertisedRoutes"])),
-            (Software::Gobgp, _) => gobgp::table(&value),
-            (Software::GobgpList, _) => gobgp::list(&text),
-            // What it shows has been changed for the neighbour already.
-            (Software::Openbgpd, _) => openbgpd::openbgpd(&value["rib"]),
         }
     }
 }
