@@ -149,6 +149,8 @@ fn checksum(rd: &[u8; 8], labels: impl Iterator<Item = u32>) -> u64 {
 pub trait Table: Default {
     fn insert(&mut self, route: &VpnPrefix<'_>);
     fn read(&self, at: usize) -> u64;
+    /// Bytes of the values beside the entries.
+    fn values(&self) -> u64;
     /// Bytes of one entry.
     const ENTRY: usize;
 }
@@ -185,6 +187,13 @@ impl Table for Boxed {
         let route = &self.0[at];
         checksum(&route.rd.0, route.labels.iter().copied())
     }
+
+    fn values(&self) -> u64 {
+        let routes = self.0.iter();
+        let bytes = routes
+            .map(|route| size_of_val(&*route.rd) + route.labels.capacity() * size_of::<u32>());
+        bytes.sum::<usize>() as u64
+    }
 }
 
 /// The values themselves in each route, packed as tightly as can be: one label, and no more.
@@ -217,6 +226,10 @@ impl Table for Inline {
     fn read(&self, at: usize) -> u64 {
         let route = &self.0[at];
         checksum(&route.rd, [Label(route.label).value()].into_iter())
+    }
+
+    fn values(&self) -> u64 {
+        0
     }
 }
 
@@ -265,6 +278,11 @@ impl Table for Interned {
             Some(Label(*label).value())
         });
         checksum(self.rds.get(&route.rd).unwrap(), labels)
+    }
+
+    /// Without what a cache has before its first entry, and the counts of handles, which all caches of a kind share.
+    fn values(&self) -> u64 {
+        self.rds.bytes() + self.stacks.bytes()
     }
 }
 
