@@ -16,6 +16,8 @@ mod generate;
 mod kafka;
 #[cfg(feature = "capture")]
 mod live;
+#[cfg(feature = "capture")]
+mod open_files;
 mod outputs;
 mod paths;
 mod read;

@@ -1,5 +1,6 @@
 //! What brings BMP messages to those who want them.
 
+use crate::sink::deadline::Deadline;
 use crate::sink::writer::WhenFull;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -68,6 +69,8 @@ pub trait Carrier: Send {
     fn ledger(&self) -> Arc<dyn Ledger>;
     /// Share of the fullest queue in use, 0 to 1.
     fn queue(&self) -> f64;
-    /// Sends what is left, within some time.
-    fn close(&mut self);
+    /// There will be no more: begins to send what is left.
+    fn begin_close(&mut self);
+    /// Waits for that within some time, at most until it is too late.
+    fn close(&mut self, until: Deadline);
 }

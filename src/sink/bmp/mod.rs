@@ -29,6 +29,7 @@ use self::message::Mirrored;
 use crate::bgp::{Disposition, Message, MessageType};
 use crate::rib::{Changes, Ribs};
 use crate::session::{Direction, Session, State};
+use crate::sink::deadline::Deadline;
 use crate::sink::metrics::Output;
 use crate::sink::routes::meta_of_session;
 use crate::sink::writer::WhenFull;
@@ -41,7 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Routers that one feed has at a time; spoofed sessions could name any number.
-const ROUTERS_MAX: usize = 1024;
+pub(crate) const ROUTERS_MAX: usize = 1024;
 /// Places of tables that are looked at on one tick of a live capture: some three milliseconds of work.
 const PLACES_PER_TICK: usize = 2048;
 
@@ -390,10 +391,18 @@ impl Bmp {
         (&mut self.feeds, world)
     }
 
-    /// Sends what is left, within some time, and hangs up.
-    pub fn close(&mut self) {
+    /// Begins to send what is left.
+    pub fn begin_close(&mut self) {
         for feed in &mut self.feeds {
-            feed.carrier.close();
+            feed.carrier.begin_close();
+        }
+    }
+
+    /// Waits for that within some time, and hangs up.
+    pub fn close(&mut self, until: Deadline) {
+        self.begin_close();
+        for feed in &mut self.feeds {
+            feed.carrier.close(until);
         }
     }
 

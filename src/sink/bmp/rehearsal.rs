@@ -1,6 +1,7 @@
 //! A carrier that notes what it is asked to do, and routers and sessions for it.
 
 use super::carrier::{Carrier, Fate, Ledger, RouterName};
+use crate::sink::deadline::Deadline;
 use crate::sink::writer::WhenFull;
 use std::sync::{Arc, Mutex};
 
@@ -122,7 +123,8 @@ impl Carrier for Lines {
     fn queue(&self) -> f64 {
         0.0
     }
-    fn close(&mut self) {}
+    fn begin_close(&mut self) {}
+    fn close(&mut self, _: Deadline) {}
 }
 
 /// A router by the end of its address.

@@ -2,6 +2,7 @@
 
 use super::carrier::{Carrier, Ledger, RouterName};
 use super::pipe::{CHUNK_BYTES, Chunk, Counts, Pipe};
+use crate::sink::deadline::Deadline;
 use crate::sink::writer::WhenFull;
 use socket2::{SockRef, TcpKeepalive};
 use std::future::{Future, poll_fn};
@@ -289,16 +290,21 @@ impl Carrier for Station {
         pipes.map(|pipe| pipe.ratio()).fold(0.0, f64::max)
     }
 
-    fn close(&mut self) {
+    fn begin_close(&mut self) {
         for line in &mut self.lines {
             line.end(self.when_full, &self.waiting);
         }
+    }
+
+    fn close(&mut self, until: Deadline) {
+        self.begin_close();
         let patience = match self.when_full {
             WhenFull::Drop => LAST_WORDS,
             WhenFull::Wait => NOBODY,
         };
         let (mut left, mut since) = (u64::MAX, Instant::now());
-        while !self.broken && !self.all_sent() && since.elapsed() < patience {
+        while !self.broken && !self.all_sent() && since.elapsed() < patience && !until.has_passed()
+        {
             let now = self.waiting.load(Relaxed);
             if now < left {
                 (left, since) = (now, Instant::now());
@@ -319,7 +325,7 @@ impl Carrier for Station {
 impl Drop for Station {
     fn drop(&mut self) {
         if self.thread.is_some() {
-            self.close();
+            self.close(Deadline::NEVER);
         }
     }
 }

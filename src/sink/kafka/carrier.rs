@@ -3,6 +3,7 @@
 use super::openbmp::Origin;
 use super::producer::{Form, Settings, writer};
 use crate::sink::bmp::{Carrier, Fate, Ledger, RouterName};
+use crate::sink::deadline::Deadline;
 use crate::sink::delivered::Delivered;
 use crate::sink::writer::{Losses, WhenFull, Writer};
 use std::io;
@@ -21,7 +22,9 @@ impl Ledger for Records {
         Fate {
             sent: self.delivered.delivered.load(Relaxed),
             queue_full: self.lost.full(),
-            undelivered: self.delivered.failed.load(Relaxed) + self.lost.broken(),
+            undelivered: self.delivered.failed.load(Relaxed)
+                + self.lost.broken()
+                + self.lost.late(),
         }
     }
 }
@@ -148,8 +151,12 @@ impl Carrier for KafkaCarrier {
         self.writer.queue_ratio()
     }
 
-    fn close(&mut self) {
+    fn begin_close(&mut self) {
+        self.writer.begin_close();
+    }
+
+    fn close(&mut self, until: Deadline) {
         // What could not be delivered is counted.
-        let _ = self.writer.close();
+        let _ = self.writer.close_by(until);
     }
 }
