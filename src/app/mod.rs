@@ -30,6 +30,7 @@ mod say;
 #[cfg(feature = "capture")]
 #[cfg_attr(not(feature = "top"), path = "no_screen.rs")]
 mod screen;
+mod summary;
 mod text;
 #[cfg(feature = "top")]
 mod top;

@@ -5,6 +5,7 @@ use super::destination::{self, Destination, Kind, nanoseconds};
 use super::feeds::{self, Found};
 #[cfg(feature = "kafka")]
 use super::kafka;
+use super::summary;
 use super::text::Text;
 use crate::bgp::{Disposition, MessageType};
 use crate::cli;
@@ -586,11 +587,8 @@ pub(super) fn close(
         );
     }
     if let (Some(path), Some(target)) = (&options.summary, files.summary) {
-        let failed = |source: io::Error| cannot_write(path, &source);
-        let mut target = io::BufWriter::new(target);
-        let write = serde_json::to_writer(&mut target, summary).map_err(io::Error::from);
-        let write = write.and_then(|()| writeln!(target));
-        write.and_then(|()| target.flush()).map_err(failed)?;
+        let written = summary::write(target, summary, reads);
+        written.map_err(|source| cannot_write(path, &source))?;
     }
     Ok(ended)
 }

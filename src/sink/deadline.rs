@@ -26,8 +26,8 @@ impl Deadline {
         self.0.is_some_and(|at| Instant::now() >= at)
     }
 
-    /// Waits for a thread; whether it has ended. One that has not is left to itself.
-    pub(super) fn join<T>(self, thread: JoinHandle<T>) -> Option<std::thread::Result<T>> {
+    /// Waits for a thread: what it has come to. `None`: it has not ended, and is left to itself.
+    pub fn join<T>(self, thread: JoinHandle<T>) -> Option<std::thread::Result<T>> {
         while self.0.is_some() && !thread.is_finished() {
             if self.has_passed() {
                 return None;
