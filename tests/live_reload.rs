@@ -250,7 +250,8 @@ fn what_is_refused_leaves_no_trace() {
     for refused in [station, snapshots] {
         for name in ["old.json", "new.json"] {
             count += 1;
-            let text = [&json(&folder.join(name)), &others, &refused].map(String::as_str);
+            let json = json(&folder.join(name));
+            let text = [&json, &others, &refused].map(String::as_str);
             reload(&live, &config, &text.concat(), count);
             let log = live.log();
             assert_eq!(log.matches("refused, all stays").count(), count, "{log}");
