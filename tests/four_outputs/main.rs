@@ -352,8 +352,17 @@ fn routers_that_are_learnt_tell_the_same() {
     let as_received = counted(read.events.iter().flat_map(|event| of_event(event, true)));
     assert_same(&as_sent, &read.archive, "the archive");
     let speakers: BTreeSet<IpAddr> = as_sent.keys().flat_map(|told| [told.0, told.1]).collect();
+    // Not every router has a session of each family.
     let all = ROUTERS.map(addresses);
-    assert_eq!(speakers, all.as_flattened().iter().copied().collect());
+    assert!(
+        all.iter()
+            .all(|router| router.iter().any(|address| speakers.contains(address)))
+    );
+    assert!(
+        speakers
+            .iter()
+            .all(|speaker| all.as_flattened().contains(speaker))
+    );
     for routers in [&read.by_station, &read.by_kafka] {
         let told: BTreeSet<IpAddr> = routers.keys().copied().collect();
         assert_eq!(told, speakers, "each address is a router");
