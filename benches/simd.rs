@@ -90,6 +90,16 @@ fn sum(bytes: &[u8]) -> u32 {
     sum + rest.first().map_or(0, |last| u32::from(*last) << 8)
 }
 
+/// The same in steps of four octets.
+fn sum_by_four(bytes: &[u8]) -> u32 {
+    let (words, rest) = bytes.as_chunks::<4>();
+    let words = words
+        .iter()
+        .map(|word| u64::from(u32::from_be_bytes(*word)));
+    let words: u64 = words.sum();
+    ((words >> 32) + (words >> 16 & 0xffff) + (words & 0xffff)) as u32 + sum(rest)
+}
+
 /// The same in steps of eight octets (RFC 1071 §2, "Parallel Summation").
 fn sum_by_eight(bytes: &[u8]) -> u32 {
     let (words, rest) = bytes.as_chunks::<8>();
@@ -117,13 +127,17 @@ fn fold(mut sum: u32) -> u16 {
 
 fn checksum(criterion: &mut Criterion) {
     let arch = Arch::new();
-    for size in [40, 146, 1460] {
+    for size in [40, 146, 512, 1460] {
         let bytes = noise(size);
         let expected = fold(sum(&bytes));
+        assert_eq!(fold(sum_by_four(&bytes)), expected);
         assert_eq!(fold(sum_by_eight(&bytes)), expected);
         let mut group = group(criterion, &format!("checksum of {size} bytes"), size);
         group.bench_function("scalar, by two", |bencher| {
             bencher.iter(|| fold(sum(black_box(&bytes))));
+        });
+        group.bench_function("scalar, by four", |bencher| {
+            bencher.iter(|| fold(sum_by_four(black_box(&bytes))));
         });
         group.bench_function("scalar, by eight", |bencher| {
             bencher.iter(|| fold(sum_by_eight(black_box(&bytes))));

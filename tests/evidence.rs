@@ -361,3 +361,73 @@ fn more_sessions_than_memory_are_counted() {
     }
     assert_eq!(evidence.counts().unrecorded, 1000 - 64);
 }
+
+/// A lot comes behind an incident, more than one session may have of the memory: each part says why, and together
+/// they have each frame once.
+#[test]
+fn an_incident_in_parts_has_every_frame_once() {
+    const SECOND: u64 = 1_000_000_000;
+    const MILLISECOND: u64 = 1_000_000;
+    let scratch = Scratch::new("evidence-parts");
+    let options = Options {
+        folder: scratch.path("evidence"),
+        before: Duration::from_secs(10),
+        memory: 1 << 20,
+        disk: 1 << 30,
+    };
+    let mut evidence = Evidence::start(&options, WhenFull::Wait).unwrap();
+    let end = |last, port| Endpoint {
+        addr: IpAddr::from([10, 0, 0, last]),
+        port,
+    };
+    let bytes = |number: u64| {
+        let mut bytes = vec![0x55; 1500];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        bytes
+    };
+    let time = |number: u64| SECOND + number * MILLISECOND;
+    // Two seconds behind the incident, and some that do not belong to it.
+    let (incident, last, all) = (40, 2000, 2200);
+    for number in 0..all {
+        let seen = Seen {
+            ns: time(number),
+            wire_len: 1500,
+            link: LinkType::Ethernet,
+            interface: 0,
+            bytes: &bytes(number),
+        };
+        evidence.frame((end(1, 1), end(2, 179)), &seen, false);
+        if number == incident {
+            evidence.incident(&event(&meta(1, time(number)), What::Gap), Kind::Gap, || {
+                "the reason".into()
+            });
+        }
+        evidence.tick(time(number));
+    }
+    let counts = evidence.close();
+    let lost = counts.queue_full + counts.write_error + counts.too_large + counts.without_frames;
+    assert_eq!((lost, counts.unrecorded), (0, 0), "{counts:?}");
+    let found = files(&options.folder);
+    assert_eq!(found.len() as u64, counts.files);
+    assert!(found.len() > 5, "{found:?}");
+    let mut frames: Vec<(u64, u64)> = Vec::new();
+    for file in &found {
+        let text = std::fs::read(file).unwrap();
+        let reasons = text
+            .windows(10)
+            .filter(|octets| octets == b"the reason")
+            .count();
+        assert_eq!(reasons, 1, "{}", file.display());
+        let part = captured(file);
+        frames.extend(part.iter().map(|(ns, _, _, bytes)| {
+            let number = u64::from_be_bytes(bytes[..8].try_into().unwrap());
+            (number, *ns)
+        }));
+    }
+    frames.sort_unstable();
+    let wanted: Vec<_> = (0..frames.len() as u64)
+        .map(|number| (number, time(number)))
+        .collect();
+    assert_eq!(frames, wanted, "none is missing, none is there twice");
+    assert!(frames.len() as u64 >= last + incident, "{}", frames.len());
+}

@@ -217,6 +217,54 @@ fn outputs_change_without_losing_a_frame() {
     assert_eq!(once.len(), told.len(), "no event was told twice");
 }
 
+/// A configuration that is refused for the last of its outputs has made none of the others.
+#[test]
+fn what_is_refused_leaves_no_trace() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("reload-refused"));
+    let folder = scratch.path("out");
+    std::fs::create_dir(&folder).unwrap();
+    let [first, old] = ["first.json", "old.json"].map(|name| folder.join(name));
+    let config = scratch.path("bgptap.toml");
+    let json = |path: &Path| format!("json = '{}'\n", path.display());
+    std::fs::write(&config, json(&first)).unwrap();
+    std::fs::write(&old, "an earlier run\n").unwrap();
+    let at = config.to_str().unwrap();
+    let live = Live::start(&net.mon, TAP, &scratch, &["--config", at]);
+    let names = || {
+        let entries = std::fs::read_dir(&folder).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<BTreeSet<_>>()
+    };
+    let before = names();
+    // No station could be connected to; and a folder is no file.
+    let others = format!(
+        "mrt = '{0}/a.%H.mrt'\nevidence = '{0}/evidence'\n",
+        folder.display()
+    );
+    let station = "bmp = '127.0.0.1:9'\n".to_owned();
+    let snapshots = format!("mrt-rib = '{}'\n", folder.join("none/a").display());
+    let mut count = 0;
+    for refused in [station, snapshots] {
+        for name in ["old.json", "new.json"] {
+            count += 1;
+            let json = json(&folder.join(name));
+            let text = [&json, &others, &refused].map(String::as_str);
+            reload(&live, &config, &text.concat(), count);
+            let log = live.log();
+            assert_eq!(log.matches("refused, all stays").count(), count, "{log}");
+            assert_eq!(names(), before, "{log}");
+            let old = std::fs::read_to_string(&old).unwrap();
+            assert_eq!(old, "an earlier run\n");
+        }
+    }
+    reload(&live, &config, &json(&old), count + 1);
+    live.stop();
+    assert!(!std::fs::read_to_string(&old).unwrap().contains("earlier"));
+}
+
 /// A disk of a few kilobytes; gone when dropped.
 #[cfg(feature = "kafka")]
 struct TinyDisk(std::path::PathBuf);

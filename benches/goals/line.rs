@@ -93,7 +93,7 @@ impl Line {
         };
         let holds = match (self.holds(), &self.found) {
             (Some(true), _) => "yes",
-            (Some(false), _) => "**no**",
+            (Some(false), _) => GOAL_MISSED,
             (None, Found::Missing(_)) => "?",
             (None, _) => "–",
         };
@@ -107,6 +107,13 @@ impl Line {
 pub(crate) const COLUMNS: [&str; 8] = [
     "work", "unit", "ours", "peer", "theirs", "ratio", "goal", "holds",
 ];
+
+/// Where [`Line::columns`] has what its reason is found by.
+pub(crate) const WORK: usize = 0;
+pub(crate) const PEER: usize = 3;
+pub(crate) const HOLDS: usize = 7;
+/// What [`HOLDS`] says of a goal that does not.
+pub(crate) const GOAL_MISSED: &str = "**no**";
 
 /// Three digits are what there is to say.
 fn number(value: f64) -> String {

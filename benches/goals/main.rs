@@ -26,6 +26,7 @@ mod page;
 mod peers;
 mod plots;
 mod programs;
+mod reasons;
 #[path = "../../tests/support/speakers.rs"]
 mod speakers;
 mod start;

@@ -3,6 +3,7 @@
 use super::data::Data;
 use super::line::{COLUMNS, Line};
 use super::plots;
+use super::reasons;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,8 +74,15 @@ fn draw(data: &Data, in_all: &str) -> Result<(), Box<dyn Error>> {
         COLUMNS.join(" | "),
         " --- |".repeat(COLUMNS.len())
     );
-    for row in data.rows("goals") {
+    let (rows, reasons) = reasons::beside(data.rows("goals"));
+    for row in rows {
         text += &format!("| {} |\n", row.join(" | "));
+    }
+    if !reasons.is_empty() {
+        text += "\nWhy goals do not hold, by the numbers in the table:\n\n";
+    }
+    for (why, number) in reasons.iter().zip(1..) {
+        text += &format!("{number}. {why}\n");
     }
     for (file, what) in drawn {
         text += &format!("\n![{what}](performance/{file})\n");

@@ -81,8 +81,10 @@ fn compare(
 
 fn count(messages: &Messages) -> Vec<Line> {
     let (pcap, mrt) = (path(&messages.pcap), path(&messages.mrt));
-    let plain = Program::bgptap(&["read", "--no-rib", &pcap]);
-    let tables = Program::bgptap(&["read", &pcap]);
+    // A summary alone: without any output each message is printed as text.
+    let counters = ["read", "--summary", "/dev/null", &pcap];
+    let plain = Program::bgptap(&[&counters[..], &["--no-rib"]].concat());
+    let tables = Program::bgptap(&counters);
     let fields = [&["tshark"], &FIELDS[..], &[LAST_FIELD, "-r", &pcap]].concat();
     let tshark = Program::new("tshark -T fields", &fields);
     let count = Program::peer(

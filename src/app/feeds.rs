@@ -5,6 +5,7 @@ use crate::cli;
 use crate::error::SetupError;
 use crate::filter::Selection;
 use crate::sink::bmp::{Bmp, Carrier, Routers, Station, Wanted};
+use crate::sink::deadline::Deadline;
 use crate::sink::writer::WhenFull;
 use std::io;
 use std::io::ErrorKind;
@@ -74,10 +75,10 @@ pub(super) fn selection(options: &cli::Outputs) -> Selection {
 }
 
 /// Hangs up, and says what was not told. `reads`: a file was told, of which nothing is to be lost.
-pub(super) fn close(bmp: &mut Bmp, strict: bool, reads: bool) -> Ended {
+pub(super) fn close(bmp: &mut Bmp, until: Deadline, strict: bool, reads: bool) -> Ended {
     let mut ended = Ended::Done;
     let unheard: Vec<_> = bmp.broken().map(str::to_owned).collect();
-    bmp.close();
+    bmp.close(until);
     for station in unheard {
         eprintln!(
             "bgptap: the BMP station {station} cannot be reached, and a file has nothing to wait for otherwise\n  \

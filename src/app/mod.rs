@@ -16,6 +16,8 @@ mod generate;
 mod kafka;
 #[cfg(feature = "capture")]
 mod live;
+#[cfg(feature = "capture")]
+mod open_files;
 mod outputs;
 mod paths;
 mod read;
@@ -28,6 +30,7 @@ mod say;
 #[cfg(feature = "capture")]
 #[cfg_attr(not(feature = "top"), path = "no_screen.rs")]
 mod screen;
+mod summary;
 mod text;
 #[cfg(feature = "top")]
 mod top;

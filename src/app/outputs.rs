@@ -5,6 +5,7 @@ use super::destination::{self, Destination, Kind, nanoseconds};
 use super::feeds::{self, Found};
 #[cfg(feature = "kafka")]
 use super::kafka;
+use super::summary;
 use super::text::Text;
 use crate::bgp::{Disposition, MessageType};
 use crate::cli;
@@ -14,6 +15,7 @@ use crate::config::Limits;
 use crate::error::SetupError;
 use crate::rib::{CHANGES, Ribs};
 use crate::sink::bmp::Wanted;
+use crate::sink::deadline::Deadline;
 use crate::sink::evidence::{self, Evidence};
 use crate::sink::metrics::{ERROR_KINDS, Metrics, attribute_label};
 use crate::sink::mrt::TableDumps;
@@ -32,6 +34,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How long the end of a capture waits for all its outputs together: a disk may be frozen. More than brokers are waited
+/// for, and less than systemd waits for the service (`TimeoutStopSec`).
+const CLOSE_WITHIN: Duration = Duration::from_secs(40);
 /// How often tables are written live, if nothing else is said: as archives of collectors have it.
 const TABLES_EVERY: Duration = Duration::from_secs(2 * 3600);
 
@@ -105,6 +110,10 @@ impl Files {
                 .transpose()
                 .map_err(|error| cannot_write(path, &error))
         };
+        #[cfg(feature = "capture")]
+        if let Some(warning) = super::open_files::raise(self.stations.len()) {
+            eprintln!("bgptap: warning: {warning}");
+        }
         let (files, queues) = (&options.files, Queues::of(options));
         let json = start(self.json.take(), &options.json, queues.lines)?;
         let json = json.map(|writer| json_lines(options, writer));
@@ -177,6 +186,9 @@ pub(super) struct Queues {
     pub(super) tables: usize,
 }
 
+/// One that is filled, one that is written, and two that the end of a snapshot takes.
+const TABLE_CHUNKS_MIN: usize = 4;
+
 impl Queues {
     pub(super) fn of(options: &cli::Outputs) -> Self {
         let lines = usize::from(options.files.output_queue) * CHUNKS_PER_MIB;
@@ -184,8 +196,8 @@ impl Queues {
             lines,
             // A record takes a fraction of the room that a line takes.
             records: lines / 4,
-            // Tables wait for their writer, not the other way round.
-            tables: lines / 8,
+            // Tables wait for their writer, not the other way round: a few suffice.
+            tables: (lines / 8).max(TABLE_CHUNKS_MIN),
         }
     }
 }
@@ -463,15 +475,20 @@ pub(super) fn tell_evidence(counts: evidence::Counts) -> bool {
         ..
     } = counts;
     eprintln!("bgptap: evidence: {files} files, {bytes} bytes; {removed} removed to make room");
-    let lost = counts.queue_full + counts.write_error + counts.too_large + counts.without_frames;
+    let lost = counts.queue_full
+        + counts.write_error
+        + counts.too_large
+        + counts.without_frames
+        + counts.late;
     if lost + counts.unrecorded > 0 {
         eprintln!(
             "bgptap: evidence: {lost} incidents were not kept ({} queue full, {} not written, {} too large, {} \
-             without frames); there was no memory for {} frames",
+             without frames, {} not in time at the end); there was no memory for {} frames",
             counts.queue_full,
             counts.write_error,
             counts.too_large,
             counts.without_frames,
+            counts.late,
             counts.unrecorded
         );
     }
@@ -497,8 +514,20 @@ pub(super) fn close(
     for (output, left_out) in outputs.filtered().filter(|(_, left_out)| *left_out > 0) {
         eprintln!("bgptap: filters left out {left_out} events of {output}");
     }
-    for closed in outputs.close() {
+    let until = match reads {
+        true => Deadline::NEVER,
+        false => Deadline::after(CLOSE_WITHIN),
+    };
+    outputs.begin_close(until);
+    for closed in outputs.close_by(until) {
         let output = closed.output;
+        if closed.lost_late > 0 {
+            let (lost, seconds) = (closed.lost_late, CLOSE_WITHIN.as_secs());
+            eprintln!(
+                "bgptap: {output}: {lost} events dropped at the end: they were not written within {seconds} s"
+            );
+            ended = Ended::InPart;
+        }
         if closed.error.is_none() && closed.lost_broken > 0 {
             let lost = closed.lost_broken;
             eprintln!("bgptap: writing {output} failed before: events lost: {lost}");
@@ -525,13 +554,13 @@ pub(super) fn close(
         ended = Ended::InPart;
     }
     if let Some(bmp) = &mut outputs.bmp {
-        ended = ended.max(feeds::close(bmp, options.strict, reads));
+        ended = ended.max(feeds::close(bmp, until, options.strict, reads));
     }
-    if let Some(evidence) = &mut outputs.evidence
-        && !tell_evidence(evidence.close())
-        && options.strict
-    {
-        ended = Ended::InPart;
+    if let Some(evidence) = &mut outputs.evidence {
+        let counts = evidence.close_by(until);
+        if !tell_evidence(counts) && (options.strict || counts.late > 0) {
+            ended = Ended::InPart;
+        }
     }
     eprintln!("{summary}");
     if options.strict && summary.has_losses() {
@@ -558,11 +587,8 @@ pub(super) fn close(
         );
     }
     if let (Some(path), Some(target)) = (&options.summary, files.summary) {
-        let failed = |source: io::Error| cannot_write(path, &source);
-        let mut target = io::BufWriter::new(target);
-        let write = serde_json::to_writer(&mut target, summary).map_err(io::Error::from);
-        let write = write.and_then(|()| writeln!(target));
-        write.and_then(|()| target.flush()).map_err(failed)?;
+        let written = summary::write(target, summary, reads);
+        written.map_err(|source| cannot_write(path, &source))?;
     }
     Ok(ended)
 }

@@ -14,6 +14,7 @@ use crate::cli::{self, Command, JsonFormat};
 use crate::config_file::{CommandLine, Refused};
 use crate::error::SetupError;
 use crate::sink::bmp::Wanted;
+use crate::sink::deadline::Deadline;
 #[cfg(feature = "kafka")]
 use crate::sink::delivered::Delivered;
 use crate::sink::evidence;
@@ -27,7 +28,7 @@ use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -250,9 +251,26 @@ impl Running {
         self.bounds.admit(at, self.tables)?;
         let filters = &options.filters;
         let queues = outputs::Queues::of(options);
-        let json = renewed(&self.at.json, &at.json, |(files, _)| files, queues.lines)?;
-        let mrt = renewed(&self.at.mrt, &at.mrt, |files| files, queues.records)?;
-        let tables = renewed(&self.at.tables, &at.tables, |files| files, queues.tables)?;
+        // What leaves traces comes last: whatever is refused has made no file, and emptied none.
+        let feeds = self.feeds(options, at)?;
+        #[cfg(feature = "kafka")]
+        let kafka = self.kafka(options, at)?;
+        #[cfg(not(feature = "kafka"))]
+        let kafka = Change::Same;
+        let json = renewed(&self.at.json, &at.json, |(files, _)| files)?;
+        let mrt = renewed(&self.at.mrt, &at.mrt, |files| files)?;
+        let tables = renewed(&self.at.tables, &at.tables, |files| files)?;
+        let evidence = if self.at.evidence == at.evidence {
+            Change::Same
+        } else {
+            let started = at.evidence.as_ref();
+            let started =
+                started.map(|evidence| outputs::start_evidence(options, evidence, WhenFull::Drop));
+            Change::Other(started.transpose()?)
+        };
+        let mrt = started(mrt, queues.records)?;
+        let tables = started(tables, queues.tables)?;
+        let json = started(json, queues.lines)?;
         let tables_every = outputs::tables_every(options, WhenFull::Drop);
         Ok(News {
             raw: options.raw,
@@ -272,19 +290,9 @@ impl Running {
             mrt: mrt.map(|writer| outputs::mrt_records(options, writer)),
             tables: tables.map(|writer| outputs::table_dumps(options, writer, tables_every)),
             tables_every,
-            evidence: if self.at.evidence == at.evidence {
-                Change::Same
-            } else {
-                let started = at.evidence.as_ref();
-                let started = started
-                    .map(|evidence| outputs::start_evidence(options, evidence, WhenFull::Drop));
-                Change::Other(started.transpose()?)
-            },
-            #[cfg(feature = "kafka")]
-            kafka: self.kafka(options, at)?,
-            #[cfg(not(feature = "kafka"))]
-            kafka: Change::Same,
-            feeds: self.feeds(options, at)?,
+            evidence,
+            kafka,
+            feeds,
         })
     }
 
@@ -347,7 +355,11 @@ impl Running {
 }
 
 /// Closes what is not needed any more, and says what it has lost.
-fn close(retired: Retired) {
+fn close(mut retired: Retired) {
+    let writers = retired.writers.iter_mut();
+    writers.for_each(|(_, writer)| writer.begin_close());
+    let carriers = retired.carriers.iter_mut();
+    carriers.for_each(|carrier| carrier.begin_close());
     for (output, mut writer) in retired.writers {
         if let Err(error) = writer.close() {
             eprintln!("bgptap: closing the former output {output}: {error}");
@@ -356,7 +368,7 @@ fn close(retired: Retired) {
     for mut carrier in retired.carriers {
         let ledger = carrier.ledger();
         let before = ledger.fate().undelivered;
-        carrier.close();
+        carrier.close(Deadline::NEVER);
         let lost = ledger.fate().undelivered.saturating_sub(before);
         if lost > 0 {
             let output = carrier.name();
@@ -368,14 +380,16 @@ fn close(retired: Retired) {
     }
 }
 
+/// Where an output is going to be written, and the name that was given for that.
+type Opened = (Destination, PathBuf);
+
 /// What becomes of an output that goes to files. A file of the same name is opened again only if it was moved
 /// away.
 fn renewed<T: PartialEq>(
     now: &Option<T>,
     wanted: &Option<T>,
     files: impl Fn(&T) -> &destination::Options,
-    chunks: usize,
-) -> Result<Change<Writer>, SetupError> {
+) -> Result<Change<Opened>, SetupError> {
     let Some(to) = wanted else {
         return Ok(match now {
             Some(_) => Change::Other(None),
@@ -391,8 +405,19 @@ fn renewed<T: PartialEq>(
     if !same && !to.adds() && now.as_ref().is_some_and(|now| files(now).path == path) {
         return Err(overwritten(path));
     }
-    let writer = Destination::open(to)?.start(WhenFull::Drop, chunks);
-    let writer = writer.map_err(|error: io::Error| outputs::cannot_write(path, &error))?;
+    let opened = (Destination::open(to)?, to.path.clone());
+    Ok(Change::Other(Some(opened)))
+}
+
+/// The same with a thread that writes: existing files are emptied now.
+fn started(opened: Change<Opened>, chunks: usize) -> Result<Change<Writer>, SetupError> {
+    let (destination, path) = match opened {
+        Change::Same => return Ok(Change::Same),
+        Change::Other(None) => return Ok(Change::Other(None)),
+        Change::Other(Some(opened)) => opened,
+    };
+    let writer = destination.start(WhenFull::Drop, chunks);
+    let writer = writer.map_err(|error: io::Error| outputs::cannot_write(&path, &error))?;
     Ok(Change::Other(Some(writer)))
 }
 

@@ -145,7 +145,8 @@ pub trait Source {
     /// The frame guard of this source.
     type Frame: Frame;
 
-    /// Appends the next frames to `batch`, oldest first, waiting up to `wait` for the first one.
+    /// Appends the next frames to `batch`, oldest first, waiting up to `wait` for the first one;
+    /// without a wait it is [`Polled::Idle`] if there is none yet.
     ///
     /// # Errors
     /// The capture ended before its time. The source goes on with its other

@@ -1,6 +1,7 @@
 //! Outputs.
 
 pub mod bmp;
+pub mod deadline;
 pub mod delivered;
 pub mod evidence;
 pub mod files;

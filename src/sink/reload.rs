@@ -2,6 +2,7 @@
 //! replaces goes back through another, to be closed by a thread that may wait for it.
 
 use super::bmp::{Carrier, Wanted};
+use super::deadline::Deadline;
 use super::evidence::Evidence;
 use super::mrt::TableDumps;
 use super::outputs::{JsonLines, MrtRecords, Outputs};
@@ -130,12 +131,12 @@ impl Exchange {
         Ok(())
     }
 
-    /// Waits until all that was retired is closed.
-    pub fn finish(&self) {
+    /// Waits until all that was retired is closed, or it is too late.
+    pub fn finish(&self, until: Deadline) {
         let mut closers = self.closers.lock().unwrap_or_else(PoisonError::into_inner);
         for closer in closers.drain(..) {
             // It says itself what went wrong.
-            let _ = closer.join();
+            let _ = until.join(closer);
         }
     }
 
@@ -205,11 +206,12 @@ fn change<T: Selecting>(
 }
 
 impl Outputs {
-    /// Waits until outputs of former configurations are closed.
-    pub(super) fn finish_former(&self) {
+    /// Waits until outputs of former configurations are closed; what they have not done in time is lost.
+    pub(super) fn finish_former(&self, until: Deadline) {
         if let Some(reload) = &self.reload {
-            reload.exchange.finish();
+            reload.exchange.finish(until);
         }
+        self.former.values().flatten().for_each(|it| it.give_up());
     }
 
     /// Changes come by this exchange from now on.

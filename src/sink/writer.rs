@@ -7,6 +7,7 @@
 //! A chunk holds whole events of one file: where the time of an event belongs to another one, the
 //! worker begins a new chunk, and the [`Target`] a new file.
 
+use super::deadline::Deadline;
 use crossbeam_queue::ArrayQueue;
 use std::io::{self, Write};
 use std::num::NonZeroU64;
@@ -141,6 +142,10 @@ struct Chunk {
 pub struct Losses {
     full: AtomicU64,
     broken: AtomicU64,
+    /// Events that were handed over, and those of them that the thread is done with.
+    handed: AtomicU64,
+    done: AtomicU64,
+    late: AtomicU64,
 }
 
 impl Losses {
@@ -154,6 +159,19 @@ impl Losses {
     #[must_use]
     pub fn broken(&self) -> u64 {
         self.broken.load(Ordering::Relaxed)
+    }
+
+    /// Events lost because the end did not wait for the writer any longer.
+    #[must_use]
+    pub fn late(&self) -> u64 {
+        self.late.load(Ordering::Relaxed)
+    }
+
+    /// The writer is not waited for any longer: what it has not done by now is lost.
+    pub(super) fn give_up(&self) {
+        let done = self.done.load(Ordering::Acquire);
+        let left = self.handed.load(Ordering::Acquire).saturating_sub(done);
+        self.late.store(left, Ordering::Relaxed);
     }
 }
 
@@ -297,10 +315,34 @@ impl Writer {
         };
         empty.at_ns = self.current.at_ns;
         let chunk = std::mem::replace(&mut self.current, empty);
+        let handed = &self.shared.losses.handed;
+        handed.fetch_add(chunk.events, Ordering::AcqRel);
         // There are as many chunks as places in the queue, so there is always one.
         if let Err(chunk) = self.shared.full.push(chunk) {
             self.lose(chunk.events);
+            let done = &self.shared.losses.done;
+            done.fetch_add(chunk.events, Ordering::AcqRel);
         }
+    }
+
+    /// Chunks that can be filled beside the one that is being filled; more than enough where it waits for them.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        match self.when_full {
+            WhenFull::Wait => usize::MAX,
+            WhenFull::Drop => self.shared.empty.len() + self.spare.len(),
+        }
+    }
+
+    /// There is something to do.
+    pub fn wake(&self) {
+        self.writer.unpark();
+    }
+
+    /// What was handed over cannot be completed: nothing more is written, and no file gets its name.
+    pub fn abandon(&mut self, why: io::Error) {
+        self.shared.fail(why);
+        self.shared.broken.store(true, Ordering::Relaxed);
     }
 
     fn lose(&self, events: u64) {
@@ -352,18 +394,35 @@ impl Writer {
         self.shared.full.len() as f64 / self.shared.full.capacity() as f64
     }
 
-    /// Writes out everything and ends the thread.
-    ///
-    /// # Errors
-    /// The first error that writing met; events after it were lost and are counted.
-    pub fn close(&mut self) -> io::Result<()> {
+    /// Has the thread write out everything, and end; nobody waits for that yet.
+    pub fn begin_close(&mut self) {
         self.flush();
         self.shared.closing.store(true, Ordering::Release);
         self.writer.unpark();
+    }
+
+    /// Writes out everything and ends the thread.
+    ///
+    /// # Errors
+    /// As for [`Self::close_by`].
+    pub fn close(&mut self) -> io::Result<()> {
+        self.close_by(Deadline::NEVER)
+    }
+
+    /// The same, as far as it is done in time.
+    ///
+    /// # Errors
+    /// The first error that writing met; events after it were lost and are counted. Or the thread, which may hang for
+    /// ever, was not done in time ([`io::ErrorKind::TimedOut`]); what it had not done is counted ([`Losses::late`]).
+    pub fn close_by(&mut self, until: Deadline) -> io::Result<()> {
+        self.begin_close();
         if let Some(thread) = self.thread.take() {
-            thread
-                .join()
-                .map_err(|_| io::Error::other("the writer thread panicked"))?;
+            let Some(ended) = until.join(thread) else {
+                self.shared.losses.give_up();
+                let why = "it did not take in time what was left, and was not waited for";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+            };
+            ended.map_err(|_| io::Error::other("the writer thread panicked"))?;
         }
         let mut error = self
             .shared
@@ -371,6 +430,14 @@ impl Writer {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         error.take().map_or(Ok(()), Err)
+    }
+}
+
+impl Shared {
+    /// Keeps what failed first.
+    fn fail(&self, error: io::Error) {
+        let mut slot = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.get_or_insert(error);
     }
 }
 
@@ -408,6 +475,8 @@ fn run(shared: &Shared, mut target: impl Target, worker: &Thread) {
         let closing = shared.closing.load(Ordering::Acquire);
         while let Some(mut chunk) = shared.full.pop() {
             end.write(&chunk);
+            let done = &shared.losses.done;
+            done.fetch_add(chunk.events, Ordering::AcqRel);
             chunk.clear();
             let _ = shared.empty.push(chunk);
             worker.unpark();
@@ -456,9 +525,7 @@ impl<T: Target> End<'_, T> {
                 } else {
                     self.shared.broken.store(true, Ordering::Relaxed);
                 }
-                let slot = &self.shared.error;
-                let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-                slot.get_or_insert(error);
+                self.shared.fail(error);
                 false
             }
         }

@@ -480,6 +480,10 @@ impl<F: Frame> Connection<F> {
             with_delivery!(self, 0, shared, |_stream, delivery| delivery
                 .end(end, stamp));
         }
+        if reason != END_OF_CAPTURE {
+            with_delivery!(self, 0, shared, |_stream, delivery| delivery
+                .forget(reason, stamp));
+        }
         if reason != END_OF_CAPTURE
             && let Some(ribs) = &mut shared.ribs
         {

@@ -114,6 +114,11 @@ impl Delivery<'_> {
         }
     }
 
+    /// Nothing more will be heard of the session, whether its end was told or not.
+    pub(super) fn forget(&mut self, reason: &str, stamp: Stamp) {
+        self.tell_bmp(stamp, |bmp, seen| bmp.forget(seen, reason));
+    }
+
     /// With the session its tables end.
     fn end_tables(&mut self, end: End, stamp: Stamp) {
         let Some(ribs) = self.ribs.as_deref_mut() else {

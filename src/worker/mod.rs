@@ -43,10 +43,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Frames that a batch has room for; sources append fewer at a time.
 const BATCH: usize = 4096;
-/// How often timers are looked at and figures published.
+/// How often timers are looked at.
 const TICK_NS: u64 = 20_000_000;
 /// How often the TCP of all sessions is looked at.
 const ALARM_NS: u64 = 1_000_000_000;
+/// How long a source may wait for frames at a time.
+const IDLE_WAIT: Duration = Duration::from_millis(20);
+/// How often figures are published.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
 /// Connections that never spoke BGP are forgotten sooner than sessions.
 const SILENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -201,10 +204,18 @@ impl<F: Frame> Worker<F> {
         // Who asks at once finds every series there is.
         self.snapshot_now(|snapshot| gather(source, snapshot));
         let mut published = Instant::now();
+        let mut wait = Duration::ZERO;
         while !stop.load(Ordering::Relaxed) && !self.outputs.is_broken() {
-            match source.poll(&mut batch, Duration::from_millis(20)) {
-                Ok(Polled::Frames) => self.batch(&mut batch),
-                Ok(Polled::Idle) => self.idle(source.clock()),
+            match source.poll(&mut batch, wait) {
+                Ok(Polled::Frames) => {
+                    self.batch(&mut batch);
+                    wait = Duration::ZERO;
+                }
+                // Before the wait, not after it: the frame that ends it should not wait for that.
+                Ok(Polled::Idle) => {
+                    self.idle(source.clock());
+                    wait = IDLE_WAIT;
+                }
                 Ok(Polled::End) => break,
                 Err(error) => interrupted.push(error),
             }

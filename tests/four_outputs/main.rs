@@ -182,11 +182,58 @@ fn addresses(router: &str) -> [IpAddr; 2] {
         .map(|address| address.parse().unwrap())
 }
 
-#[test]
-fn four_outputs_tell_the_same() {
-    if !allowed() || !lab::installed() || !support::have("kcat") {
-        return;
+/// What each consumer has read.
+struct Read {
+    events: Vec<Value>,
+    archive: Counts,
+    by_station: BTreeMap<IpAddr, Messages>,
+    by_kafka: BTreeMap<IpAddr, Messages>,
+}
+
+/// Routes by sender and receiver, with their path identifiers.
+type Tables = BTreeMap<(IpAddr, IpAddr), BTreeSet<(String, Option<u32>)>>;
+
+/// What receivers have in the end; pairs without routes are none.
+fn tables_of_events(events: &[Value]) -> Tables {
+    let mut tables = Tables::new();
+    for (peer, local, action, prefix, path_id) in
+        events.iter().flat_map(|event| of_event(event, true))
+    {
+        let table = tables.entry((peer, local)).or_default();
+        if action == 'A' {
+            table.insert((prefix, path_id));
+        } else {
+            table.remove(&(prefix, path_id));
+        }
     }
+    tables.retain(|_, table| !table.is_empty());
+    tables
+}
+
+/// The same of what connections have told: of what routers received, or of what they sent.
+fn tables_of_bmp(connections: &[Messages], sent: bool) -> Tables {
+    let mut tables = Tables::new();
+    for messages in connections.iter().filter(|messages| !messages.is_empty()) {
+        let view = View::of(messages);
+        let router: IpAddr = view.name.parse().unwrap();
+        for (neighbour, peer) in view.peers {
+            let ends = if sent {
+                (router, neighbour)
+            } else {
+                (neighbour, router)
+            };
+            let routes = peer.tables[usize::from(sent)].keys();
+            let routes = routes.map(|(prefix, path_id)| (canonical(prefix), *path_id));
+            tables.insert(ends, routes.collect());
+        }
+    }
+    tables.retain(|_, table| !table.is_empty());
+    tables
+}
+
+/// One capture of the lab with all four outputs; routers are named, or learnt from what they say. `last` looks at the
+/// station before the capture ends.
+fn capture(named: bool, last: impl Fn(&Station, &[Value])) -> Read {
     let scratch = Scratch::new("four");
     let lab = Lab::up(Some(PREFIXES));
     let space = lab.monitor();
@@ -208,10 +255,14 @@ fn four_outputs_tell_the_same() {
         mrt.to_str().unwrap(),
     ];
     options.extend(["--bmp", &at, "--kafka", &broker.address, "--ring", "32768"]);
-    options.extend(routers.iter().flat_map(|router| ["--router", router]));
+    if named {
+        options.extend(routers.iter().flat_map(|router| ["--router", router]));
+    }
     let live = Live::start(&space, "mon0", &scratch, &options);
-    // Whoever listens from the beginning is told all as it was said, and nothing from tables.
-    station.wait_for("connections", |all| all.len() == ROUTERS.len());
+    if named {
+        // Whoever listens from the beginning is told all as it was said, and nothing from tables.
+        station.wait_for("connections", |all| all.len() == ROUTERS.len());
+    }
     lab.script(&["go"]);
     lab.script(&["wait"]);
     // A tenth of the table goes, up to the end of the chain, and comes back.
@@ -221,21 +272,45 @@ fn four_outputs_tell_the_same() {
         lab.shell("feeder", "birdc -s $RUN/feeder/bird.ctl configure");
     };
     edit("sed -i.full 1~10d $t");
-    let [far, last] = ["3", "4"].map(|router| addresses(router)[0]);
+    let [far, end] = ["3", "4"].map(|router| addresses(router)[0]);
     lab::settled(|| {
         let gone = events(&json)
             .iter()
             .flat_map(|event| of_event(event, false))
-            .any(|told| (told.0, told.1, told.2) == (far, last, 'W'));
+            .any(|told| (told.0, told.1, told.2) == (far, end, 'W'));
         gone.then_some(())
             .ok_or("the end of the chain has all routes".to_owned())
     });
     edit("mv $t.full $t");
     lab.script(&["wait"]);
+    last(&station, &events(&json));
     let summary = live.stop();
     assert_eq!(summary["gaps"]["count"], 0, "{summary}");
+    let connections = station.finish().into_iter();
+    let by_station = connections.map(|messages| {
+        let name = View::of(&messages).name.parse().unwrap();
+        (name, messages)
+    });
+    Read {
+        events: events(&json),
+        archive: of_archive(&mrt),
+        by_station: by_station.collect(),
+        by_kafka: frames(broker.records("openbmp.bmp_raw")),
+    }
+}
 
-    let events = events(&json);
+/// Whether there is all that this takes.
+fn can_capture() -> bool {
+    allowed() && lab::installed() && support::have("kcat")
+}
+
+#[test]
+fn four_outputs_tell_the_same() {
+    if !can_capture() {
+        return;
+    }
+    let read = capture(true, |_, _| ());
+    let events = read.events;
     let as_sent = counted(events.iter().flat_map(|event| of_event(event, false)));
     let as_received = counted(events.iter().flat_map(|event| of_event(event, true)));
     let (count, withdrawn) = (
@@ -245,22 +320,54 @@ fn four_outputs_tell_the_same() {
     println!("{count} routes told, {withdrawn} kinds of withdrawals");
     assert!(count > 5 * PREFIXES as usize && withdrawn > PREFIXES as usize / 10);
     assert_ne!(as_sent, as_received, "an AS_SET is among them");
-    assert_same(&as_sent, &of_archive(&mrt), "the archive");
+    assert_same(&as_sent, &read.archive, "the archive");
 
     let names: BTreeMap<IpAddr, IpAddr> = ROUTERS
         .map(addresses)
         .into_iter()
         .map(|[first, second]| (first, second))
         .collect();
-    let connections = station.finish().into_iter();
-    let by_station = connections.map(|messages| {
-        let name = View::of(&messages).name.parse().unwrap();
-        (name, messages)
-    });
-    let by_kafka = frames(broker.records("openbmp.bmp_raw"));
-    for (what, routers) in [("BMP", by_station.collect()), ("Kafka", by_kafka)] {
+    for (what, routers) in [("BMP", read.by_station), ("Kafka", read.by_kafka)] {
         let [received, sent] = of_bmp(&routers, &names);
         assert_same(&as_received, &received, &format!("{what}, Adj-RIBs-In"));
         assert_same(&as_received, &sent, &format!("{what}, Adj-RIBs-Out"));
     }
+}
+
+/// Without `--router` each address is a router, whose connection is made when its first session comes up: what is said
+/// meanwhile the station is told from the tables, so it has the same ones in the end. Kafka is told all as it was said.
+#[test]
+fn routers_that_are_learnt_tell_the_same() {
+    if !can_capture() {
+        return;
+    }
+    let read = capture(false, |station, events| {
+        let wanted = tables_of_events(events);
+        assert!(wanted.len() > ROUTERS.len(), "each has neighbours");
+        station.wait_for("the tables", |connections| {
+            [false, true].map(|sent| tables_of_bmp(connections, sent) == wanted) == [true; 2]
+        });
+    });
+    let as_sent = counted(read.events.iter().flat_map(|event| of_event(event, false)));
+    let as_received = counted(read.events.iter().flat_map(|event| of_event(event, true)));
+    assert_same(&as_sent, &read.archive, "the archive");
+    let speakers: BTreeSet<IpAddr> = as_sent.keys().flat_map(|told| [told.0, told.1]).collect();
+    // Not every router has a session of each family.
+    let all = ROUTERS.map(addresses);
+    assert!(
+        all.iter()
+            .all(|router| router.iter().any(|address| speakers.contains(address)))
+    );
+    assert!(
+        speakers
+            .iter()
+            .all(|speaker| all.as_flattened().contains(speaker))
+    );
+    for routers in [&read.by_station, &read.by_kafka] {
+        let told: BTreeSet<IpAddr> = routers.keys().copied().collect();
+        assert_eq!(told, speakers, "each address is a router");
+    }
+    let [received, sent] = of_bmp(&read.by_kafka, &BTreeMap::new());
+    assert_same(&as_received, &received, "Kafka, Adj-RIBs-In");
+    assert_same(&as_received, &sent, "Kafka, Adj-RIBs-Out");
 }

@@ -137,3 +137,47 @@ fn a_snapshot_of_a_table_that_grows_has_all_that_stays() {
     assert!(found.values().all(|times| *times == 1));
     assert!(found.into_keys().eq(end));
 }
+
+/// A queue of four chunks, and a disk that takes one now and then: a table that is far larger waits for room, and
+/// nothing of it is lost; nor is it when the capture ends in the middle.
+#[test]
+fn a_snapshot_waits_for_a_small_queue() {
+    /// Takes its time.
+    struct Slow(File);
+    impl std::io::Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            self.0.write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            self.0.flush()
+        }
+    }
+    let bodies = FullTable::new(60_000).announcements_with(SETS);
+    let mut talk = Speakers::new(&BASIC);
+    for body in &bodies {
+        talk.update(body);
+    }
+    let wanted = held(&talk);
+    let scratch = Scratch::new("small");
+    for ends_early in [false, true] {
+        let file = scratch.path(&format!("{ends_early}.mrt"));
+        let out = Slow(File::create(&file).unwrap());
+        let writer = Writer::start(out, WhenFull::Drop, 4).unwrap();
+        let mut dumps = TableDumps::new(writer, NonZeroU64::new(SECOND));
+        dumps.advance(&talk.ribs, talk.now_ns, false);
+        let due = talk.now_ns + SECOND;
+        let mut rounds = 0;
+        while dumps.completed() == 0 {
+            dumps.advance(&talk.ribs, due, false);
+            if ends_early && dumps.is_busy() {
+                dumps.finish(&talk.ribs, due, false);
+            }
+            rounds += 1;
+        }
+        assert!(ends_early || rounds > 10, "{rounds}: it had to wait");
+        dumps.writer.close().unwrap();
+        assert_eq!(dumps.writer.lost_full(), 0);
+        assert!(written(&file).into_keys().eq(wanted.iter().cloned()));
+    }
+}

@@ -79,3 +79,34 @@ fn lines_are_divided_by_size_and_none_is_torn() {
     }
     assert_eq!(together, whole[0].1);
 }
+
+/// Readers that stop behind the first member of a file (RFC 1952 §2.2) have all of it, archives and lines alike.
+#[test]
+fn compressed_files_are_of_one_member() {
+    for (name, option) in [("a.mrt", "--mrt"), ("a.json", "--json")] {
+        let scratch = Scratch::new("member");
+        let [plain, compressed] = ["", ".gz"].map(|end| scratch.path(&format!("{name}{end}")));
+        for path in [&plain, &compressed] {
+            let args = [option, path.to_str().unwrap(), "--host", "test"];
+            read(recording(), &args);
+        }
+        let bytes = std::fs::read(&compressed).unwrap();
+        let mut first = flate2::bufread::GzDecoder::new(&*bytes);
+        let mut content = Vec::new();
+        first.read_to_end(&mut content).unwrap();
+        assert_eq!(content, std::fs::read(&plain).unwrap(), "{name}");
+        assert!(first.into_inner().is_empty(), "{name} has one member");
+        if option == "--mrt" {
+            // bgpkit-parser by way of such a reader finds as many records as their lengths say there are.
+            let unpacked = flate2::read::GzDecoder::new(std::fs::File::open(&compressed).unwrap());
+            let parser = bgpkit_parser::BgpkitParser::from_reader(unpacked);
+            let (mut records, mut rest) = (0, content.as_slice());
+            while let Some((head, behind)) = rest.split_at_checked(12) {
+                let length = u32::from_be_bytes(head[8..].try_into().unwrap());
+                rest = &behind[length as usize..];
+                records += 1;
+            }
+            assert_eq!(parser.into_record_iter().count(), records);
+        }
+    }
+}

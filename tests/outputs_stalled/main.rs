@@ -9,6 +9,7 @@ mod consumers;
 #[path = "../bmp/conversation.rs"]
 mod conversation;
 mod disk;
+mod ends;
 #[allow(dead_code, reason = "a part of it serves here")]
 #[path = "../bmp/station.rs"]
 mod station;
@@ -79,6 +80,16 @@ struct Wire {
 }
 
 impl Wire {
+    /// Nothing has been said yet.
+    fn new() -> Self {
+        Self {
+            talk: Conversation::new(),
+            said: 0,
+            parts: 0,
+            frames: 0,
+        }
+    }
+
     /// So many UPDATEs more, as a capture. The last AS of their paths numbers them.
     fn part(&mut self, scratch: &Scratch, count: u32) -> PathBuf {
         for _ in 0..count {
@@ -180,12 +191,7 @@ impl Scene {
             disk: Disk::mount(&scratch, 64),
             broker: Broker::start_within(&net.mon),
             memory: Memory::new(),
-            wire: Wire {
-                talk: Conversation::new(),
-                said: 0,
-                parts: 0,
-                frames: 0,
-            },
+            wire: Wire::new(),
             net,
             scratch,
         }

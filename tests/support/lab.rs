@@ -6,6 +6,7 @@ use super::net::run;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -21,8 +22,11 @@ pub struct Lab {
 impl Lab {
     /// The network, with routers that wait for `go`; a table of another size than usual if it is given.
     pub fn up(prefixes: Option<u32>) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        // Tests of one process may each have one.
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let lab = Self {
-            id: format!("t{}", std::process::id()),
+            id: format!("t{}n{number}", std::process::id()),
             prefixes,
         };
         lab.script(&["up", "--hold"]);

@@ -169,13 +169,19 @@ impl<'s> Source for AfPacketSource<'s> {
             }
             self.wait(RETIRE)?;
         }
-        self.wait(wait)?;
+        if wait.is_zero() {
+            return Ok(Polled::Idle);
+        }
         if self.checked.elapsed() > PRESENCE_INTERVAL {
             self.checked = Instant::now();
             let names = self.sockets.names();
             if let Some(name) = names.iter().find(|name| !link::exists(name)) {
                 return Err(self.interrupt(name.clone(), "the interface is gone".into()));
             }
+        }
+        self.wait(wait)?;
+        if self.take(batch) {
+            return Ok(Polled::Frames);
         }
         Ok(Polled::Idle)
     }

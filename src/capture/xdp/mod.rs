@@ -365,6 +365,7 @@ impl<'p> Source for XdpSource<'p> {
         batch: &mut Vec<Captured<Self::Frame>>,
         wait: Duration,
     ) -> Result<Polled, Interrupted> {
+        let mut waited = wait.is_zero();
         while !self.take(batch) {
             if !self.lanes.is_empty() {
                 // Not until the next frame comes: the rings are made for that, and one by one they cost more.
@@ -375,14 +376,17 @@ impl<'p> Source for XdpSource<'p> {
             if self.ended {
                 return Ok(Polled::End);
             }
+            if waited {
+                return Ok(Polled::Idle);
+            }
+            waited = true;
+            self.check_presence()?;
             if let Err(error) = self.waiter.wait(&self.sockets, wait) {
                 return Err(self.interrupt(
                     self.names.join(", "),
                     format!("waiting for frames: {error}"),
                 ));
             }
-            self.check_presence()?;
-            return Ok(Polled::Idle);
         }
         Ok(Polled::Frames)
     }

@@ -1,5 +1,6 @@
 //! What brings BMP messages to those who want them.
 
+use crate::sink::deadline::Deadline;
 use crate::sink::writer::WhenFull;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -38,17 +39,22 @@ pub trait Carrier: Send {
     fn name(&self) -> &'static str;
     /// A line for a router.
     fn open(&mut self, router: &RouterName) -> usize;
-    /// Has a line for another router from now on. What is queued still goes to the listener of the one before.
+    /// Has a line for another router from now on, or for the same one anew. What is queued still goes to the listener of
+    /// the one before, and so does the last word.
     fn reopen(&mut self, line: usize, router: &RouterName);
     /// Who listens. Messages that are queued from now on are meant for them alone.
     fn epoch(&mut self, line: usize) -> u64;
     /// Messages lost in this epoch and others; it never goes back.
     fn losses(&self, line: usize) -> u64;
+    /// Whatever was sent on the line has left the queue, or is counted as lost by now.
+    fn is_settled(&self, line: usize) -> bool;
     /// At least half of the queue is free.
     fn has_room(&self, line: usize) -> bool;
     /// Queues one message, which `encode` appends. With [`WhenFull::Wait`] it waits for room as long as
     /// somebody listens.
     fn send(&mut self, line: usize, encode: &mut dyn FnMut(&mut Vec<u8>));
+    /// Has a message wait that ends the line: it goes behind all others, and there is always room for it.
+    fn say_last(&mut self, line: usize, encode: &mut dyn FnMut(&mut Vec<u8>));
     /// Waits until somebody listens, if messages wait at all. `false`: nobody does.
     fn await_listener(&mut self, line: usize) -> bool;
     /// Hands over what was queued.
@@ -63,6 +69,8 @@ pub trait Carrier: Send {
     fn ledger(&self) -> Arc<dyn Ledger>;
     /// Share of the fullest queue in use, 0 to 1.
     fn queue(&self) -> f64;
-    /// Sends what is left, within some time.
-    fn close(&mut self);
+    /// There will be no more: begins to send what is left.
+    fn begin_close(&mut self);
+    /// Waits for that within some time, at most until it is too late.
+    fn close(&mut self, until: Deadline);
 }

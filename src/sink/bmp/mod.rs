@@ -9,12 +9,15 @@
 //! by TCP ([`Station`]), or to Kafka.
 
 mod carrier;
+mod downs;
 mod dump;
 mod feed;
 mod known;
 pub mod message;
 pub mod open;
 mod pipe;
+#[cfg(test)]
+mod rehearsal;
 mod router;
 mod station;
 
@@ -26,6 +29,7 @@ use self::message::Mirrored;
 use crate::bgp::{Disposition, Message, MessageType};
 use crate::rib::{Changes, Ribs};
 use crate::session::{Direction, Session, State};
+use crate::sink::deadline::Deadline;
 use crate::sink::metrics::Output;
 use crate::sink::routes::meta_of_session;
 use crate::sink::writer::WhenFull;
@@ -38,7 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Routers that one feed has at a time; spoofed sessions could name any number.
-const ROUTERS_MAX: usize = 1024;
+pub(crate) const ROUTERS_MAX: usize = 1024;
 /// Places of tables that are looked at on one tick of a live capture: some three milliseconds of work.
 const PLACES_PER_TICK: usize = 2048;
 
@@ -187,10 +191,17 @@ impl Bmp {
         if !counts && !expired || kind == MessageType::Update && session.has_ended() {
             return;
         }
-        let known = self
-            .sessions
-            .entry(session.id)
-            .or_insert_with(|| Known::new(session));
+        let known = match message {
+            // What may come behind the end, and what says nothing, begin no session.
+            Message::Open(_) | Message::Update(_) => self
+                .sessions
+                .entry(session.id)
+                .or_insert_with(|| Known::new(session)),
+            _ => match self.sessions.get_mut(&session.id) {
+                Some(known) => known,
+                None => return,
+            },
+        };
         known.take(session, seen.direction, message, bytes);
         match message {
             Message::Update(update) => {
@@ -242,15 +253,18 @@ impl Bmp {
                     router.established(voice, world, known, side);
                 });
             }
-            State::Idle => {
-                self.each(seen, |router, voice, world, known, side| {
-                    let down = known.down(side, seen.direction, reason);
-                    router.ended(voice, world, known, side, down, seen.ns);
-                });
-                self.sessions.remove(&seen.session.id);
-            }
+            State::Idle => self.forget(seen, reason),
             State::Connect | State::Active | State::OpenSent | State::OpenConfirm => (),
         }
+    }
+
+    /// The session is over, or nobody follows it any more: nothing is kept of it.
+    pub fn forget(&mut self, seen: &Seen<'_>, reason: &str) {
+        self.each(seen, |router, voice, world, known, side| {
+            let down = known.down(side, seen.direction, reason);
+            router.ended(voice, world, known, side, down, seen.ns);
+        });
+        self.sessions.remove(&seen.session.id);
     }
 
     /// The session is up from now on. Whoever listens gets to know of what was before first.
@@ -259,7 +273,7 @@ impl Bmp {
         if self.sessions.get(&seen.session.id).is_none_or(is_up) {
             return;
         }
-        self.each(seen, |_, _, _, _, _| ());
+        self.each_router(seen, |_, _, _, _, _| ());
         if let Some(known) = self.sessions.get_mut(&seen.session.id) {
             known.up_ns = Some(seen.ns);
         }
@@ -276,8 +290,21 @@ impl Bmp {
         });
     }
 
-    /// Does something for each monitored router that is an end of the session, in each feed.
+    /// Does something for each monitored router that is an end of the session, in each feed. Nobody is told of a session
+    /// that has not come up, and no connection is made for it.
     fn each(
+        &mut self,
+        seen: &Seen<'_>,
+        tell: impl FnMut(&mut Router, &mut Voice<'_>, &World<'_>, &Known, Direction),
+    ) {
+        let known = self.sessions.get(&seen.session.id);
+        if known.is_some_and(|known| known.up_ns.is_some()) {
+            self.each_router(seen, tell);
+        }
+    }
+
+    /// The same, also of a session that is about to come up.
+    fn each_router(
         &mut self,
         seen: &Seen<'_>,
         mut tell: impl FnMut(&mut Router, &mut Voice<'_>, &World<'_>, &Known, Direction),
@@ -364,10 +391,18 @@ impl Bmp {
         (&mut self.feeds, world)
     }
 
-    /// Sends what is left, within some time, and hangs up.
-    pub fn close(&mut self) {
+    /// Begins to send what is left.
+    pub fn begin_close(&mut self) {
         for feed in &mut self.feeds {
-            feed.carrier.close();
+            feed.carrier.begin_close();
+        }
+    }
+
+    /// Waits for that within some time, and hangs up.
+    pub fn close(&mut self, until: Deadline) {
+        self.begin_close();
+        for feed in &mut self.feeds {
+            feed.carrier.close(until);
         }
     }
 
@@ -421,3 +456,6 @@ impl Bmp {
         there.chain(gone.map(|gone| (gone.name, gone.ledger.fate())))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,8 @@ impl Ledger for Counts {
 /// The queue, and what both ends know of each other.
 pub(super) struct Pipe {
     full: ArrayQueue<Chunk>,
+    /// What comes behind all others: it has a place of its own.
+    last: ArrayQueue<Chunk>,
     spare: ArrayQueue<Vec<u8>>,
     /// The connection that there is; 0 if there is none.
     pub(super) epoch: AtomicU64,
@@ -53,6 +55,7 @@ impl Pipe {
     pub(super) fn new(bytes: usize, counts: Arc<Counts>) -> Self {
         Self {
             full: ArrayQueue::new(bytes.div_ceil(CHUNK_BYTES).max(4)),
+            last: ArrayQueue::new(1),
             spare: ArrayQueue::new(SPARE),
             epoch: AtomicU64::new(0),
             closing: AtomicBool::new(false),
@@ -70,6 +73,21 @@ impl Pipe {
 
     pub(super) fn pop(&self) -> Option<Chunk> {
         self.full.pop()
+    }
+
+    /// There will be no more than what waits, and this behind it.
+    pub(super) fn end(&self, last: Chunk) {
+        if last.messages > 0 {
+            // A line ends once.
+            let _ = self.last.push(last);
+        }
+        self.closing.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// What comes behind all that waited.
+    pub(super) fn last(&self) -> Option<Chunk> {
+        self.last.pop()
     }
 
     /// Chunks that wait.
@@ -109,7 +127,7 @@ impl Pipe {
 
     /// Nobody will see what waits.
     pub(super) fn discard_all(&self) {
-        while let Some(chunk) = self.pop() {
+        while let Some(chunk) = self.pop().or_else(|| self.last()) {
             self.discard(chunk);
         }
     }

@@ -2,9 +2,10 @@
 
 use super::Routers;
 use super::carrier::{Carrier, RouterName};
+use super::downs::Downs;
 use super::dump::{Dump, Progress};
 use super::known::Known;
-use super::message::{self, Down, Mirrored, PeerUp, Statistic};
+use super::message::{self, Down, Mirrored, PeerHeader, PeerUp, Statistic};
 use super::open::Claims;
 use crate::bgp::{Disposition, Message, Update};
 use crate::filter::{Event, Selection, What};
@@ -32,9 +33,10 @@ pub(super) struct World<'a> {
 }
 
 impl World<'_> {
-    /// The routers that have sessions.
+    /// The routers that have sessions which are up.
     pub(super) fn routers(&self) -> HashSet<IpAddr> {
         let sessions = self.sessions.values();
+        let sessions = sessions.filter(|known| known.up_ns.is_some());
         let ends = sessions.flat_map(|known| [0, 1].map(|side| known.key.endpoints(side).0.addr));
         let routers = ends.filter_map(|address| self.which.of(address));
         routers.map(|router| router.address).collect()
@@ -71,6 +73,8 @@ pub(super) struct Router {
     retry_ns: u64,
     /// By address, as in per-peer headers.
     peers: HashMap<IpAddr, Told>,
+    /// Peers that the listener may still believe to be up.
+    downs: Downs,
     /// Sessions that are still to be told with their tables.
     to_tell: VecDeque<u64>,
     dump: Option<Dump>,
@@ -98,6 +102,7 @@ impl Router {
             out_of_step: true,
             retry_ns: 0,
             peers: HashMap::new(),
+            downs: Downs::default(),
             to_tell: VecDeque::new(),
             dump: None,
             to_dump: VecDeque::new(),
@@ -115,6 +120,7 @@ impl Router {
             self.retry_ns = 0;
             if !carrier.is_log() {
                 self.peers.clear();
+                self.downs.clear();
             }
         }
         let losses = carrier.losses(self.line);
@@ -154,11 +160,22 @@ impl Router {
     /// Begins to tell everything anew, if that is needed and there is somebody who listens and has room.
     pub(super) fn get_in_step(&mut self, voice: &mut Voice<'_>, world: &World<'_>) {
         let now_ns = world.now_ns;
-        if self.is_in_step(voice.carrier) || self.epoch == 0 || now_ns < self.retry_ns {
+        // Asked first: what has left the queue by now is among the losses if it is lost.
+        let settled = self.downs.are_open() && voice.carrier.is_settled(self.line);
+        if self.is_in_step(voice.carrier) {
+            if settled {
+                self.downs.clear();
+            }
             return;
         }
-        if !voice.carrier.has_room(self.line) {
+        if self.epoch == 0 || now_ns < self.retry_ns || !voice.carrier.has_room(self.line) {
             return;
+        }
+        if self.downs.are_too_many() {
+            self.begin_anew(voice);
+            if self.is_in_step(voice.carrier) || self.epoch == 0 {
+                return;
+            }
         }
         self.out_of_step = false;
         self.retry_ns = now_ns.saturating_add(RETRY_NS);
@@ -171,6 +188,11 @@ impl Router {
             voice.carrier.send(self.line, &mut |out| {
                 message::initiation(out, description, &name);
             });
+        }
+        for message in self.downs.messages() {
+            voice
+                .carrier
+                .send(self.line, &mut |out| out.extend(message));
         }
         // What the listener still believes is taken back, so that nothing stays that was withdrawn meanwhile.
         let gone: Vec<IpAddr> = self.peers.keys().copied().collect();
@@ -194,7 +216,7 @@ impl Router {
             let side = world.side_of(&self.name, known)?;
             Some(known.header(side, side ^ 1, ns))
         });
-        let header = header.unwrap_or(message::PeerHeader {
+        let header = header.unwrap_or(PeerHeader {
             address,
             asn: 0,
             bgp_id: std::net::Ipv4Addr::UNSPECIFIED,
@@ -202,9 +224,27 @@ impl Router {
             two_octet: false,
             ns,
         });
-        voice.carrier.send(self.line, &mut |out| {
-            message::peer_down(out, &header, Down::NotTold);
-        });
+        self.down(voice, &header, Down::NotTold);
+    }
+
+    /// Tells that a peer is down, and keeps that until the listener has it for sure.
+    fn down(&mut self, voice: &mut Voice<'_>, header: &PeerHeader, down: Down<'_>) {
+        let mut message = Vec::new();
+        message::peer_down(&mut message, header, down);
+        voice
+            .carrier
+            .send(self.line, &mut |out| out.extend(&message));
+        self.downs.note(header.address, message);
+    }
+
+    /// Nobody knows any more which peers the listener believes to be up: it takes leave of the router, and hears of it
+    /// as of another one.
+    fn begin_anew(&mut self, voice: &mut Voice<'_>) {
+        self.farewell(voice);
+        voice.carrier.reopen(self.line, &self.name);
+        self.peers.clear();
+        self.downs.clear();
+        self.epoch = 0;
     }
 
     /// A peer is down: nothing more is told of its tables.
@@ -286,6 +326,7 @@ impl Router {
             claims: known.claims(),
         };
         self.peers.insert(address, told);
+        self.downs.forget(address);
         if tables {
             self.to_dump.push_back(Dump::new(known.id, side));
         }
@@ -386,9 +427,7 @@ impl Router {
         self.forget(address);
         if in_step || self.epoch != 0 && self.introduced {
             let header = known.header(side, side ^ 1, ns);
-            voice
-                .carrier
-                .send(self.line, &mut |out| message::peer_down(out, &header, down));
+            self.down(voice, &header, down);
         }
         if let Some(heir) = self.youngest(world, address, known.id)
             && !self.to_tell.contains(&heir)
@@ -505,13 +544,18 @@ impl Router {
         }
     }
 
-    /// The last word.
+    /// The last word (RFC 7854 §4.5).
     pub(super) fn farewell(&mut self, voice: &mut Voice<'_>) {
         if self.is_in_step(voice.carrier) || self.epoch != 0 && self.introduced {
             voice
                 .carrier
-                .send(self.line, &mut |out| message::termination(out));
+                .say_last(self.line, &mut |out| message::termination(out));
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.peers.len() + self.to_tell.len() + self.to_dump.len()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::carrier::{Carrier, Ledger, RouterName};
 use super::pipe::{CHUNK_BYTES, Chunk, Counts, Pipe};
+use crate::sink::deadline::Deadline;
 use crate::sink::writer::WhenFull;
 use socket2::{SockRef, TcpKeepalive};
 use std::future::{Future, poll_fn};
@@ -43,6 +44,8 @@ struct Line {
     /// The epoch that the worker was told of.
     epoch: u64,
     lost: u64,
+    /// What ends the line.
+    last: Vec<u8>,
 }
 
 /// Connections to a station, kept by a thread of their own.
@@ -123,16 +126,21 @@ impl Station {
             chunk,
             epoch: 0,
             lost: 0,
+            last: Vec::new(),
         }
     }
 }
 
 impl Line {
-    /// There will be no more: what waits is sent, and that is it.
+    /// There will be no more: what waits is sent, the last word, and that is it.
     fn end(&mut self, when_full: WhenFull, waiting: &AtomicU64) {
         self.flush(when_full, waiting);
-        self.pipe.closing.store(true, Release);
-        self.pipe.wake.notify_one();
+        let bytes = std::mem::take(&mut self.last);
+        self.pipe.end(Chunk {
+            messages: u64::from(!bytes.is_empty()),
+            bytes,
+            epoch: self.epoch,
+        });
     }
 
     /// Hands over what was encoded. What there is no room for is lost, or waits as long as somebody listens.
@@ -210,6 +218,12 @@ impl Carrier for Station {
         self.lines.get(line).map_or(0, |line| line.lost)
     }
 
+    fn is_settled(&self, line: usize) -> bool {
+        // What is being written arrives, or the epoch is over.
+        let settled = |line: &Line| line.chunk.messages == 0 && line.pipe.len() == 0;
+        self.lines.get(line).is_none_or(settled)
+    }
+
     fn has_room(&self, line: usize) -> bool {
         let free = |line: &Line| {
             line.pipe.has_room() && self.waiting.load(Relaxed) < WAITING_BYTES_MAX / 2
@@ -226,6 +240,13 @@ impl Carrier for Station {
         line.chunk.messages += u64::from(line.chunk.bytes.len() > before);
         if line.chunk.bytes.len() >= CHUNK_BYTES {
             line.flush(self.when_full, &self.waiting);
+        }
+    }
+
+    fn say_last(&mut self, line: usize, encode: &mut dyn FnMut(&mut Vec<u8>)) {
+        if let Some(line) = self.lines.get_mut(line) {
+            line.last.clear();
+            encode(&mut line.last);
         }
     }
 
@@ -269,16 +290,21 @@ impl Carrier for Station {
         pipes.map(|pipe| pipe.ratio()).fold(0.0, f64::max)
     }
 
-    fn close(&mut self) {
+    fn begin_close(&mut self) {
         for line in &mut self.lines {
             line.end(self.when_full, &self.waiting);
         }
+    }
+
+    fn close(&mut self, until: Deadline) {
+        self.begin_close();
         let patience = match self.when_full {
             WhenFull::Drop => LAST_WORDS,
             WhenFull::Wait => NOBODY,
         };
         let (mut left, mut since) = (u64::MAX, Instant::now());
-        while !self.broken && !self.all_sent() && since.elapsed() < patience {
+        while !self.broken && !self.all_sent() && since.elapsed() < patience && !until.has_passed()
+        {
             let now = self.waiting.load(Relaxed);
             if now < left {
                 (left, since) = (now, Instant::now());
@@ -299,7 +325,7 @@ impl Carrier for Station {
 impl Drop for Station {
     fn drop(&mut self) {
         if self.thread.is_some() {
-            self.close();
+            self.close(Deadline::NEVER);
         }
     }
 }
@@ -342,6 +368,8 @@ impl Connection {
             pause = pause_after(pause, lasted);
             self.rest(pause).await;
         }
+        // Nobody has heard the last word.
+        self.pipe.discard_all();
     }
 
     /// Waits, unless it all ends.
@@ -359,18 +387,16 @@ impl Connection {
     async fn carry(&self, stream: TcpStream, epoch: u64) -> Ended {
         loop {
             while let Some(chunk) = self.pop() {
-                if chunk.epoch != epoch {
-                    self.pipe.discard(chunk);
-                } else if write(&stream, &chunk.bytes).await.is_ok() {
-                    let sent = &self.pipe.counts.sent;
-                    sent.fetch_add(chunk.messages, Relaxed);
-                    self.pipe.recycle(chunk.bytes);
-                } else {
-                    self.pipe.discard(chunk);
+                if !self.say(&stream, chunk, epoch).await {
                     return Ended::Lost;
                 }
             }
             if self.pipe.closing.load(Acquire) && self.pipe.len() == 0 {
+                if let Some(last) = self.pipe.last()
+                    && !self.say(&stream, last, epoch).await
+                {
+                    return Ended::Lost;
+                }
                 // What is under way still arrives: the kernel goes on with it.
                 let stream = stream
                     .into_std()
@@ -385,6 +411,23 @@ impl Connection {
                 _ => (),
             }
         }
+    }
+
+    /// Writes a chunk if it is meant for this connection; whether that is still there.
+    async fn say(&self, stream: &TcpStream, chunk: Chunk, epoch: u64) -> bool {
+        if chunk.epoch != epoch {
+            self.pipe.discard(chunk);
+            return true;
+        }
+        let written = write(stream, &chunk.bytes).await;
+        if written.is_err() {
+            self.pipe.discard(chunk);
+            return false;
+        }
+        let sent = &self.pipe.counts.sent;
+        sent.fetch_add(chunk.messages, Relaxed);
+        self.pipe.recycle(chunk.bytes);
+        true
     }
 
     fn pop(&self) -> Option<Chunk> {
@@ -457,35 +500,4 @@ async fn either<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Whatever was sent: only a connection that has lasted shows that all is well.
-    #[test]
-    fn pauses_grow_until_a_connection_lasts() {
-        let mut pause = Duration::ZERO;
-        let mut pauses = Vec::new();
-        for _ in 0..9 {
-            pause = pause_after(pause, BACK_OFF_MAX / 2);
-            pauses.push(pause.as_millis());
-        }
-        let wanted = [250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000];
-        assert_eq!(pauses, wanted);
-        assert_eq!(pause_after(pause, BACK_OFF_MAX), BACK_OFF_MIN);
-    }
-
-    /// What the kernel has been told, asked of the socket.
-    #[test]
-    fn a_station_that_vanishes_is_noticed() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let stream = runtime
-            .expect("a runtime")
-            .block_on(async { connect(&[address]).await.expect("it listens") });
-        let socket = SockRef::from(&stream);
-        assert_eq!(socket.tcp_user_timeout().expect("it is set"), Some(STALL));
-        assert!(socket.keepalive().expect("it is set"));
-        assert_eq!(socket.tcp_keepalive_time().expect("it is set"), KEEPALIVE);
-    }
-}
+mod tests;

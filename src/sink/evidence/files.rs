@@ -101,7 +101,11 @@ impl Folder {
         };
         let (seconds, rest) = (first.ns / 1_000_000_000, first.ns % 1_000_000_000);
         let (session, kind) = (incident.session, first.kind);
-        let name = format!("{seconds}.{rest:09}-{session:016x}-{kind}{SUFFIX}");
+        let part = match incident.part {
+            1 => String::new(),
+            part => format!(".{part}"),
+        };
+        let name = format!("{seconds}.{rest:09}-{session:016x}-{kind}{part}{SUFFIX}");
         let draft = self.path.join(format!("{name}{DRAFT}"));
         let written = File::create(&draft).and_then(|file| scratch.write(incident, file));
         match written {

@@ -13,6 +13,7 @@ mod ring;
 
 use crate::capture::LinkType;
 use crate::filter::{Event, Selection};
+use crate::sink::deadline::Deadline;
 use crate::sink::writer::WhenFull;
 use crate::wire::Endpoint;
 use crossbeam_queue::ArrayQueue;
@@ -33,6 +34,8 @@ const AFTER_NS: u64 = 2_000_000_000;
 const QUEUE: usize = 256;
 /// Comments in one file; what happens beyond that is counted in the last.
 const MARKS_MAX: usize = 64;
+/// What the reason of a further part begins with.
+const CONTINUED: &str = "continued: ";
 /// One session has at most this share of the memory.
 const SHARE: usize = 8;
 /// Sessions that are looked at when a new one finds no memory.
@@ -70,6 +73,8 @@ pub struct Counts {
     pub write_error: u64,
     /// Incidents whose file would have been larger than all may be.
     pub too_large: u64,
+    /// Incidents that were still to be written when the end waited no longer.
+    pub late: u64,
 }
 
 /// Why frames are kept.
@@ -106,6 +111,8 @@ struct Mark {
 /// What is to be written.
 struct Incident {
     session: u64,
+    /// Which part of it, from 1.
+    part: u32,
     marks: Vec<Mark>,
     from_ns: u64,
     blocks: VecDeque<Block>,
@@ -145,9 +152,30 @@ impl Ends {
 /// What happened, until enough frames have come after it.
 struct Pending {
     session: u64,
+    /// Which part of it, from 1: there are several if it finds no room in memory as a whole.
+    part: u32,
     marks: Vec<Mark>,
     more: u64,
     due_ns: u64,
+}
+
+impl Pending {
+    /// What is still to come, with the reason.
+    fn next_part(&self) -> Option<Self> {
+        let first = self.marks.first()?;
+        let reason = first.text.strip_prefix(CONTINUED).unwrap_or(&first.text);
+        Some(Self {
+            session: self.session,
+            part: self.part + 1,
+            marks: vec![Mark {
+                ns: first.ns,
+                kind: first.kind,
+                text: format!("{CONTINUED}{reason}"),
+            }],
+            more: 0,
+            due_ns: self.due_ns,
+        })
+    }
 }
 
 #[derive(Default)]
@@ -178,6 +206,9 @@ pub struct Evidence {
     /// What those before this one count.
     former: Vec<Arc<Atomics>>,
     when_full: WhenFull,
+    /// How long incidents may wait for the writer at the end.
+    until: Deadline,
+    late: u64,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -188,13 +219,13 @@ impl Evidence {
     /// # Errors
     /// The folder cannot be made or read, or the thread not be started.
     pub fn start(options: &Options, when_full: WhenFull) -> io::Result<Self> {
-        let folder = Folder::open(&options.folder, options.disk)?;
         let memory = usize::try_from(options.memory).unwrap_or(usize::MAX);
         // Blocks are asked for one by one, and the process would end where there are none left.
         let mut all = Vec::<u8>::new();
         all.try_reserve_exact(memory)
             .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
         drop(std::hint::black_box(all));
+        let folder = Folder::open(&options.folder, options.disk)?;
         let blocks = (memory / BLOCK).max(2 * SHARE);
         let shared = Arc::new(Shared {
             full: ArrayQueue::new(QUEUE),
@@ -226,6 +257,8 @@ impl Evidence {
             unknown: 0,
             former: Vec::new(),
             when_full,
+            until: Deadline::NEVER,
+            late: 0,
             shared,
             thread: Some(thread),
         })
@@ -314,8 +347,8 @@ impl Evidence {
                     .get(&ends)
                     .is_some_and(|s| s.pending.is_some())
             {
-                // What was to come after it finds no room: it is written now.
-                self.dispatch(ends);
+                // What is to come after it finds no room: what there is is written now, and the rest as another part.
+                self.dispatch(ends, true);
             } else if let Some(session) = self.sessions.get_mut(&ends)
                 && let Some(block) = session.ring.take_oldest(None)
             {
@@ -378,6 +411,7 @@ impl Evidence {
         let due_ns = self.now_ns.max(meta.ts_ns).saturating_add(self.after_ns);
         let pending = session.pending.get_or_insert_with(|| Pending {
             session: meta.session,
+            part: 1,
             marks: Vec::new(),
             more: 0,
             due_ns,
@@ -406,7 +440,7 @@ impl Evidence {
                 .map(|(ends, _)| *ends),
         );
         for ends in due.drain(..) {
-            self.dispatch(ends);
+            self.dispatch(ends, false);
         }
         self.due = due;
         let oldest = self.now_ns.saturating_sub(self.before_ns);
@@ -420,22 +454,29 @@ impl Evidence {
         });
     }
 
-    /// Hands what there is of a session over to the writer.
-    fn dispatch(&mut self, ends: Ends) {
+    /// Hands what there is of a session over to the writer; what comes next may belong to it, too.
+    fn dispatch(&mut self, ends: Ends, goes_on: bool) {
         let Some(session) = self.sessions.get_mut(&ends) else {
             return;
         };
         let Some(mut pending) = session.pending.take() else {
             return;
         };
+        if pending.part > 1 && session.ring.blocks() == 0 {
+            // Nothing came behind the part before.
+            session.pending = Some(pending).filter(|_| goes_on);
+            return;
+        }
         if pending.more > 0
             && let Some(last) = pending.marks.last_mut()
         {
             last.text.push_str(&format!("; and {} more", pending.more));
         }
         let first_ns = pending.marks.iter().map(|mark| mark.ns).min();
+        session.pending = pending.next_part().filter(|_| goes_on);
         let mut incident = Incident {
             session: pending.session,
+            part: pending.part,
             marks: pending.marks,
             from_ns: first_ns.unwrap_or(0).saturating_sub(self.before_ns),
             blocks: session.ring.take(),
@@ -447,6 +488,10 @@ impl Evidence {
                 self.shared.in_flight.fetch_sub(1, AcqRel);
                 self.queue_full += 1;
                 self.free.extend(back.blocks);
+                return;
+            }
+            if self.until.has_passed() {
+                // It counts as one that is under way.
                 return;
             }
             incident = back;
@@ -469,6 +514,7 @@ impl Evidence {
             unrecorded: self.unrecorded,
             without_frames: self.unknown,
             queue_full: self.queue_full,
+            late: self.late,
             ..Counts::default()
         };
         let own = std::iter::once(&self.shared.counts);
@@ -500,16 +546,29 @@ impl Evidence {
         self.shared.full.len() as f64 / QUEUE as f64
     }
 
-    /// Writes what is still to be written and ends the thread.
-    pub fn close(&mut self) -> Counts {
+    /// Has the thread write what is still to be written, and end.
+    pub fn begin_close(&mut self, until: Deadline) {
         // At the end nothing is to be lost, and nothing waits for us.
         self.when_full = WhenFull::Wait;
+        self.until = until;
         self.tick(u64::MAX);
         self.shared.closing.store(true, Release);
         self.wake_writer();
-        if let Some(thread) = self.thread.take() {
+    }
+
+    /// Writes what is still to be written and ends the thread.
+    pub fn close(&mut self) -> Counts {
+        self.close_by(Deadline::NEVER)
+    }
+
+    /// The same, as far as it is done in time.
+    pub fn close_by(&mut self, until: Deadline) -> Counts {
+        self.begin_close(until);
+        if let Some(thread) = self.thread.take()
             // What it has counted until it panicked is all there is to tell.
-            let _ = thread.join();
+            && until.join(thread).is_none()
+        {
+            self.late = self.shared.in_flight.load(Acquire);
         }
         self.counts()
     }

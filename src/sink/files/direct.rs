@@ -1,26 +1,40 @@
 //! One file that is written to under its own name.
 
+use crate::sink::writer::Closing;
 use crate::sink::writer::{Recovery, Target};
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// A file that others may read while it grows.
+/// A file that others may read while it grows. Until its writer begins, what was in it before stays; if it never
+/// does, so does the file, or there is none if there was none.
 pub struct Direct {
     file: File,
+    /// Its name, if there was no file of that name.
+    made: Option<PathBuf>,
     /// Bytes that it holds for sure.
     whole: u64,
     retry: bool,
 }
 
 impl Direct {
-    /// Makes the file anew.
+    /// Opens the file, or makes it.
     ///
     /// # Errors
     /// It cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true);
+        let (file, made) = match options.clone().create_new(true).open(path) {
+            Ok(file) => (file, Some(path.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                (options.create(true).truncate(false).open(path)?, None)
+            }
+            Err(error) => return Err(error),
+        };
         Ok(Self {
-            file: File::create(path)?,
+            file,
+            made,
             whole: 0,
             retry: false,
         })
@@ -28,12 +42,28 @@ impl Direct {
 
     /// A full disk may have room later: goes on then, behind the last event that is whole.
     #[must_use]
-    pub fn retrying(self, retry: bool) -> Self {
-        Self { retry, ..self }
+    pub fn retrying(mut self, retry: bool) -> Self {
+        self.retry = retry;
+        self
+    }
+}
+
+impl Drop for Direct {
+    fn drop(&mut self) {
+        if let Some(path) = self.made.take() {
+            // Nobody has written to it.
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
 impl Target for Direct {
+    fn begin(&mut self, _: Closing) {
+        self.made = None;
+        // A device cannot be emptied, nor need it be.
+        let _ = self.file.set_len(0);
+    }
+
     fn write(&mut self, events: &[u8], _: u64, _: u64) -> io::Result<()> {
         self.file.write_all(events)?;
         self.whole += events.len() as u64;

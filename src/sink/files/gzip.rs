@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 const SYNC: Duration = Duration::from_secs(5);
 /// How many bytes go into one: enough for the compressor to find what recurs.
 const PIECE_BYTES: u32 = 1 << 20;
+/// More than the header of the file, the end of a piece and that of the file come to.
+const ENDS: u64 = 64;
 /// An empty block that is the last (RFC 1951 §3.2.3, §3.2.6).
 const LAST_BLOCK: [u8; 2] = [0x03, 0x00];
 
@@ -46,9 +48,16 @@ impl Gzip {
         self.piece.amount() > 0 && self.begun.elapsed() >= SYNC
     }
 
-    /// Bytes that the compressor has made of the piece so far.
-    pub(super) fn len(&self) -> usize {
-        self.encoder.get_ref().len()
+    /// Bytes that went into the piece.
+    pub(super) fn taken(&self) -> u64 {
+        self.piece.amount().into()
+    }
+
+    /// The most bytes that the file grows by until its end if so many more go into the piece: what cannot be compressed is
+    /// stored, in blocks of which each has a header (RFC 1951 §3.2.4).
+    pub(super) fn most(&self, more: u64) -> u64 {
+        let taken = self.taken().saturating_add(more);
+        taken.saturating_add(taken / 1024).saturating_add(ENDS)
     }
 
     /// The piece as it is to be written; nothing if nothing went into it.

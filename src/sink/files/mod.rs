@@ -54,6 +54,8 @@ struct Growing {
     /// Bytes that it holds for sure, and the events in them.
     whole: u64,
     events: u64,
+    /// The disk did not say that it has them: they may be gone, whatever it says when it is asked again (fsync(2)).
+    doubtful: bool,
 }
 
 impl Files {
@@ -117,23 +119,28 @@ impl Files {
             waiting: 0,
             whole: 0,
             events: 0,
+            doubtful: false,
         }
     }
 
     /// What comes next belongs to another file.
-    fn is_over(&self, bytes: usize, at_ns: u64) -> bool {
-        self.open.as_ref().is_some_and(|open| {
-            let most = self.rotation.size_max.unwrap_or(u64::MAX);
-            let held = open.bytes();
-            let full = held > 0 && held.saturating_add(bytes as u64) > most;
-            full || self.rotation.by_time && open.at_ns != at_ns
-        })
+    fn is_over(&mut self, bytes: usize, at_ns: u64) -> io::Result<bool> {
+        let Some(open) = &mut self.open else {
+            return Ok(false);
+        };
+        if self.rotation.by_time && open.at_ns != at_ns {
+            return Ok(true);
+        }
+        match self.rotation.size_max {
+            Some(most) => Ok(!open.has_room(bytes as u64, most)?),
+            None => Ok(false),
+        }
     }
 }
 
 impl Target for Files {
     fn write(&mut self, bytes: &[u8], events: u64, at_ns: u64) -> io::Result<()> {
-        if self.is_over(bytes.len(), at_ns) {
+        if self.is_over(bytes.len(), at_ns)? {
             self.finish()?;
         }
         if bytes.is_empty() {
@@ -193,9 +200,20 @@ impl Growing {
         Ok(())
     }
 
-    /// Bytes that it comes to by now; of those in the compressor, what that has made of them.
-    fn bytes(&self) -> u64 {
-        self.whole + self.gzip.as_ref().map_or(0, Gzip::len) as u64
+    /// Whether the file with so many bytes more has at most `most`; an empty one takes whatever comes.
+    fn has_room(&mut self, bytes: u64, most: u64) -> io::Result<bool> {
+        let Some(gzip) = &self.gzip else {
+            return Ok(self.whole == 0 || self.whole.saturating_add(bytes) <= most);
+        };
+        // How much the compressor makes of what it holds shows when it has to give it out: only if that matters.
+        if self.whole.saturating_add(gzip.most(bytes)) > most {
+            self.end_piece()?;
+        }
+        let Some(gzip) = &self.gzip else {
+            return Ok(true);
+        };
+        let held = self.whole + gzip.taken();
+        Ok(held == 0 || self.whole.saturating_add(gzip.most(bytes)) <= most)
     }
 
     /// What a compressor holds back goes out now and then: often would make it large.
@@ -229,23 +247,32 @@ impl Growing {
     fn finish(&mut self) -> io::Result<()> {
         self.end_piece()?;
         self.end()?;
-        self.file.sync_data()?;
+        self.sync_data()?;
         fs::rename(&self.part, &self.name)
     }
 
+    fn sync_data(&mut self) -> io::Result<()> {
+        let synced = self.file.sync_data();
+        self.doubtful |= synced.is_err();
+        synced
+    }
+
     /// Keeps what is whole of a file that cannot be written to, if that is wanted and there is any. How many of the
-    /// events that it has taken are lost.
-    fn rescue(self, keep: bool) -> u64 {
+    /// events that it has taken are lost: all, unless the disk has them under the name of the file.
+    fn rescue(mut self, keep: bool) -> u64 {
         // There is nobody to tell of a second failure.
         if !keep || self.whole == 0 {
             let _ = fs::remove_file(&self.part);
             return self.events + self.waiting;
         }
-        // What is torn does not get the name of what is whole.
-        if self.file.set_len(self.whole).is_ok() && self.end().is_ok() {
-            let _ = fs::rename(&self.part, &self.name);
+        // What is torn, or may be, does not get the name of what is whole. It stays, for whoever wants to look at it.
+        let whole = !self.doubtful && self.file.set_len(self.whole).is_ok();
+        let kept = whole && self.end().is_ok() && self.sync_data().is_ok();
+        if kept && fs::rename(&self.part, &self.name).is_ok() {
+            self.waiting
+        } else {
+            self.events + self.waiting
         }
-        self.waiting
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is in a folder after events of some times and sizes were written.
 
 use super::*;
+use crate::sink::writer::Closing;
 use std::io::Read;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -111,6 +112,51 @@ fn no_file_exceeds_its_size_unless_one_chunk_does() {
         ("a.3", "9"),
     ];
     assert_eq!(folder.found(), owned(&found));
+}
+
+/// What the compressor holds back counts, whether it can be compressed or not.
+#[test]
+fn no_compressed_file_exceeds_its_size() {
+    const MOST: u64 = 100_000;
+    let mut state = 1_u64;
+    let noise = std::iter::repeat_with(|| {
+        // xorshift: nothing in it recurs.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b' ' + (state % 64) as u8)
+    });
+    let noise: String = noise.take(1 << 20).collect();
+    let lines = "the same line again and again, ".repeat(1 << 16);
+    for (text, chunk) in [(&noise, 7_000), (&noise, 65_000), (&lines, 20_000)] {
+        let folder = Folder::new();
+        let rotation = Rotation {
+            size_max: Some(MOST),
+            ..Rotation::default()
+        };
+        let mut files = folder.files("a.gz", rotation);
+        for part in text.as_bytes().chunks(chunk) {
+            files.write(part, 1, START).expect("written");
+        }
+        files.finish().expect("finished");
+        let mut whole = String::new();
+        let mut sizes = Vec::new();
+        for number in 0.. {
+            let pattern = Pattern::new(&folder.0.join("a.gz")).expect("a pattern");
+            let name = pattern.name(START, number);
+            let Ok(about) = fs::metadata(&name) else {
+                break;
+            };
+            sizes.push(about.len());
+            whole.push_str(&content(&name));
+        }
+        assert!(whole == *text, "all is there, in order");
+        assert!(sizes.iter().all(|size| *size <= MOST), "{sizes:?}");
+        // But for what might have been too much, files are filled.
+        let full = &sizes[..sizes.len() - 1];
+        let least = MOST.saturating_sub(chunk as u64 + 1000);
+        assert!(full.iter().all(|size| *size > least), "{sizes:?}");
+    }
 }
 
 #[test]
@@ -241,6 +287,40 @@ fn a_compressed_file_that_cannot_be_finished_gets_no_name() {
     assert_eq!(folder.found(), owned(&[]));
 }
 
+/// Nobody can tell what of it is on the disk: all of it counts as lost, and it does not get its name.
+#[test]
+fn what_the_disk_does_not_confirm_is_lost() {
+    for name in ["a.%H%M", "a.%H%M.gz"] {
+        let folder = Folder::new();
+        let mut files = folder.files(name, BY_TIME);
+        files.write(b"event", 3, START).expect("taken");
+        let open = files.open.as_mut().expect("a file");
+        open.end_piece().expect("there is room");
+        // It takes what is written, and cannot keep it.
+        let device = OpenOptions::new().write(true).open("/dev/null");
+        open.file = device.expect("a device");
+        files.finish().expect_err("it cannot be synchronised");
+        assert_eq!(files.recover().lost, 3);
+        let mut entries = fs::read_dir(&folder.0).expect("a folder");
+        let left = entries.next().expect("a file").expect("an entry");
+        assert!(left.file_name().to_string_lossy().ends_with(".part"));
+        assert!(entries.next().is_none());
+    }
+}
+
+/// Whoever looks for it does not find it.
+#[test]
+fn what_does_not_get_its_name_is_lost() {
+    let folder = Folder::new();
+    let mut files = folder.files("a.%H%M", BY_TIME);
+    files.write(b"event", 3, START).expect("written");
+    fs::create_dir(folder.0.join("a.0300")).expect("a folder");
+    files.finish().expect_err("a folder has the name");
+    assert_eq!(files.recover().lost, 3);
+    let part = folder.0.join("a.0300.part");
+    assert_eq!(content(&part), "event", "it can still be had by hand");
+}
+
 /// A piece that fills up within an event is ended behind it. Whoever stops behind the first member of a file reads
 /// all the same.
 #[test]
@@ -344,4 +424,21 @@ fn a_file_under_its_own_name_goes_on_behind_its_last_whole_event() {
     assert!(direct.recover().again);
     direct.write(b", more", 1, START).expect("written");
     assert_eq!(content(&path), "whole, more");
+}
+
+/// An output that is refused before it begins leaves no trace.
+#[test]
+fn a_file_that_was_never_written_to_is_as_it_was() {
+    let folder = Folder::new();
+    fs::write(folder.0.join("old"), "an earlier run").expect("written");
+    for name in ["old", "new"] {
+        let file = Direct::create(&folder.0.join(name)).expect("made");
+        drop(file.retrying(true));
+    }
+    assert_eq!(folder.found(), owned(&[("old", "an earlier run")]));
+    for name in ["old", "new"] {
+        let mut file = Direct::create(&folder.0.join(name)).expect("made");
+        file.begin(Closing::for_test(false));
+    }
+    assert_eq!(folder.found(), owned(&[("new", ""), ("old", "")]));
 }

@@ -3,6 +3,7 @@
 use super::openbmp::Origin;
 use super::producer::{Form, Settings, writer};
 use crate::sink::bmp::{Carrier, Fate, Ledger, RouterName};
+use crate::sink::deadline::Deadline;
 use crate::sink::delivered::Delivered;
 use crate::sink::writer::{Losses, WhenFull, Writer};
 use std::io;
@@ -21,7 +22,9 @@ impl Ledger for Records {
         Fate {
             sent: self.delivered.delivered.load(Relaxed),
             queue_full: self.lost.full(),
-            undelivered: self.delivered.failed.load(Relaxed) + self.lost.broken(),
+            undelivered: self.delivered.failed.load(Relaxed)
+                + self.lost.broken()
+                + self.lost.late(),
         }
     }
 }
@@ -33,6 +36,8 @@ pub struct KafkaCarrier {
     when_full: WhenFull,
     collector: String,
     routers: Vec<Origin>,
+    /// Records that were made.
+    made: u64,
 }
 
 impl KafkaCarrier {
@@ -57,6 +62,7 @@ impl KafkaCarrier {
             when_full,
             collector: collector.to_owned(),
             routers: Vec::new(),
+            made: 0,
         })
     }
 }
@@ -88,6 +94,12 @@ impl Carrier for KafkaCarrier {
         fate.queue_full + fate.undelivered
     }
 
+    /// Of all lines: records are not told apart.
+    fn is_settled(&self, _: usize) -> bool {
+        let fate = self.records.fate();
+        fate.sent + fate.queue_full + fate.undelivered >= self.made
+    }
+
     fn has_room(&self, _: usize) -> bool {
         self.when_full == WhenFull::Wait || self.writer.queue_ratio() < 0.5
     }
@@ -98,7 +110,17 @@ impl Carrier for KafkaCarrier {
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let ns = now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
-        self.writer.event(ns, |out| origin.write(out, ns, encode));
+        let made = &mut self.made;
+        self.writer.event(ns, |out| {
+            let before = out.len();
+            origin.write(out, ns, encode);
+            *made += u64::from(out.len() > before);
+        });
+    }
+
+    /// One among others: the log goes on.
+    fn say_last(&mut self, line: usize, encode: &mut dyn FnMut(&mut Vec<u8>)) {
+        self.send(line, encode);
     }
 
     fn await_listener(&mut self, _: usize) -> bool {
@@ -129,8 +151,12 @@ impl Carrier for KafkaCarrier {
         self.writer.queue_ratio()
     }
 
-    fn close(&mut self) {
+    fn begin_close(&mut self) {
+        self.writer.begin_close();
+    }
+
+    fn close(&mut self, until: Deadline) {
         // What could not be delivered is counted.
-        let _ = self.writer.close();
+        let _ = self.writer.close_by(until);
     }
 }

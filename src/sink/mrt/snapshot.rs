@@ -10,16 +10,25 @@ use super::table::{Peer, Place, RouteRecords, write_peers};
 use crate::bgp::Family;
 use crate::filter::Selection;
 use crate::rib::{Moves, Ribs, Tables};
+use crate::sink::deadline::Deadline;
 use crate::sink::routes::{RouteFilter, meta_of_table};
 use crate::sink::writer::Writer;
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 /// Places of tables that are looked at each time: a millisecond or two.
 const SLICE: usize = 8192;
 /// A writer that is so far behind gets no more for now.
 const QUEUE_MAX: f64 = 0.5;
+
+/// Chunks that the writer has to have room for, so that no record is lost: the end of a snapshot takes as many.
+const ROOM: usize = 2;
+/// How long the end of a capture waits for a snapshot that is being taken.
+const COMPLETE_WITHIN: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Writes all tables, again and again or at the end.
 pub struct TableDumps {
@@ -97,7 +106,8 @@ impl TableDumps {
 
     /// The time is `now_ns`: begins a snapshot if it is due, and goes on with one; `at_once` to its end.
     pub fn advance(&mut self, ribs: &Ribs, now_ns: u64, at_once: bool) {
-        if self.is_due(now_ns) && self.current.is_none() {
+        // One that is due while another is being taken comes behind that.
+        if self.current.is_none() && self.is_due(now_ns) {
             self.begin(ribs, now_ns);
         }
         while self.current.is_some() && (at_once || self.writer.queue_ratio() < QUEUE_MAX) {
@@ -118,8 +128,21 @@ impl TableDumps {
     }
 
     fn complete(&mut self, ribs: &Ribs) {
+        let until = Deadline::after(COMPLETE_WITHIN);
         while self.current.is_some() {
-            self.go_on(ribs);
+            if self.writer.room() >= ROOM {
+                self.go_on(ribs);
+                continue;
+            }
+            if until.has_passed() {
+                // Half a snapshot would look like a whole one.
+                self.current = None;
+                let why = "the last snapshot could not be completed in time";
+                let why = io::Error::new(io::ErrorKind::TimedOut, why);
+                return self.writer.abandon(why);
+            }
+            self.writer.wake();
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -146,13 +169,13 @@ impl TableDumps {
         });
     }
 
-    /// Writes the next slice.
+    /// Writes the next slice, as far as the writer has room for it.
     fn go_on(&mut self, ribs: &Ribs) {
         let Some(mut snapshot) = self.current.take() else {
             return;
         };
         let mut left = SLICE;
-        while left > 0 {
+        while left > 0 && self.writer.room() >= ROOM {
             let Some(part) = snapshot.parts.pop() else {
                 // The next one is another file, so that this one is finished now.
                 self.writer.cut(snapshot.at_ns + 1);
@@ -208,7 +231,11 @@ impl Snapshot {
             self.moves = Some(rib.moves());
         }
         let until = rib.places().min(self.place.saturating_add(*left));
-        for route in (self.place..until).filter_map(|place| rib.at(place)) {
+        let mut looked_at = self.place;
+        while looked_at < until && dumps.writer.room() >= ROOM {
+            let route = rib.at(looked_at);
+            looked_at += 1;
+            let Some(route) = route else { continue };
             let selection = &mut dumps.selection;
             if !(dumps.filter).selects(selection, &meta, (ribs, rib), &route) {
                 continue;
@@ -223,9 +250,9 @@ impl Snapshot {
             let write = |out: &mut Vec<u8>| records.write(out, place, ribs, rib, &route);
             dumps.writer.event(self.at_ns, write);
         }
-        *left = left.saturating_sub((until - self.place).max(1));
-        self.place = until;
-        if until < rib.places() {
+        *left = left.saturating_sub((looked_at - self.place).max(1));
+        self.place = looked_at;
+        if looked_at < rib.places() {
             return Some(part);
         }
         self.moves = None;

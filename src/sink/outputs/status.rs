@@ -1,6 +1,7 @@
 //! What outputs have come to, and how they end.
 
 use super::Outputs;
+use crate::sink::deadline::Deadline;
 use crate::sink::evidence::Evidence;
 use crate::sink::metrics::{self, Snapshot};
 use crate::sink::totals::Summary;
@@ -17,6 +18,8 @@ pub struct Closed {
     pub lost_full: u64,
     /// Events lost because writing failed.
     pub lost_broken: u64,
+    /// Events lost because the end did not wait for the writer any longer.
+    pub lost_late: u64,
     /// What failed first.
     pub error: Option<std::io::Error>,
 }
@@ -134,6 +137,7 @@ impl Outputs {
             let lost = all.fold(Lost::default(), |lost, more| Lost {
                 full: lost.full + more.full(),
                 broken: lost.broken + more.broken(),
+                late: lost.late + more.late(),
             });
             (name, writer, lost)
         })
@@ -173,11 +177,28 @@ impl Outputs {
         text.writer.event(now, |out| lines.closing(out, summary));
     }
 
-    /// Writes out everything and ends the writers' threads: what each output lost, and what failed.
+    /// Has all outputs write out what they have, at once: none waits for another.
+    pub fn begin_close(&mut self, until: Deadline) {
+        self.writers_mut().for_each(Writer::begin_close);
+        if let Some(bmp) = &mut self.bmp {
+            bmp.begin_close();
+        }
+        if let Some(evidence) = &mut self.evidence {
+            evidence.begin_close(until);
+        }
+    }
+
+    /// Writes out everything, however long that takes, as [`Self::close_by`].
     pub fn close(&mut self) -> Vec<Closed> {
+        self.begin_close(Deadline::NEVER);
+        self.close_by(Deadline::NEVER)
+    }
+
+    /// Waits until that is done, or it is too late: what each output that has a writer lost, and what failed.
+    pub fn close_by(&mut self, until: Deadline) -> Vec<Closed> {
         let writers = self.writers_mut();
-        let failed: Vec<_> = writers.map(|writer| writer.close().err()).collect();
-        self.finish_former();
+        let failed: Vec<_> = writers.map(|writer| writer.close_by(until).err()).collect();
+        self.finish_former(until);
         // Those that there were come last, and were closed before.
         let failed = failed.into_iter().chain(std::iter::repeat_with(|| None));
         let closed = self.with_former().zip(failed);
@@ -186,6 +207,7 @@ impl Outputs {
                 output,
                 lost_full: lost.full,
                 lost_broken: lost.broken,
+                lost_late: lost.late,
                 error,
             })
             .collect()
@@ -199,4 +221,6 @@ struct Lost {
     full: u64,
     /// Since writing failed.
     broken: u64,
+    /// Since nobody waited any longer.
+    late: u64,
 }

@@ -237,3 +237,82 @@ fn a_failing_disk_is_reported_once_and_its_losses_counted() {
     assert!(writer.is_broken());
     assert_eq!(writer.lost_broken(), 200);
 }
+
+/// A disk that is frozen: the end does not wait for it for ever, and says what it has not taken.
+#[test]
+fn a_writer_that_hangs_is_not_waited_for() {
+    let (open, gate) = mpsc::channel();
+    let out = Gated {
+        gate,
+        written: Arc::default(),
+    };
+    let mut writer = Writer::start(out, WhenFull::Drop, CHUNKS).expect("a thread");
+    let count = 10 * CHUNK_BYTES / 1000;
+    lines(&mut writer, count);
+    let until = Deadline::after(Duration::from_millis(50));
+    let error = writer.close_by(until).expect_err("it hangs");
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert_eq!(writer.losses().late(), count as u64);
+    assert_eq!(writer.lost_full() + writer.lost_broken(), 0);
+    // As if the disk came back afterwards: nothing is counted twice.
+    drop(open);
+    drop(writer);
+}
+
+/// Three that hang take no longer than one.
+#[test]
+fn writers_are_closed_at_once() {
+    let until = Deadline::after(Duration::from_millis(300));
+    let mut gates = Vec::new();
+    let mut writers: Vec<_> = std::iter::repeat_with(|| {
+        let (open, gate) = mpsc::channel();
+        gates.push(open);
+        let written = Arc::default();
+        Writer::start(Gated { gate, written }, WhenFull::Drop, CHUNKS).expect("a thread")
+    })
+    .take(3)
+    .collect();
+    for writer in &mut writers {
+        lines(writer, 10);
+        writer.begin_close();
+    }
+    let closed = writers.iter_mut().map(|writer| writer.close_by(until));
+    assert!(closed.into_iter().all(|closed| closed.is_err()));
+    assert!(until.has_passed());
+    let late: u64 = writers.iter().map(|writer| writer.losses().late()).sum();
+    assert_eq!(late, 30);
+}
+
+/// What could not be completed gets no name: its file is not finished.
+#[test]
+fn what_is_abandoned_is_not_finished() {
+    struct Finishes(Arc<AtomicBool>);
+    impl Target for Finishes {
+        fn write(&mut self, _: &[u8], _: u64, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+        fn finish(&mut self) -> io::Result<()> {
+            self.0.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+    for abandoned in [false, true] {
+        let finished = Arc::<AtomicBool>::default();
+        let options = Options {
+            division: Division::Told,
+            when_full: WhenFull::Drop,
+            chunks: 4,
+        };
+        let target = Finishes(Arc::clone(&finished));
+        let mut writer = Writer::start_with(target, options).expect("a thread");
+        writer.event(0, |out| out.push(0));
+        if abandoned {
+            writer.abandon(io::ErrorKind::TimedOut.into());
+        }
+        assert_eq!(writer.close().is_err(), abandoned);
+        assert_eq!(finished.load(Ordering::Relaxed), !abandoned);
+    }
+}
