@@ -260,9 +260,9 @@ fn assert_has_manual_and_completions(package: &Path, scratch: &Scratch) {
 fn the_package_installs_captures_as_its_user_and_leaves_nothing() {
     let tools = [
         "systemd-analyze",
+        "cargo-deb",
         "dpkg-deb",
         "dpkg-shlibdeps",
-        "jq",
         "strace",
     ];
     if !(allowed() && tools.into_iter().all(have)) {
