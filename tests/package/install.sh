@@ -47,7 +47,7 @@ capture() {
 }
 
 capture mirror
-for run in no-rights no-calls; do
+for run in no-rights no-spaces; do
   status=0
   (start "$run" 'tap = true') || status=$?
   printf '%s\n' "$status" >"$scratch/$run.status"

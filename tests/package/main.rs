@@ -220,9 +220,9 @@ fn the_package_installs_captures_as_its_unit_and_leaves_nothing() {
     let tapping = Unit::read().with(&Unit::drop_in());
     scratch.write("mirror.unit", unit.json().as_bytes());
     scratch.write("no-rights.unit", unit.json().as_bytes());
-    let rights = Unit::drop_in().replace("SystemCallFilter=", "#");
-    let no_calls = Unit::read().with(&rights);
-    scratch.write("no-calls.unit", no_calls.json().as_bytes());
+    let rights = Unit::drop_in().replace("RestrictNamespaces=", "#");
+    let no_spaces = Unit::read().with(&rights);
+    scratch.write("no-spaces.unit", no_spaces.json().as_bytes());
     scratch.write("tap.unit", tapping.json().as_bytes());
     let mut layer = Layer::start(&net, &package, &unit, scratch);
     layer.capture("mirror", &net);
@@ -242,7 +242,7 @@ fn the_package_installs_captures_as_its_unit_and_leaves_nothing() {
     // Without the drop-in, and without a line of it, a tap has no namespace, and says what it lacks.
     for (run, lacks) in [
         ("no-rights", "CAP_SYS_ADMIN"),
-        ("no-calls", "Operation not permitted"),
+        ("no-spaces", "Operation not permitted"),
     ] {
         let refused = layer.read(&format!("{run}.log"));
         assert_eq!(layer.read(&format!("{run}.status")), "2\n", "{refused}");
