@@ -320,9 +320,11 @@ fn every_remedy_is_met_by_a_test() {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let here = files(&root.join("tests")).into_iter();
+    // What is listed as unmet, or as not run, is not met by that.
+    let lists = ["tests/docs.rs", "tests/commands/inline.rs"].map(|name| root.join(name));
     let here = here.filter(|path| {
         let is_rust = path.extension().is_some_and(|end| end == "rs");
-        is_rust && path.file_name().is_some_and(|name| name != "docs.rs")
+        is_rust && !lists.contains(path)
     });
     tests.extend(here.map(|path| fs::read_to_string(path).expect("readable")));
     let met: Vec<_> = tests.iter().flat_map(|test| literals(test)).collect();

@@ -241,13 +241,49 @@ fn configurations() {
     let write = |name: &str, text: &str| fs::write(scratch.path(name), text).unwrap();
     write("needs.toml", "# a comment\nmrt-rotate = '15m'\n");
     write("without.toml", "json = 'x'\n");
+    write("unknown.toml", "json = 'x'\n[live]\nrign = 64\n");
+    write("strange.toml", "zzzzzzzz = 1\n");
+    write("value.toml", "checksums = 'maybe'\n");
+    write("number.toml", "host = ['a', 'b']\n");
+    write("both.toml", "[read]\nno-rib = true\nrib-memory = 64\n");
     let cases: &[Case] = &[
+        (
+            "config check unknown.toml",
+            2,
+            &["unknown.toml:3: unknown key `rign`", "try: `ring`"],
+        ),
+        (
+            "config check strange.toml",
+            2,
+            &[
+                "strange.toml:1: unknown key `zzzzzzzz`",
+                "try: see what every key takes: bgptap config show /dev/null",
+            ],
+        ),
+        (
+            "config check value.toml",
+            2,
+            &["value.toml:1: `checksums`", "try: one of off, auto, on"],
+        ),
+        (
+            "config check number.toml",
+            2,
+            &[
+                "number.toml:1: `host` takes a string or a number",
+                "try: see what every key takes",
+            ],
+        ),
+        (
+            "config check both.toml",
+            2,
+            &["cannot be beside", "try: leave one of them out"],
+        ),
         (
             "config check nosuch.toml",
             2,
             &[
                 "nosuch.toml: the configuration cannot be read: No such file",
-                "check the name",
+                "try: check the name",
             ],
         ),
         (

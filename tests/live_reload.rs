@@ -289,6 +289,34 @@ impl Drop for TinyDisk {
     }
 }
 
+/// After set-up the network is closed but for the ports of the start: a station at another one is refused with what to do,
+/// and all stays as it was.
+#[test]
+fn a_station_at_another_port_is_refused() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("reload"));
+    let config = scratch.path("bgptap.toml");
+    let station = |address: &str| format!("bmp = '{address}'\n");
+    std::fs::write(&config, station("127.0.0.1:11019")).unwrap();
+    let arguments = ["--config", config.to_str().unwrap()];
+    let live = Live::start(&net.mon, TAP, &scratch, &arguments);
+    reload(&live, &config, &station("127.0.0.1:11020"), 1);
+    let log = live.log();
+    for part in [
+        "refused, all stays as it was",
+        "--bmp 127.0.0.1:11020: the right to connect to ports other than those of the start was given up",
+        "try: use the port of a station that was there at the start, or start it anew",
+    ] {
+        assert!(log.contains(part), "no {part:?} in: {log}");
+    }
+    // At the same port another one is taken.
+    reload(&live, &config, &station("127.0.0.2:11019"), 2);
+    assert_eq!(live.log().matches("refused").count(), 1, "{}", live.log());
+    live.stop();
+}
+
 /// What there was of an output before a reload is one with what there is now.
 #[cfg(feature = "kafka")]
 fn no_series_comes_twice(net: &Net) {

@@ -48,11 +48,18 @@ fn shortened(scratch: &Scratch, lost: usize) -> PathBuf {
 
 /// `bgptap top` in the namespace of a monitor.
 fn top(net: &Net, rows: u16, cols: u16) -> Pty {
+    top_with(net, "TERM=xterm-256color", rows, cols)
+}
+
+/// The same with a variable in its environment.
+fn top_with(net: &Net, variable: &str, rows: u16, cols: u16) -> Pty {
     let command = [
         "ip",
         "netns",
         "exec",
         &net.mon,
+        "env",
+        variable,
         env!("CARGO_BIN_EXE_bgptap"),
         "top",
         ADDRESS,
@@ -159,6 +166,36 @@ fn what_the_mirror_lost_is_red() {
     assert!(terminate.unwrap().success());
     pty.ended();
     assert_given_back(&pty);
+}
+
+/// No cell has a colour; what is lost is bold.
+#[test]
+fn no_color_is_honoured() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("top"));
+    let live = Live::start(&net.mon, TAP, &scratch, &["--http", ADDRESS]);
+    let mut pty = top_with(&net, "NO_COLOR=1", 40, 150);
+    pty.shows("Sessions");
+    net.replay(&shortened(&scratch, 40), &["--speed", "max"]);
+    pty.shows("Established");
+    for key in ["1", "2", "3", "4", "1", ENTER] {
+        pty.keys(key);
+        pty.until("no colours, and something bold", |screen| {
+            let (rows, cols) = screen.size();
+            let places = (0..rows.get()).flat_map(|row| (0..cols.get()).map(move |col| (row, col)));
+            let cells = places.filter_map(|(row, col)| screen.cell(row, col));
+            let plain = |cell: &&vt100::Cell| {
+                [cell.fgcolor(), cell.bgcolor()] == [vt100::Color::Default; 2]
+            };
+            let cells: Vec<_> = cells.collect();
+            cells.iter().all(plain) && cells.iter().any(|cell| cell.bold())
+        });
+    }
+    pty.keys("q");
+    assert!(pty.ended().success());
+    live.stop();
 }
 
 #[test]

@@ -72,8 +72,11 @@ impl fmt::Display for ConfigError {
             }
         }
         match &self.hint {
-            Some(hint) => write!(f, "\n  {hint}"),
-            None => Ok(()),
+            Some(hint) => write!(f, "\n  try: {hint}"),
+            None => write!(
+                f,
+                "\n  try: see what every key takes: bgptap config show /dev/null"
+            ),
         }
     }
 }

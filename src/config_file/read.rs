@@ -85,7 +85,7 @@ impl<'t> File<'t> {
         let dashed = text.replace('_', "-");
         let near = known().find(|known| *known == dashed);
         let hint = near.or_else(|| nearest(text, known()));
-        let hint = hint.map(|near| format!("perhaps `{near}`"));
+        let hint = hint.map(|near| format!("`{near}`, if that is meant"));
         Err(self
             .error(name.span(), format!("unknown key `{text}`"))
             .hint(hint))
@@ -175,7 +175,7 @@ impl<'t> File<'t> {
             ),
             _ => (
                 format!("`{key}`: {error}"),
-                "`bgptap config show FILE` prints every key with its values".to_owned(),
+                "see what every key takes: bgptap config show /dev/null".to_owned(),
             ),
         };
         let error = match culprit {
@@ -205,7 +205,7 @@ impl<'t> File<'t> {
         };
         let hint = match error.get(ContextKind::ValidValue) {
             Some(ContextValue::Strings(valid)) if !valid.is_empty() => {
-                Some(format!("there are {}", valid.join(", ")))
+                Some(format!("one of {}", valid.join(", ")))
             }
             _ => None,
         };

@@ -198,16 +198,16 @@ fn flags_beat_the_file() {
 fn mistakes_are_told_with_their_line() {
     for (config, line, what) in [
         ("raw = true\nfiltr = 'eor'", 2, "unknown key `filtr`"),
-        ("raw = true\nfiltr = 'eor'", 2, "perhaps `filter`"),
-        ("json_filter = 'eor'", 1, "perhaps `json-filter`"),
-        ("[live]\n\nrign = 64", 3, "perhaps `ring`"),
+        ("raw = true\nfiltr = 'eor'", 2, "try: `filter`, if"),
+        ("json_filter = 'eor'", 1, "try: `json-filter`"),
+        ("[live]\n\nrign = 64", 3, "try: `ring`"),
         ("[read]\nring = 64", 2, "unknown key `ring`"),
         ("[lve]\nring = 64", 1, "unknown key `lve`"),
         ("config = 'x'", 1, "unknown key `config`"),
         ("live = 3", 1, "is a table"),
         ("raw = 'yes'", 1, "is `true` or `false`"),
         ("raw = true\nring = 'many'", 2, "a number from 1"),
-        ("checksums = 'maybe'", 1, "there are off, auto, on"),
+        ("checksums = 'maybe'", 1, "try: one of off, auto, on"),
         ("[peer-name]\nrtr1 = 'x'", 1, "`peer-name`"),
         ("peer-name = {'192.0.2.1' = [1]}", 1, "takes strings"),
         ("json = {a = 1}", 1, "takes a string or a number"),
@@ -226,6 +226,7 @@ fn mistakes_are_told_with_their_line() {
         assert_eq!(error.line(), Some(line), "{config}: {error}");
         assert!(error.to_string().contains(what), "{config}: {error}");
         assert!(error.to_string().contains('^'), "{config}: {error}");
+        assert!(error.to_string().contains("\n  try: "), "{config}: {error}");
     }
     let missing = CommandLine::new(["bgptap", "read", "x", "--config", "/nowhere/x.toml"]);
     assert!(matches!(missing.parse(), Err(Refused::Config(_))));

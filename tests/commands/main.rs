@@ -1,9 +1,10 @@
-//! The pages by one who has never seen the project: every command of their `sh` blocks and every whole
-//! `bgptap …` in the text runs as printed, and what they name is there. Other commands in the text are not run.
+//! The pages by one who has never seen the project: every command of their `sh` blocks and in their text runs as
+//! printed, or a table says why it does not (`inline::NOT_RUN`, `run::ELSEWHERE`), and what they name is there.
 #![cfg(all(feature = "capture", feature = "kafka", feature = "top"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::expect_used, missing_docs, unreachable_pub)]
 
+mod inline;
 mod named;
 mod pages;
 #[path = "../support/pty.rs"]
@@ -48,10 +49,39 @@ fn a_command_that_would_not_be_found_is_refused() {
     assert_eq!(faults("```text\na bgptap\n```"), [""; 0]);
 }
 
+/// Commands in the text that a table excuses are on a page, and what it names for them runs them.
+#[test]
+fn every_reason_is_needed() {
+    let idle = inline::idle(&pages::all());
+    assert!(idle.is_empty(), "{}", idle.join("\n"));
+}
+
+/// What runs when a page gets a new command, and what does not.
+#[test]
+fn a_command_in_the_text_runs_unless_a_table_excuses_it() {
+    let runs = |text: &str| Page::of("docs/x.md".into(), text).inline().lines;
+    assert_eq!(
+        runs("try `ip link set dev eth0 mtu 9000`"),
+        ["ip link set dev eth0 mtu 9000"]
+    );
+    assert_eq!(
+        runs("try `NO_COLOR=1 bgptap\nread FILE`"),
+        ["NO_COLOR=1 bgptap read x.pcap"]
+    );
+    assert_eq!(runs("see `scripts/other`"), ["scripts/other"]);
+    assert_eq!(
+        runs("`kill -9`, `ip`, `scripts/lib.sh`, `type update`, `NO_COLOR=1`"),
+        [""; 0]
+    );
+}
+
 /// In a machine of their own, with the files, hosts and interfaces that the pages speak of.
 #[test]
 fn every_command_runs_as_printed() {
-    let tools = ["ethtool", "kcat", "setcap", "curl", "unshare", "nsenter"];
+    let tools = [
+        "ethtool", "kcat", "setcap", "curl", "unshare", "nsenter", "chrt", "ss", "tcpdump",
+        "tshark",
+    ];
     if !(allowed() && tools.into_iter().all(have)) {
         return;
     }

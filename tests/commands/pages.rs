@@ -9,25 +9,47 @@ const LANGUAGES: [&str; 7] = ["sh", "text", "json", "toml", "rust", "ini", SWITC
 /// What is typed on a switch, whose commands may begin as ours do.
 const SWITCH: &str = "switch";
 
-/// How a line begins that somebody would type.
-const COMMANDS: [&str; 17] = [
-    "bgptap ",
-    "scripts/",
-    "./scripts/",
-    "cargo ",
-    "ip ",
-    "tc ",
-    "ethtool ",
-    "curl ",
-    "setcap ",
-    "systemctl ",
-    "sysctl ",
-    "apt ",
-    "dpkg ",
-    "sudo ",
-    "kill ",
-    "chrt ",
-    "$ ",
+/// What somebody would type begins with one of these, or is a script of ours. A name alone is that of the program.
+const PROGRAMS: [&str; 39] = [
+    "adjtimex",
+    "apt",
+    "bash",
+    "bgptap",
+    "bpftool",
+    "cargo",
+    "chrt",
+    "curl",
+    "dpkg",
+    "ethtool",
+    "gzip",
+    "hwstamp_ctl",
+    "ip",
+    "journalctl",
+    "kcat",
+    "kill",
+    "modprobe",
+    "mount",
+    "nft",
+    "perf",
+    "ping",
+    "promtool",
+    "python3",
+    "rm",
+    "setcap",
+    "ss",
+    "ssh",
+    "sudo",
+    "sysctl",
+    "systemctl",
+    "systemd-analyze",
+    "tc",
+    "tcpdump",
+    "tshark",
+    "ulimit",
+    "unshare",
+    "wget",
+    "xz",
+    "zstd",
 ];
 
 /// Blocks that say what may be typed and not what is, by their first line.
@@ -35,6 +57,26 @@ const SYNOPSES: [(&str, &str); 1] = [(
     "docs/formats.md",
     "bgptap live -i IFACE [-i IFACE…]    capture until interrupted",
 )];
+
+/// Whether this is what somebody would type.
+pub fn is_command(line: &str) -> bool {
+    let mut words = line.split_whitespace().skip_while(|word| is_setting(word));
+    let first = words.next().unwrap_or_default();
+    let script = first.strip_prefix("./").unwrap_or(first);
+    let is_script = script.starts_with("scripts/");
+    let is_other_file = script.contains('.') || script.ends_with('/');
+    match words.next() {
+        Some(_) => is_script || first == "$" || PROGRAMS.contains(&first),
+        None => is_script && !is_other_file,
+    }
+}
+
+/// `NAME=value` in front of a command.
+fn is_setting(word: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
+    word.split_once('=')
+        .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_name))
+}
 
 /// A fenced block.
 pub struct Block {
@@ -120,27 +162,9 @@ impl Page {
         spans
     }
 
-    /// Whole command lines of `bgptap` that stand between backquotes, as a block.
-    pub fn inline(&self) -> Block {
-        let mut lines: Vec<_> = self
-            .spans()
-            .iter()
-            .filter(|span| span.starts_with("bgptap ") && !span.contains('…'))
-            .map(|span| filled_in(span))
-            .collect();
-        lines.sort();
-        lines.dedup();
-        Block {
-            place: format!("{}: inline", self.name),
-            language: "sh".into(),
-            lines,
-        }
-    }
-
     /// What keeps commands of the page from being found and executed.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        let is_command = |line: &str| COMMANDS.iter().any(|begin| line.starts_with(begin));
         for block in &self.blocks {
             if !LANGUAGES.contains(&block.language.as_str()) {
                 faults.push(format!("{}: no language `{}`", block.place, block.language));
@@ -164,16 +188,6 @@ impl Page {
         }
         faults
     }
-}
-
-/// A command with something in the place of what the reader has to put there.
-fn filled_in(command: &str) -> String {
-    let is_config = command.contains("config");
-    let file = if is_config { "bgptap.toml" } else { "x.pcap" };
-    command
-        .replace("FILE", file)
-        .replace("IFACE", "mon0")
-        .replace("ADDR:PORT", "127.0.0.1:9180")
 }
 
 impl Block {

@@ -24,16 +24,19 @@ enum Way {
     IsAScreen,
     /// When it is interrupted, and is no program of ours: it shows events as they come.
     Listens,
+    /// When it has seen frames enough, and is no program of ours.
+    Sniffs,
 }
 
 impl Way {
     fn of(command: &str) -> Self {
-        let mut words = command.split_whitespace();
+        let mut words = without_priority(command).split_whitespace();
         match (words.next(), words.next()) {
             (Some("bgptap"), Some("top")) => Self::IsAScreen,
             (Some("bgptap"), Some("live")) if has(command, "--top") => Self::IsAScreen,
             (Some("bgptap"), Some("live")) => Self::Captures,
             (Some("curl"), _) if command.contains("/events") => Self::Listens,
+            (Some("tcpdump"), _) => Self::Sniffs,
             _ => Self::Ends,
         }
     }
@@ -42,6 +45,11 @@ impl Way {
     fn asks(self, command: &str) -> bool {
         self == Self::Listens || command.starts_with("bgptap top")
     }
+}
+
+/// A command without the priority that it is given.
+fn without_priority(command: &str) -> &str {
+    command.strip_prefix("chrt --rr 1 ").unwrap_or(command)
 }
 
 /// Whether a word stands in front of the command's comment.
@@ -154,6 +162,12 @@ fn one(view: &View, command: &str, captured: bool) {
             // It says by its status that it was interrupted.
             listener.pty.keys(CTRL_C);
             listener.pty.ended();
+        }
+        Way::Sniffs => {
+            let sniffer = Running::start(view, command);
+            let ends = "100 packets captured";
+            view.feed_until(interface(command), || sniffer.pty.text().contains(ends));
+            sniffer.end("");
         }
     }
     if let Some(capture) = assumed {

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# install.sh SCRATCH PACKAGE CAPABILITIES USER STATE COMMAND...: installs the package over a copy-on-write view of this
-# machine, runs the command as systemd would, waits for SCRATCH/go-on, stops it, removes the package, and purges it.
+# install.sh SCRATCH PACKAGE USER STATE: installs the package over a copy-on-write view of this machine, runs it as its unit
+# does and with the drop-in for `--tap`, removes the package, and purges it. Each run has SCRATCH/RUN.unit (sandbox.py), and
+# is ended when SCRATCH/RUN.go-on appears.
 # Runs in a mount namespace of its own (unshare --mount): nothing outlives it but what it writes to SCRATCH.
 set -euo pipefail
 
+here=$(dirname "$0")
 # shellcheck source-path=SCRIPTDIR
-. "$(dirname "$0")/../support/layer.sh"
-scratch=$1 package=$2 capabilities=$3 user=$4 state=$5
-shift 5
+. "$here/../support/layer.sh"
+scratch=$1 package=$2 user=$3 state=/var/lib/$4
 
 layer_over "$scratch"
 inside() { chroot "$root" "$@"; }
@@ -16,29 +17,48 @@ cp "$package" "$root/tmp/bgptap.deb"
 inside dpkg --install /tmp/bgptap.deb
 inside systemd-analyze verify --man=no /usr/lib/systemd/system/bgptap.service >"$scratch/verify.log" 2>&1 || true
 
-# What systemd does for StateDirectory= and UMask=, and its users in the configuration.
-inside install -d -o "$user" -g "$user" -m 750 "/var/lib/$state"
-umask 027
-printf 'interface = "tap0"\njson = "/var/lib/%s/events.json"\n' "$state" >>"$root/etc/bgptap/bgptap.toml"
+# Where the sandbox lets it be read.
+install -d "$root/run/sandbox"
+install -m 644 "$here/sandbox.py" "$scratch"/*.unit "$root/run/sandbox/"
+cp "$root/etc/bgptap/bgptap.toml" "$scratch/as-installed.toml"
 
-strace -f -o "$scratch/trace" chroot "$root" \
-  setpriv --reuid "$user" --regid "$user" --clear-groups --inh-caps="-all,$capabilities" \
-  --ambient-caps="-all,$capabilities" --bounding-set="-all,$capabilities" --no-new-privs \
-  -- "$@" 2>"$scratch/live.log" &
-traced=$!
-until [[ -e $scratch/go-on ]]; do
-  kill -0 "$traced"
-  sleep 0.1
+# start RUN [LINE...]: ExecStart of the unit, with these lines in its configuration; execs.
+start() {
+  local run=$1
+  shift
+  { cat "$scratch/as-installed.toml" && printf 'interface = "tap0"\n' && printf '%s\n' "$@"; } >"$root/etc/bgptap/bgptap.toml"
+  exec strace -f -o "$scratch/$run.trace" unshare --mount --uts chroot "$root" \
+    /usr/bin/python3 /run/sandbox/sandbox.py "/run/sandbox/$run.unit" 2>"$scratch/$run.log"
+}
+
+# capture RUN [LINE...]: until it may go on, and what came of it.
+capture() {
+  local run=$1 traced
+  start "$@" "json = \"$state/$run.json\"" &
+  traced=$!
+  until [[ -e $scratch/$run.go-on ]]; do
+    kill -0 "$traced"
+    sleep 0.1
+  done
+  pkill -INT -P "$traced" # strace's child: this very program
+  wait "$traced"
+  cp "$root$state/$run.json" "$scratch/"
+  inside stat -c '%U %G %a' "$state/$run.json" >"$scratch/$run.owner"
+}
+
+capture mirror
+for run in no-rights no-spaces; do
+  status=0
+  (start "$run" 'tap = true') || status=$?
+  printf '%s\n' "$status" >"$scratch/$run.status"
 done
-pkill -INT -P "$traced" # strace's child: this very program
-wait "$traced"
-cp "$root/var/lib/$state/events.json" "$scratch/"
-inside stat -c '%U %G %a' "/var/lib/$state/events.json" >"$scratch/owner"
+capture tap 'tap = true'
+rm "$root$state/tap.json"
 
 # What somebody has set and captured stays, the program goes.
 inside dpkg --remove bgptap
 for path in /usr/bin/bgptap /usr/lib/systemd/system/bgptap.service /etc/bgptap/bgptap.toml \
-  "/var/lib/$state/events.json" /usr/share/man/man1/bgptap.1.gz; do
+  "$state/mirror.json" /usr/share/man/man1/bgptap.1.gz; do
   [[ ! -e $root$path ]] || printf '%s\n' "$path"
 done >"$scratch/removed"
 inside getent passwd "$user" | cut -d: -f1 >>"$scratch/removed"

@@ -83,6 +83,43 @@ fn a_session_that_is_down_has_no_margin() {
     assert!(!line("192.0.2.2:").contains("61s"), "{table}");
 }
 
+/// As long as a third of the hold time is left nobody is alarmed.
+#[test]
+fn a_margin_that_runs_out_is_red() {
+    let with = |milliseconds: u64| {
+        let mut app = app();
+        let News::Figures(mut figures) = figures(3.0, 130, 0) else {
+            panic!("figures");
+        };
+        figures.sessions[0].directions[0].tcp.hold_margin_ms = Some(milliseconds);
+        app.take(News::Figures(figures));
+        screen(&mut app, 130, 30)
+    };
+    let (enough, little) = (with(30_000), with(29_000));
+    assert!(text(&enough).contains("30s") && !red(&enough).contains("30s"));
+    assert!(red(&little).contains("29s"), "{}", text(&little));
+}
+
+/// The page of a session says what is left, and what was the least; nothing of one that is down.
+#[test]
+fn a_sessions_page_has_its_margins() {
+    let mut app = app();
+    let News::Figures(mut figures) = figures(3.0, 130, 0) else {
+        panic!("figures");
+    };
+    figures.sessions[0].directions[0].tcp.hold_margin_min_ms = Some(12_400);
+    figures.sessions[1].directions[0].tcp.hold_margin_min_ms = Some(11_000);
+    app.take(News::Figures(figures));
+    press_code(&mut app, KeyCode::Enter);
+    let page = shown(&mut app);
+    assert!(page.contains("61s left (least 12s)"), "{page}");
+    press_code(&mut app, KeyCode::Esc);
+    press_code(&mut app, KeyCode::Down);
+    press_code(&mut app, KeyCode::Enter);
+    let page = shown(&mut app);
+    assert!(page.contains("Idle") && !page.contains(" left"), "{page}");
+}
+
 /// The characters that stand in red.
 fn red(buffer: &Buffer) -> String {
     let cells = buffer.content().iter().filter(|cell| cell.fg == Color::Red);

@@ -269,7 +269,7 @@ fn clear_leftovers(interface: &str, mode: TapMode) -> Result<Option<String>, Set
     };
     let mut found = 0;
     for direction in Direction::BOTH {
-        let deleted = netlink::delete_filters(index, direction, direction.program());
+        let deleted = netlink::delete_filters(index, direction);
         found += deleted.map_err(|error| not_looked(interface, &error))?;
     }
     if found == 0 {

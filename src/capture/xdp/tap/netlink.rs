@@ -53,15 +53,15 @@ pub(super) fn delete_empty_clsact(index: u32) -> io::Result<()> {
     request(RouteNetlinkMessage::DelQueueDiscipline(qdisc), NLM_F_ACK).map(|_| ())
 }
 
-/// Deletes the BPF filters called `name` in one direction of the clsact qdisc of a link; how many there were.
-pub(super) fn delete_filters(index: u32, direction: Direction, name: &str) -> io::Result<usize> {
+/// Deletes the filters of a tap's program in one direction of the clsact qdisc of a link; how many there were.
+pub(super) fn delete_filters(index: u32, direction: Direction) -> io::Result<usize> {
     let minor = match direction {
         Direction::Ingress => TcHandle::MIN_INGRESS,
         Direction::Egress => TcHandle::MIN_EGRESS,
     };
     let mut deleted = 0;
     for found in filters(index, minor)? {
-        if program(&found) != Some(name) {
+        if program(&found) != Some(direction.program()) {
             continue;
         }
         // Its handle, priority and protocol are in the header; of the attributes the kernel wants the kind alone.

@@ -1,17 +1,21 @@
 //! The Debian package: installed, run as its unit runs it, removed, and purged without a trace. All of that in a mount
 //! namespace, over the file system of this machine, which does not change.
 #![cfg(feature = "capture")]
+#![allow(clippy::expect_used, missing_docs, unreachable_pub)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../support/mod.rs"]
 mod support;
+mod unit;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use support::net::{self, Net, allowed};
 use support::{Scratch, have, recording};
+use unit::Unit;
 
 /// Exposure that `systemd-analyze security` finds, from 0.0 (none) to 10.0, as docs/operations.md states it.
 const EXPOSURE: &str = "2.2";
@@ -20,30 +24,17 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn unit() -> PathBuf {
-    repository().join("contrib/systemd/bgptap.service")
-}
-
-/// Values of the unit's settings, in their order.
-fn settings() -> BTreeMap<String, Vec<String>> {
-    let text = fs::read_to_string(unit()).unwrap();
-    let mut settings = BTreeMap::<_, Vec<_>>::new();
-    for (key, value) in text.lines().filter_map(|line| line.split_once('=')) {
-        if !key.starts_with('#') {
-            let values = settings.entry(key.to_owned()).or_default();
-            values.push(value.to_owned());
-        }
-    }
-    settings
-}
-
 #[test]
 fn the_unit_exposes_no_more_than_is_stated() {
     if !have("systemd-analyze") {
         return;
     }
     let mut analyze = Command::new("systemd-analyze");
-    let output = net::run(analyze.args(["security", "--offline=true"]).arg(unit()));
+    let output = net::run(
+        analyze
+            .args(["security", "--offline=true"])
+            .arg(Unit::path()),
+    );
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let overall = said.lines().find(|line| line.contains("Overall")).unwrap();
     let exposure = overall.split(": ").nth(1).unwrap();
@@ -52,59 +43,6 @@ fn the_unit_exposes_no_more_than_is_stated() {
     assert!(exposure <= stated, "{overall}");
     let page = fs::read_to_string(repository().join("docs/operations.md")).unwrap();
     assert!(page.contains(&format!("exposure of {EXPOSURE}")));
-}
-
-/// Groups of system calls as systemd has them: `@name`, and what is in it.
-fn groups() -> BTreeMap<String, Vec<String>> {
-    let output = net::run(Command::new("systemd-analyze").arg("syscall-filter"));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut groups = BTreeMap::<_, Vec<_>>::new();
-    let mut group = String::new();
-    for line in text.lines() {
-        let word = line.trim();
-        if line.starts_with('@') {
-            word.clone_into(&mut group);
-        } else if line.starts_with(' ') && !word.starts_with('#') {
-            groups
-                .entry(group.clone())
-                .or_default()
-                .push(word.to_owned());
-        }
-    }
-    groups
-}
-
-fn members(groups: &BTreeMap<String, Vec<String>>, name: &str, into: &mut BTreeSet<String>) {
-    match groups.get(name) {
-        Some(parts) => parts.iter().for_each(|part| members(groups, part, into)),
-        None => {
-            into.insert(name.to_owned());
-        }
-    }
-}
-
-/// System calls that the unit allows (systemd.exec(5), SystemCallFilter=).
-fn allowed_calls() -> BTreeSet<String> {
-    let groups = groups();
-    let mut calls = BTreeSet::new();
-    // What starting a program takes is always in.
-    members(&groups, "@default", &mut calls);
-    for list in &settings()["SystemCallFilter"] {
-        let (names, takes) = match list.strip_prefix('~') {
-            Some(names) => (names, true),
-            None => (list.as_str(), false),
-        };
-        let mut named = BTreeSet::new();
-        for name in names.split(' ') {
-            members(&groups, name, &mut named);
-        }
-        calls = if takes {
-            calls.difference(&named).cloned().collect()
-        } else {
-            calls.union(&named).cloned().collect()
-        };
-    }
-    calls
 }
 
 /// System calls in a trace from the moment on that `program` is executed.
@@ -131,26 +69,16 @@ struct Layer {
 
 impl Layer {
     /// In the namespace of the monitor; `install.sh` goes through it step by step.
-    fn start(net: &Net, package: &Path, scratch: Scratch) -> Self {
-        let script = repository().join("tests/package/install.sh");
-        let settings = settings();
-        let one = |key: &str| settings[key][0].clone();
-        let capabilities = one("AmbientCapabilities").to_lowercase();
-        let capabilities: Vec<_> = capabilities
-            .split(' ')
-            .map(|name| name.replace("cap_", "+"))
-            .collect();
+    fn start(net: &Net, package: &Path, unit: &Unit, scratch: Scratch) -> Self {
         let log = fs::File::create(scratch.path("install.log")).unwrap();
         let mut command = Command::new("ip");
         command
             .args(["netns", "exec", &net.mon, "unshare", "--mount", "bash"])
-            .arg(script)
+            .arg(repository().join("tests/package/install.sh"))
             .arg(scratch.path("."))
             .arg(package)
-            .arg(capabilities.join(","))
-            .arg(one("User"))
-            .arg(one("StateDirectory"))
-            .args(one("ExecStart").split(' '));
+            .arg(unit.one("User"))
+            .arg(unit.one("StateDirectory"));
         command
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap());
@@ -184,15 +112,24 @@ impl Layer {
         }
     }
 
+    /// A run that captures has seen the recording.
+    fn capture(&mut self, run: &str, net: &Net) {
+        self.wait(&format!("{run}.log"), "metrics at");
+        net.replay(recording(), &["--speed", "max"]);
+        net.settle();
+        self.scratch.write(&format!("{run}.go-on"), b"");
+        self.wait(&format!("{run}.owner"), "\n");
+        let live = self.read(&format!("{run}.log"));
+        assert!(live.contains("unaccounted frames 0, bytes 0"), "{live}");
+        assert!(live.contains("3249 UPDATE"), "{live}");
+        let events = self.read(&format!("{run}.json"));
+        assert!(events.lines().count() > 3249, "{}", events.len());
+        assert_eq!(self.read(&format!("{run}.owner")), "bgptap bgptap 640\n");
+    }
+
     fn finish(&mut self) {
-        self.scratch.write("go-on", b"");
         let status = self.child.wait().unwrap();
-        assert!(
-            status.success(),
-            "{}\n{}",
-            self.log(),
-            self.read("live.log")
-        );
+        assert!(status.success(), "{}", self.log());
     }
 }
 
@@ -256,13 +193,16 @@ fn assert_has_manual_and_completions(package: &Path, scratch: &Scratch) {
     );
 }
 
+/// The program is confined as the unit says, as far as that goes without systemd: `sandbox.py`.
 #[test]
-fn the_package_installs_captures_as_its_user_and_leaves_nothing() {
+fn the_package_installs_captures_as_its_unit_and_leaves_nothing() {
     let tools = [
         "systemd-analyze",
+        "cargo-deb",
         "dpkg-deb",
         "dpkg-shlibdeps",
-        "jq",
+        "setpriv",
+        "python3",
         "strace",
     ];
     if !(allowed() && tools.into_iter().all(have)) {
@@ -276,10 +216,17 @@ fn the_package_installs_captures_as_its_user_and_leaves_nothing() {
     let package = PathBuf::from(package.trim());
 
     assert_has_manual_and_completions(&package, &scratch);
-    let mut layer = Layer::start(&net, &package, scratch);
-    layer.wait("live.log", "metrics at");
-    net.replay(recording(), &["--speed", "max"]);
-    net.settle();
+    let unit = Unit::read();
+    let tapping = Unit::read().with(&Unit::drop_in());
+    scratch.write("mirror.unit", unit.json().as_bytes());
+    scratch.write("no-rights.unit", unit.json().as_bytes());
+    let rights = Unit::drop_in().replace("RestrictNamespaces=", "#");
+    let no_spaces = Unit::read().with(&rights);
+    scratch.write("no-spaces.unit", no_spaces.json().as_bytes());
+    scratch.write("tap.unit", tapping.json().as_bytes());
+    let mut layer = Layer::start(&net, &package, &unit, scratch);
+    layer.capture("mirror", &net);
+    layer.capture("tap", &net);
     layer.finish();
 
     assert_eq!(
@@ -287,30 +234,45 @@ fn the_package_installs_captures_as_its_user_and_leaves_nothing() {
         "",
         "systemd-analyze verify is content"
     );
-    let live = layer.read("live.log");
-    assert!(live.contains("no capabilities are left"), "{live}");
-    assert!(live.contains("unaccounted frames 0, bytes 0"), "{live}");
-    assert!(live.contains("3249 UPDATE"), "{live}");
-    let events = layer.read("events.json");
-    assert!(events.lines().count() > 3249, "{}", events.len());
-    assert_eq!(layer.read("owner").trim(), "bgptap bgptap 640");
+    assert!(
+        layer
+            .read("mirror.log")
+            .contains("no capabilities are left")
+    );
+    // Without the drop-in, and without a line of it, a tap has no namespace, and says what it lacks.
+    for (run, lacks) in [
+        ("no-rights", "CAP_SYS_ADMIN"),
+        ("no-spaces", "Operation not permitted"),
+    ] {
+        let refused = layer.read(&format!("{run}.log"));
+        assert_eq!(layer.read(&format!("{run}.status")), "2\n", "{refused}");
+        assert!(refused.contains(lacks), "{refused}");
+    }
 
-    let trace = layer.read("trace");
+    let used = calls_of(&layer.read("mirror.trace"), "/usr/bin/bgptap");
+    assert!(used.contains("bpf") && used.contains("capset"), "{used:?}");
+    assert_nothing_is_refused(&layer, "mirror", &unit);
+    assert_nothing_is_refused(&layer, "tap", &tapping);
+
+    let stays = "/etc/bgptap/bgptap.toml\n/var/lib/bgptap/mirror.json\nbgptap\n";
+    assert_eq!(layer.read("removed"), stays, "what `remove` leaves");
+    assert_eq!(layer.read("left"), "", "what `purge` left behind");
+}
+
+/// No system call was one that the unit refuses, families of sockets included: what is refused and borne in
+/// silence would not show otherwise.
+fn assert_nothing_is_refused(layer: &Layer, run: &str, unit: &Unit) {
+    let trace = layer.read(&format!("{run}.trace"));
+    let allowed = unit.allowed_calls();
+    assert!(!allowed.contains("ptrace"), "it refuses something at all");
+    let used = calls_of(&trace, "/usr/bin/bgptap");
+    let refused: Vec<_> = used.difference(&allowed).collect();
+    assert!(refused.is_empty(), "{run}: the unit refuses {refused:?}");
+
     let (_, families) = trace.split_once("execve(\"/usr/bin/bgptap\"").unwrap();
     let families = families.split(" socket(").skip(1);
     let families: BTreeSet<_> = families.filter_map(|rest| rest.split(',').next()).collect();
-    let settings = settings();
-    let open: BTreeSet<_> = settings["RestrictAddressFamilies"][0].split(' ').collect();
+    let open: BTreeSet<_> = unit.one("RestrictAddressFamilies").split(' ').collect();
     assert!(families.contains("AF_XDP"), "{families:?}");
     assert!(families.is_subset(&open), "{families:?} of {open:?}");
-    let used = calls_of(&trace, "/usr/bin/bgptap");
-    assert!(used.contains("bpf") && used.contains("capset"), "{used:?}");
-    let allowed = allowed_calls();
-    let refused: Vec<_> = used.difference(&allowed).collect();
-    assert!(refused.is_empty(), "the unit would refuse {refused:?}");
-    assert!(!allowed.contains("ptrace"), "it refuses something at all");
-
-    let stays = "/etc/bgptap/bgptap.toml\n/var/lib/bgptap/events.json\nbgptap\n";
-    assert_eq!(layer.read("removed"), stays, "what `remove` leaves");
-    assert_eq!(layer.read("left"), "", "what `purge` left behind");
 }
