@@ -221,7 +221,10 @@ fn outputs() {
         (
             "read good.pcap --metrics 192.0.2.1:9",
             2,
-            &["listening on 192.0.2.1:9", "another address with --metrics"],
+            &[
+                "listening on 192.0.2.1:9",
+                "give another address with --metrics ADDR:PORT",
+            ],
         ),
         (
             "man good.pcap/x",
