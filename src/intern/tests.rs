@@ -158,6 +158,25 @@ fn sets_share_their_values_and_release_them() {
     }
 }
 
+/// Whoever keeps to a limit asks for the growth, and gives back what turns out to be too large.
+#[test]
+fn what_is_given_back_takes_no_more_than_was_said() {
+    let path = |number: u32| [&[2, 3][..], &[0; 8], &number.to_be_bytes()].concat();
+    let mut stores = 0;
+    for before in (0..1500u32).step_by(3) {
+        let mut store = AttrStore::default();
+        let mut keep = |number| store.store([attribute(2, &path(number))]).unwrap();
+        let kept: Vec<_> = (0..before).map(&mut keep).collect();
+        let most = store.bytes() + store.growth();
+        let set = store.store([attribute(2, &path(before))]).unwrap();
+        store.discard(set);
+        let bytes = store.bytes();
+        assert!(bytes <= most, "{} kept: {bytes} of {most}", kept.len());
+        stores += 1;
+    }
+    assert_eq!(stores, 500);
+}
+
 #[test]
 fn how_a_length_is_written_is_not_part_of_an_attribute() {
     let mut store = AttrStore::default();
