@@ -30,7 +30,7 @@ DEVICES = ["null", "zero", "full", "random", "urandom", "tty"]
 
 # Settings that are not applied here, and why.
 NOT_HERE = {
-    "when it is started and ended": ["Type", "ExecReload", "Restart", "RestartSec"],
+    "when it is started and ended": ["Type", "ExecReload", "Restart", "RestartSec", "TimeoutStopSec"],
     "of the service manager's keys, IPC and cgroups": ["KeyringMode", "RemoveIPC", "DevicePolicy"],
     "by unshare(1), who starts this": ["PrivateMounts", "ProtectHostname"],
     "the calls that it refuses are not in SystemCallFilter, its devices not in /dev": [
@@ -146,6 +146,10 @@ def process(unit):
     # A container may not raise what it was given; CAP_IPC_LOCK, which the unit has too, makes that nothing.
     limit = {"infinity": resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]}[unit.last("LimitMEMLOCK")]
     resource.setrlimit(resource.RLIMIT_MEMLOCK, (limit, limit))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    files = int(unit.last("LimitNOFILE"))
+    files = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     os.umask(int(unit.last("UMask"), 8))
     os.chdir(unit.last("WorkingDirectory"))
 
