@@ -90,14 +90,21 @@ fn read<T: Table>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, routes: 
     });
 }
 
-/// Nanoseconds that each route takes to be inserted, and to be read.
-fn turn<T: Table>(routes: &[VpnPrefix<'_>], order: &[usize]) -> [f64; 2] {
+/// Nanoseconds that each route takes to be inserted, to be read, and to be inserted and dropped.
+fn turn<T: Table>(routes: &[VpnPrefix<'_>], order: &[usize]) -> [f64; 3] {
     let empty = T::default();
     let start = now();
     let table = filled(empty, routes);
     let inserted = now();
     black_box(read_all(black_box(&table), order));
-    [inserted - start, now() - inserted].map(|time| time.as_nanos() as f64 / ROUTES as f64)
+    let read = now();
+    drop(table);
+    let times = [
+        inserted - start,
+        read - inserted,
+        inserted - start + (now() - read),
+    ];
+    times.map(|time| time.as_nanos() as f64 / ROUTES as f64)
 }
 
 /// Handles beside objects on the heap: no slower, and 98 % less for the values themselves. `tests/interning.rs` has an
@@ -118,7 +125,7 @@ fn goals() {
         Line::new(work, unit, "boxed", figures, Goal::AtMost(most))
     };
     let middle =
-        |turns: &[[f64; 2]], at: usize| median(turns.iter().map(|turn| turn[at]).collect());
+        |turns: &[[f64; 3]], at: usize| median(turns.iter().map(|turn| turn[at]).collect());
     let times = |at| (middle(&interned, at), middle(&boxed, at));
     let bytes = (
         filled(Interned::default(), &routes).values() as f64,
@@ -126,6 +133,7 @@ fn goals() {
     );
     said::say(&[
         line("insert a route", "ns", times(0), 1.0),
+        line("insert a route and drop it", "ns", times(2), 1.0),
         line("read a route at random", "ns", times(1), 1.0),
         line("values of all routes", "bytes", bytes, 0.02),
     ]);

@@ -164,10 +164,13 @@ impl<T> Staggered<T> {
         true
     }
 
+    /// The smallest table of `hashbrown`: four places, with a byte for each and a group of sixteen behind them.
+    const FIRST: u64 = 4 * size_of::<T>() as u64 + 4 + 16;
+
     /// Bytes that `more` entries may take more, about.
     pub(crate) fn growth_most(&self, more: usize) -> u64 {
         match &self.parts[..] {
-            [whole] if self.len + more > whole.capacity() => self.bytes,
+            [whole] if self.len + more > whole.capacity() => self.bytes.max(Self::FIRST),
             [_] => 0,
             // As if the largest part were full: that depends on the entries, and it has no more than an eighth.
             _ => self.bytes / 8,

@@ -180,6 +180,41 @@ fn the_tables_of_the_decoder_name_vectors_of_the_corpus() {
     }
 }
 
+/// Files and folders below `tests` that are test programs.
+fn programs() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let entries = fs::read_dir(root).expect("readable");
+    let paths = entries.map(|entry| entry.expect("readable").path());
+    paths
+        .filter(|path| {
+            path.extension().is_some_and(|end| end == "rs") || path.join("main.rs").exists()
+        })
+        .filter_map(|path| Some(format!("tests/{}", path.file_name()?.to_str()?)))
+        .collect()
+}
+
+/// Each test program has a line, and each line is of one that there is.
+#[test]
+fn the_table_of_test_programs_names_them_all() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/testing.md")).expect("readable");
+    let (table, _) = page.split_once("\n## ").expect("a section behind it");
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    let first = rows.filter_map(|row| row.split('|').nth(1));
+    let mut named: Vec<_> = first
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .filter(|name| name.starts_with("tests/"))
+        .map(|name| name.trim_end_matches('/').to_owned())
+        .collect();
+    let mut programs = programs();
+    assert!(programs.len() > 60, "the folder has been read");
+    named.sort();
+    programs.sort();
+    let missing: Vec<_> = programs.iter().filter(|p| !named.contains(p)).collect();
+    assert!(missing.is_empty(), "no line for {missing:#?}");
+    assert_eq!(named, programs, "once each, and nothing else");
+}
+
 /// The text of a section, up to the next of the same level.
 fn section<'a>(page: &'a str, title: &str) -> &'a str {
     let begin = format!("\n## {title}\n");

@@ -116,7 +116,7 @@ pub(crate) fn lines(data: &mut Data) -> io::Result<Vec<Line>> {
     for (name, header, points) in [
         (
             "sessions",
-            "1 to 10,000 sessions, tables transferred at once",
+            "1 to 10,000 sessions, table transfers in turn, no tables",
             &sessions,
         ),
         (

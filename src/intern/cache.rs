@@ -12,6 +12,8 @@ use std::hint::black_box;
 const NONE: u32 = u32::MAX;
 /// Entries that are looked at to make room for one, at most.
 const TRIES: usize = 16;
+/// What the first free number makes room for: as a `Vec` of words does.
+const FREE_FIRST: usize = 4;
 /// Slots that are all in use grow by this share. If they doubled, half of them could be there for nothing: counted
 /// as taken, and kept from the tables, though nobody has touched that memory.
 const MORE: usize = 8;
@@ -361,7 +363,13 @@ impl<K: Kind> Cache<K> {
         } else {
             0
         };
-        slots as u64 + self.index.growth_most(more)
+        // If they go again, their numbers are free; those that are there have room already.
+        let free = if self.free.capacity() < more {
+            2 * more.max(FREE_FIRST) * size_of::<K::Id>()
+        } else {
+            0
+        };
+        (slots + free) as u64 + self.index.growth_most(more)
     }
 
     /// Drops an entry at once if nobody refers to it, however young it is.

@@ -158,6 +158,48 @@ fn sets_share_their_values_and_release_them() {
     }
 }
 
+/// Values of this test alone: numbers are dealt out to all caches of a kind, those of other tests, too.
+enum Alone {}
+
+impl Kind for Alone {
+    type Value = Box<[u8]>;
+    type Id = std::num::NonZeroU32;
+    const CLASSES: &'static [Class] = &[Class {
+        name: "alone",
+        min: 0,
+        max: 10_000,
+        idle_s: 10,
+    }];
+
+    fn heap_bytes(_: &Self::Value) -> usize {
+        0
+    }
+
+    fn counts() -> &'static Counts {
+        static COUNTS: Counts = Counts::new();
+        &COUNTS
+    }
+}
+
+/// Whoever keeps to a limit asks for the growth, and gives back what turns out to be too large.
+#[test]
+fn what_is_given_back_takes_no_more_than_was_said() {
+    let mut cache = Cache::<Alone>::default();
+    let mut kept = Vec::new();
+    for number in 0..2000u32 {
+        let most = cache.bytes() + cache.growth(1);
+        let handle = cache.intern(0, &number.to_be_bytes()[..]).unwrap();
+        let place = handle.number();
+        drop(handle);
+        assert!(cache.drop_unused(place));
+        let bytes = cache.bytes();
+        assert!(bytes <= most, "{number} kept: {bytes} of {most}");
+        // The free number is in use again, and later ones are new.
+        kept.push(cache.intern(0, &number.to_be_bytes()[..]).unwrap());
+    }
+    assert_eq!(cache.values().count(), kept.len());
+}
+
 #[test]
 fn how_a_length_is_written_is_not_part_of_an_attribute() {
     let mut store = AttrStore::default();

@@ -242,17 +242,33 @@ fn tables_are_those_of_the_routers() {
     );
     // The client sometimes waits for an answer that does not come, though the reset is done.
     lab.shell("gobgp", "timeout 10 gobgp neighbor 192.0.2.4 reset || true");
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    // Each is another session on the wire, before the routers are asked what they have of it.
+    let session = |ours: &Ours, teller: &Teller| {
+        let rib = ours.get(&teller.table());
+        rib.map(|rib| rib.session.clone())
+    };
+    lab::settled(|| {
+        let ours = recording.found(&scratch).ours;
+        for teller in [Teller::FEEDER, Teller::FRR, Teller::OPENBGPD] {
+            match (session(&churn, &teller), session(&ours, &teller)) {
+                (Some(before), Some(now)) if now != before => (),
+                (before, now) => return Err(format!("{teller}: {before:?}, now {now:?}")),
+            }
+        }
+        Ok(())
+    });
     lab.script(&["wait"]);
     let (reset, kinds) = compared("reset", Some("203.0.113.192/26"));
     all_kinds(&kinds);
-    for (table, again) in [("feeder", true), ("exabgp", false)] {
-        let teller = if again {
-            Teller::FEEDER
-        } else {
-            Teller::EXABGP
-        };
-        let session = |ours: &Ours| ours[&teller.table()].session.clone();
-        assert_eq!(session(&churn) != session(&reset), again, "{table}");
+    for (teller, again) in [
+        (Teller::FEEDER, true),
+        (Teller::FRR, true),
+        (Teller::OPENBGPD, true),
+        (Teller::EXABGP, false),
+        (Teller::GOBGP_LIST, false),
+    ] {
+        let [before, now] = [&churn, &reset].map(|ours| session(ours, &teller).unwrap());
+        println!("{teller}: session {before}, after the resets {now}");
+        assert_eq!(before != now, again, "{teller}");
     }
 }

@@ -125,7 +125,8 @@ fn cells(app: &App, session: &Session) -> [Text<'static>; COLUMNS.len()] {
         lines(&|number, _| {
             let rates = rates(number).into_iter();
             let rates = rates.flat_map(|series| series.newest(BARS.into()));
-            Line::styled(text::sparkline(rates, BARS.into()), GOOD)
+            // Reversed in the chosen line, nothing would look like the most.
+            Line::styled(text::sparkline(rates, BARS.into()), GOOD.not_reversed())
         }),
         lines(&|_, side| rtt(side)),
         lines(&|_, side| margin(session, side)),

@@ -7,8 +7,8 @@ use crate::top::source::Trouble;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::buffer::Buffer;
-use ratatui::style::Color;
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::{Color, Modifier};
 use serde_json::{Value, json};
 
 /// What a side sends: `lost` bytes of it are in no message.
@@ -170,6 +170,21 @@ fn sessions_with_both_sides() {
         "20 messages in a second:\n{text}"
     );
     assert!(text.contains("Prefixes    60/s"), "{text}");
+}
+
+#[test]
+fn bars_of_the_chosen_session_stand_as_those_of_others() {
+    let buffer = screen(&mut app(), 130, 30);
+    let mut lines = buffer.content().chunks(130);
+    let chosen = lines
+        .find(|line| line[0].modifier.contains(Modifier::REVERSED) && line[0].symbol() == "1")
+        .expect("a chosen session");
+    let (bars, others): (Vec<_>, Vec<_>) = chosen.iter().partition(|cell| cell.fg == Color::Green);
+    let bars: Vec<_> = bars.iter().filter(|cell| cell.symbol() == "█").collect();
+    assert!(!bars.is_empty(), "it has said something");
+    let reversed = |cell: &Cell| cell.modifier.contains(Modifier::REVERSED);
+    assert!(bars.iter().all(|cell| !reversed(cell)), "{bars:?}");
+    assert!(others.iter().filter(|cell| reversed(cell)).count() > 60);
 }
 
 #[test]
