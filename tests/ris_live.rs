@@ -1,10 +1,10 @@
 //! `--json-format ris` is read by a reader of RIS Live that is not ours: bgpkit-parser, which gets each line in the
 //! envelope that RIS Live has around it.
 //!
-//! It reads what RIS Live documents (<https://ris-live.ripe.net/manual/>, schemas `ris_message-*.schema.json`): its
-//! `withdrawals` and `prefixes` are strings, `state` is a string, and OPEN has a `direction`. Ours say more there, and
-//! have no `peer_asn` before the OPEN, as `docs/formats.md` lists, so there its reader of fields has to refuse them, and to say so: it must not read them
-//! wrongly. With `raw` its other reader takes the message itself, whatever its fields are.
+//! It reads what RIS Live documents (<https://ris-live.ripe.net/manual/>): `withdrawals` and `prefixes` are strings, `state` is a
+//! string, and OPEN has a `direction`. Ours say more there, and have no `peer_asn` before the OPEN, as `docs/formats.md`
+//! lists; there its reader of fields refuses them and reads nothing wrongly. With `raw` its other reader takes the
+//! message itself, whatever its fields are.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
@@ -39,7 +39,7 @@ fn groups<'a>(event: &'a Value, field: &str) -> &'a [Value] {
 /// What a line says by its fields.
 fn of_event(event: &Value) -> Vec<Told> {
     let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
-    let med = event["med"].as_u64();
+    let med = event["med"].as_u64().filter(|med| *med > 0);
     let mut told = Vec::new();
     for (field, announced) in [("announcements", true), ("withdrawals", false)] {
         for group in groups(event, field) {
@@ -76,7 +76,11 @@ fn of_elements(elements: Vec<BgpElem>) -> Vec<Told> {
                 element
                     .origin
                     .map(|origin| origin.to_string().to_lowercase()),
-                element.med.map(|med| med.to_string()),
+                // Its reader of messages has 0 where there is none, as RFC 4271 §9.1.2.2 counts it.
+                element
+                    .med
+                    .filter(|med| *med > 0)
+                    .map(|med| med.to_string()),
             ]
         };
         Told {
