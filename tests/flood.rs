@@ -78,9 +78,15 @@ fn read(name: &str, between: impl Fn(usize) -> Vec<Vec<u8>>) -> Run {
                 write_frame(&mut out, real.ns, &frame);
             }
         }
+        out.flush().unwrap();
+        // It has taken all there is: a quick one would be gone before it is looked at.
+        while rustix::io::ioctl_fionread(out.get_ref()).unwrap() > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let before_the_end = high_water(&status).unwrap();
         drop(out);
         assert!(child.wait().unwrap().success());
-        watch.join().unwrap()
+        watch.join().unwrap().max(before_the_end)
     });
     let summary = serde_json::from_reader(File::open(summary).unwrap()).unwrap();
     Run { summary, peak }

@@ -8,19 +8,19 @@ type Reason = (&'static [(&'static str, &'static str)], &'static str);
 const REASONS: &[Reason] = &[
     (
         &[("decode ", "")],
-        "*Decoding.* 47 of 100 samples of our decoder in this piece of work are in the check of RFC 7606 (`perf record`), \
+        "*Decoding.* 47 of 100 samples of our decoder in this piece of work are in the check of RFC 7606 (perf), \
          which goes through all attributes and prefixes before anything is shown: whoever reads values later may rely on them. \
          The decoders beside it make one pass and judge less. What the rest waits for, and what was tried, is told below.",
     ),
     (
         &[("read --no-rib, table transfer", "")],
-        "*Transfers to counters.* By `perf record` a quarter of the samples is decoding and checking, a fifth keeping sessions, 15 % headers and \
+        "*Transfers to counters.* By perf a quarter of the samples is decoding and checking, a fifth keeping sessions, 15 % headers and \
          checksums, 12 % reassembly, 10 % counting, 7 % the file, 4 % the kernel. Decoding from memory does the first alone, and bgpkit-parser, whose messages \
          lie ready in MRT, the first and the file.",
     ),
     (
         &[("read --no-rib, churn", "")],
-        "*Churn to counters.* A message has one and a half frames here. By `perf record` 26 % of the samples are sessions, 17 % decoding and checking, 16 % the file, 15 % \
+        "*Churn to counters.* A message has one and a half frames here. By perf 26 % of the samples are sessions, 17 % decoding and checking, 16 % the file, 15 % \
          reassembly, 10 % headers and checksums; nothing is large. bgpkit-parser has no frames, no TCP and no sessions to see to.",
     ),
     (
@@ -43,7 +43,7 @@ const REASONS: &[Reason] = &[
             ("the same from one sender", "AF_PACKET"),
         ],
         "*AF_PACKET.* On veth, the only interface that can be made here, the functions with the most samples that only AF_XDP has are the wake-up of the process for each group of \
-         frames (`_raw_spin_unlock_irqrestore`), `xp_alloc` and `__xsk_map_redirect` (`perf record -a`). TPACKET_V3 wakes the process once for a block, every 4 ms, which its \
+         frames (`_raw_spin_unlock_irqrestore`), `xp_alloc` and `__xsk_map_redirect` (perf, of the whole machine). TPACKET_V3 wakes the process once for a block, every 4 ms, which its \
          latency shows.",
     ),
     (

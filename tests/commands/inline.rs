@@ -95,11 +95,11 @@ pub const NOT_RUN: &[(Why, &[&str])] = &[
     (
         Why::Because("builds for minutes, then measures; its usage or the bench's name is tested"),
         &[
-            "cargo bench",
             "cargo bench --bench backends",
             "cargo bench --bench decode",
             "cargo bench --bench decode -- a c",
             "cargo bench --bench decode_allocations",
+            "cargo bench --bench interning",
             "cargo bench --bench pool",
             "cargo bench --bench pool_allocations",
             "cargo bench --bench xdp_filter",
