@@ -168,7 +168,7 @@ fn the_message_itself_says_the_same() {
     }
     println!("{announced} announced, {withdrawn} withdrawn");
     assert!(
-        announced > 1000 && withdrawn > 400,
+        announced > 900 && withdrawn > 300,
         "{announced} {withdrawn}"
     );
 }
