@@ -340,18 +340,31 @@ pub(super) fn bind(
     let size = QueueSize::new(ring).map_err(|error| invalid(error.to_string()))?;
     let name = CString::new(interface).map_err(|error| invalid(error.to_string()))?;
     let interface = Interface::new(name);
-    loop {
+    while_busy(waited, || {
         let config = SocketConfig::builder()
             .rx_queue_size(size)
             .libxdp_flags(LibxdpFlags::XSK_LIBXDP_FLAGS_INHIBIT_PROG_LOAD)
             .bind_flags(mode.flags())
             .build();
         // SAFETY: program loading is inhibited, as the contract asks for shared UMEMs.
-        let made = unsafe { xsk_rs::Socket::new(config, umem, &interface, queue) };
-        let error = match made {
-            Ok((tx, rx, Some((fill, completion)))) => return Ok((tx, rx, fill, completion)),
-            Ok((_, _, None)) => io::Error::from_raw_os_error(libc::EBUSY),
-            Err(error) => source_of(&error),
+        match unsafe { xsk_rs::Socket::new(config, umem, &interface, queue) } {
+            Ok((tx, rx, Some((fill, completion)))) => Ok((tx, rx, fill, completion)),
+            Ok((_, _, None)) => Err(io::Error::from_raw_os_error(libc::EBUSY)),
+            Err(error) => Err(source_of(&error)),
+        }
+    })
+}
+
+/// Tries again while another socket has the queue, for two seconds in all: the kernel gives a queue back some time
+/// after its socket was closed.
+pub(super) fn while_busy<T>(
+    waited: &mut Duration,
+    mut attempt: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    loop {
+        let error = match attempt() {
+            Ok(made) => return Ok(made),
+            Err(error) => error,
         };
         let busy = error.raw_os_error() == Some(libc::EBUSY);
         if !busy || *waited > BUSY_RETRY {
@@ -367,6 +380,23 @@ pub(super) fn bind(
 mod tests {
     use super::*;
     use std::os::fd::AsFd;
+
+    #[test]
+    fn a_queue_that_becomes_free_is_waited_for() {
+        let mut waited = Duration::ZERO;
+        let mut left = 3;
+        let outcome = while_busy(&mut waited, || {
+            left -= 1;
+            let error = if left > 0 { libc::EBUSY } else { libc::EPERM };
+            Err::<(), _>(io::Error::from_raw_os_error(error))
+        });
+        assert_eq!(left, 0, "no other error is waited for");
+        assert_eq!(
+            outcome.map_err(|error| error.raw_os_error()),
+            Err(Some(libc::EPERM))
+        );
+        assert!(waited >= 2 * BUSY_INTERVAL);
+    }
 
     /// Another protocol's socket knows no `XDP_OPTIONS`, as an old kernel's would not.
     #[test]

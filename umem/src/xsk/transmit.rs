@@ -1,7 +1,7 @@
 //! The sending end, for `replay`: copies frames into a UMEM of its own and queues them.
 
 use super::pool::source_of;
-use super::receive::close_on_exec;
+use super::receive::{close_on_exec, while_busy};
 use super::{FRAME_SIZE, XskError};
 use std::ffi::CString;
 use std::io::{self, Write};
@@ -73,11 +73,17 @@ impl Transmitter {
             .bind_flags(BindFlags::XDP_COPY | BindFlags::XDP_USE_NEED_WAKEUP)
             .build();
         let name = CString::new(interface).map_err(|error| invalid(error.to_string()))?;
-        // SAFETY: program loading is inhibited and the UMEM is not shared.
-        let made = unsafe { xsk_rs::Socket::new(config, &umem, &Interface::new(name), queue) };
-        let (tx, rx, rings) = made.map_err(|error| failed(source_of(&error)))?;
-        let (fill, completion) =
-            rings.ok_or_else(|| failed(io::Error::from_raw_os_error(libc::EBUSY)))?;
+        let interface = Interface::new(name);
+        let mut waited = Duration::ZERO;
+        let made = while_busy(&mut waited, || {
+            // SAFETY: program loading is inhibited and the UMEM is not shared.
+            match unsafe { xsk_rs::Socket::new(config, &umem, &interface, queue) } {
+                Ok((tx, rx, Some(rings))) => Ok((tx, rx, rings)),
+                Ok((_, _, None)) => Err(io::Error::from_raw_os_error(libc::EBUSY)),
+                Err(error) => Err(source_of(&error)),
+            }
+        });
+        let (tx, rx, (fill, completion)) = made.map_err(failed)?;
         // SAFETY: the descriptor is open as long as the queues are.
         close_on_exec(unsafe { BorrowedFd::borrow_raw(tx.fd().as_raw_fd()) });
         Ok(Self {
