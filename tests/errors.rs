@@ -209,6 +209,15 @@ fn outputs() {
             &["--mrt and --text to standard output", "mixed"],
         ),
         (
+            "read good.pcap --json - --mrt -",
+            2,
+            &[
+                "--mrt and --json to standard output",
+                "mixed",
+                "try: give one of them a file",
+            ],
+        ),
+        (
             "read good.pcap --mrt x.%Q",
             2,
             &["writing x.%Q", "write %Y, %m, %d, %H, %M, %S or %s"],
@@ -346,6 +355,16 @@ fn no_broker_takes_lines() {
         ],
     )];
     check_in(&scratch, cases);
+    let told: &[&str] = &[
+        "not delivered: ",
+        "Connection refused",
+        "try: ",
+        "kcat -L -b 127.0.0.1:9",
+    ];
+    check_in(
+        &scratch,
+        &[("read good.pcap --kafka 127.0.0.1:9 --port 179", 1, told)],
+    );
 }
 
 /// A capture that is named by mistake as an output is not touched.

@@ -75,7 +75,7 @@ pub(super) fn selection(options: &cli::Outputs) -> Selection {
 }
 
 /// Hangs up, and says what was not told. `reads`: a file was told, of which nothing is to be lost.
-pub(super) fn close(bmp: &mut Bmp, until: Deadline, strict: bool, reads: bool) -> Ended {
+pub(super) fn close(bmp: &mut Bmp, until: Deadline, options: &cli::Outputs, reads: bool) -> Ended {
     let mut ended = Ended::Done;
     let unheard: Vec<_> = bmp.broken().map(str::to_owned).collect();
     bmp.close(until);
@@ -87,16 +87,24 @@ pub(super) fn close(bmp: &mut Bmp, until: Deadline, strict: bool, reads: bool) -
         );
         ended = Ended::InPart;
     }
-    for (output, fate) in bmp.fates() {
+    for (output, fate, why) in bmp.fates() {
         let lost = fate.queue_full + fate.undelivered;
         if lost > 0 {
+            #[cfg(feature = "kafka")]
+            let remedy = (output == "kafka" && fate.undelivered > 0)
+                .then(|| format!(": {}", super::kafka::remedy(options, why)));
+            #[cfg(not(feature = "kafka"))]
+            let remedy = why;
             eprintln!(
-                "bgptap: {output}: {} messages told, {} dropped as the queue was full, {} not delivered",
-                fate.sent, fate.queue_full, fate.undelivered
+                "bgptap: {output}: {} messages told, {} dropped as the queue was full, {} not delivered{}",
+                fate.sent,
+                fate.queue_full,
+                fate.undelivered,
+                remedy.unwrap_or_default()
             );
             // A station is told the tables instead. What a broker did not take is gone.
             let gone = reads && output == "kafka" && fate.undelivered > 0;
-            if strict || gone {
+            if options.strict || gone {
                 ended = Ended::InPart;
             }
         }

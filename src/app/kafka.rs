@@ -97,14 +97,19 @@ pub(super) fn tell(options: &cli::Outputs, lines: &Delivered) -> bool {
     let failed = lines.failed.load(Relaxed);
     if failed > 0 {
         let delivered = lines.delivered.load(Relaxed);
-        let why = lines.why().unwrap_or_else(|| "no broker took them".into());
-        let brokers = options.kafka.kafka.as_deref().unwrap_or_default();
-        eprintln!(
-            "bgptap: kafka: {delivered} lines delivered, {failed} not: {why}\n  try: see whether the brokers can be \
-             reached from here, and have the topic: kcat -L -b {brokers}"
-        );
+        let remedy = remedy(options, lines.why());
+        eprintln!("bgptap: kafka: {delivered} lines delivered, {failed} not: {remedy}");
     }
     failed > 0
+}
+
+/// Why no broker took records, and what to do.
+pub(super) fn remedy(options: &cli::Outputs, why: Option<String>) -> String {
+    let why = why.unwrap_or_else(|| "no broker took them".into());
+    let brokers = options.kafka.kafka.as_deref().unwrap_or_default();
+    format!(
+        "{why}\n  try: see whether the brokers can be reached from here, and have the topic: kcat -L -b {brokers}"
+    )
 }
 
 fn patient(settings: &Settings, when_full: WhenFull) -> Settings {

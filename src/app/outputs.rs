@@ -554,7 +554,7 @@ pub(super) fn close(
         ended = Ended::InPart;
     }
     if let Some(bmp) = &mut outputs.bmp {
-        ended = ended.max(feeds::close(bmp, until, options.strict, reads));
+        ended = ended.max(feeds::close(bmp, until, options, reads));
     }
     if let Some(evidence) = &mut outputs.evidence {
         let counts = evidence.close_by(until);

@@ -22,10 +22,13 @@ impl Identity {
     }
 }
 
+/// What is no text: nothing else may stand between its records.
+const BINARY: [&str; 2] = ["--mrt", "--mrt-rib"];
+
 /// Judges names of files before any is opened for writing; outputs come with their flags.
 ///
 /// # Errors
-/// Two of them are one file, and one of the two is an output.
+/// Two of them are one file, and one of the two is an output; or archives and something else go to standard output.
 pub(super) fn check(
     inputs: &[PathBuf],
     outputs: &[(&'static str, Option<&Path>)],
@@ -52,7 +55,27 @@ pub(super) fn check(
         }
         taken.push((flag, identity));
     }
-    Ok(())
+    check_standard_output(outputs)
+}
+
+/// Lines may share it with a summary that comes behind them, records of archives with nothing.
+fn check_standard_output(outputs: &[(&'static str, Option<&Path>)]) -> Result<(), SetupError> {
+    let is_stdout = |path: &Path| path == Path::new("-") || path == Path::new("/dev/stdout");
+    let there: Vec<_> = outputs
+        .iter()
+        .filter(|(_, path)| path.is_some_and(is_stdout))
+        .map(|(flag, _)| *flag)
+        .collect();
+    let binary = there.iter().find(|flag| BINARY.contains(flag));
+    let other = there.iter().find(|flag| Some(*flag) != binary);
+    match (binary, other) {
+        (Some(binary), Some(other)) => Err(SetupError::Other {
+            what: format!("writing {binary} and {other} to standard output"),
+            why: "they would be mixed, and nothing could read that".into(),
+            remedy: "give one of them a file".into(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -92,5 +115,18 @@ mod tests {
             None
         );
         assert_eq!(why(&["a"], &[("--json", "b"), ("--summary", "c")]), None);
+    }
+
+    #[test]
+    fn records_are_alone_on_standard_output() {
+        for (other, path) in [
+            ("--json", "-"),
+            ("--summary", "/dev/stdout"),
+            ("--mrt-rib", "-"),
+        ] {
+            let both = why(&[], &[(other, path), ("--mrt", "-")]).expect("refused");
+            assert!(both.contains("mixed"), "{both}");
+            assert_eq!(why(&[], &[(other, "other.new"), ("--mrt", "-")]), None);
+        }
     }
 }

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 #[derive(Args, Clone, Debug)]
 pub struct Bmp {
     /// Tell the BMP station at HOST:PORT what the routers would (repeatable).
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_rib", value_parser = name)]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_rib", value_parser = station)]
     pub bmp: Vec<String>,
     /// As --filter, for --bmp only: which routes are told.
     #[arg(long, value_name = "EXPR")]
@@ -33,7 +33,7 @@ pub struct Bmp {
 #[derive(Args, Clone, Debug)]
 pub struct Kafka {
     /// Tell Kafka by these brokers (`HOST:PORT,…`).
-    #[arg(long, value_name = "BROKERS", value_parser = name)]
+    #[arg(long, value_name = "BROKERS", value_parser = brokers)]
     pub kafka: Option<String>,
     /// As --filter, for --kafka only.
     #[arg(long, value_name = "EXPR")]
@@ -43,7 +43,7 @@ pub struct Kafka {
     pub kafka_format: KafkaFormat,
     /// The topic; `{router}` stands for the router's address [default: openbmp.bmp_raw, or bgptap.events
     /// for JSON].
-    #[arg(long, value_name = "TEMPLATE", requires = "kafka")]
+    #[arg(long, value_name = "TEMPLATE", value_parser = topic, requires = "kafka")]
     pub kafka_topic: Option<String>,
 }
 
@@ -61,6 +61,51 @@ pub enum KafkaFormat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses(pub Vec<IpAddr>);
 
+/// `HOST:PORT`; what else is wrong with it shows when it is looked up.
+fn station(text: &str) -> Result<String, String> {
+    let port = text
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse::<u16>().ok());
+    match port {
+        Some(0) => Err("nobody listens on port 0; give the station as HOST:PORT".into()),
+        _ => name(text),
+    }
+}
+
+/// `HOST:PORT,…`
+#[cfg(feature = "kafka")]
+fn brokers(text: &str) -> Result<String, String> {
+    let text = name(text)?;
+    if text.split(',').any(|broker| broker.trim().is_empty()) {
+        return Err("a broker is empty; give them as HOST:PORT,HOST:PORT".into());
+    }
+    Ok(text)
+}
+
+/// The longest name of a topic, characters.
+#[cfg(feature = "kafka")]
+const TOPIC_MAX: usize = 249;
+
+/// What brokers take as a name once `{router}` has been replaced.
+#[cfg(feature = "kafka")]
+fn topic(text: &str) -> Result<String, String> {
+    let text = name(text)?;
+    let rest = text.replace("{router}", "");
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if let Some(wrong) = rest.chars().find(|c| !is_legal(*c)) {
+        return Err(format!(
+            "`{wrong}` cannot be in it; a topic has letters, digits, `.`, `_`, `-`, and `{{router}}` for the router's \
+             address"
+        ));
+    }
+    if rest.len() > TOPIC_MAX || matches!(text.as_str(), "." | "..") {
+        return Err(format!(
+            "brokers take no such name: up to {TOPIC_MAX} characters, not `.` or `..`"
+        ));
+    }
+    Ok(text)
+}
+
 /// `192.0.2.1,2001:db8::1`
 fn addresses(text: &str) -> Result<Addresses, String> {
     let address = |text: &str| {
@@ -72,4 +117,31 @@ fn addresses(text: &str) -> Result<Addresses, String> {
         .map(address)
         .collect::<Result<_, _>>()
         .map(Addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_listens_on_port_0() {
+        for wrong in ["", "192.0.2.1:0", "[::1]:00"] {
+            assert!(station(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(station("[::1]:1790"), Ok("[::1]:1790".into()));
+    }
+
+    #[cfg(feature = "kafka")]
+    #[test]
+    fn brokers_and_topics_that_none_can_be() {
+        for wrong in ["", " , ", "a:9092,", ",a:9092"] {
+            assert!(brokers(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(brokers("a:9092, b"), Ok("a:9092, b".into()));
+        let long = "a".repeat(250);
+        for wrong in ["", "a b", "{peer}", "a/{router}", ".", long.as_str()] {
+            assert!(topic(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(topic("bmp-{router}.raw_1"), Ok("bmp-{router}.raw_1".into()));
+    }
 }

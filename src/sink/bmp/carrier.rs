@@ -27,6 +27,10 @@ pub struct Fate {
 pub trait Ledger: Send + Sync {
     /// As it is now.
     fn fate(&self) -> Fate;
+    /// What was wrong last with the delivery, if that is known.
+    fn why(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Carries BMP messages; each router has a line of its own.

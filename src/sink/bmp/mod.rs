@@ -448,12 +448,13 @@ impl Bmp {
         feeds.chain(gone).collect()
     }
 
-    /// What has become of the messages of each feed: the name of its output, and how it fared.
-    pub fn fates(&self) -> impl Iterator<Item = (&'static str, Fate)> {
+    /// What has become of the messages of each feed: the name of its output, how it fared, and what was wrong last.
+    pub fn fates(&self) -> impl Iterator<Item = (&'static str, Fate, Option<String>)> {
+        let told = |name, ledger: &dyn Ledger| (name, ledger.fate(), ledger.why());
         let carriers = self.feeds.iter().map(|feed| &feed.carrier);
-        let there = carriers.map(|carrier| (carrier.name(), carrier.ledger().fate()));
+        let there = carriers.map(move |carrier| told(carrier.name(), &*carrier.ledger()));
         let gone = self.gone.iter();
-        there.chain(gone.map(|gone| (gone.name, gone.ledger.fate())))
+        there.chain(gone.map(move |gone| told(gone.name, &*gone.ledger)))
     }
 }
 

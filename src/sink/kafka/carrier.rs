@@ -27,6 +27,10 @@ impl Ledger for Records {
                 + self.lost.late(),
         }
     }
+
+    fn why(&self) -> Option<String> {
+        self.delivered.why()
+    }
 }
 
 /// All routers by one producer.
