@@ -25,6 +25,7 @@ mod memory;
 mod page;
 mod peers;
 mod plots;
+mod profiles;
 mod programs;
 mod reasons;
 #[path = "../../tests/support/speakers.rs"]
@@ -65,6 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match &arguments[..] {
         [role, name, rest @ ..] if role == peers::ROLE => return peers::act(name, rest),
         [plots] if plots == "--plots" => return page::draw_again(),
+        [profiles, builds @ ..] if profiles == "--profiles" => return profiles::compare(builds),
         _ => {}
     }
     let names = PIECES.map(|piece| piece.0);
