@@ -255,6 +255,7 @@ fn configurations() {
     write("without.toml", "json = 'x'\n");
     write("unknown.toml", "json = 'x'\n[live]\nrign = 64\n");
     write("strange.toml", "zzzzzzzz = 1\n");
+    write("alone.toml", "mrt = 'x'\njson-filter = 'eor'\n");
     write("value.toml", "checksums = 'maybe'\n");
     write("number.toml", "host = ['a', 'b']\n");
     write("both.toml", "[read]\nno-rib = true\nrib-memory = 64\n");
@@ -317,6 +318,23 @@ fn configurations() {
             &["needs.toml:2: `mrt-rotate` needs `mrt`", "add `mrt`"],
         ),
         (
+            "config check alone.toml",
+            2,
+            &[
+                "alone.toml:2: `json-filter` needs `json`",
+                "try: add `json`, or leave `json-filter` out",
+            ],
+        ),
+        (
+            "read good.pcap --config alone.toml",
+            2,
+            &[
+                "bgptap: alone.toml:2: `json-filter` needs `json`",
+                "json-filter = 'eor'",
+                "try: add `json`, or leave `json-filter` out",
+            ],
+        ),
+        (
             "config check without.toml",
             0,
             &["without.toml can be used", "no `interface`", "--interface"],
@@ -365,6 +383,75 @@ fn no_broker_takes_lines() {
         &scratch,
         &[("read good.pcap --kafka 127.0.0.1:9 --port 179", 1, told)],
     );
+}
+
+/// An option that says something of one output is of no use without it; which one that is, is said.
+#[test]
+fn options_without_their_output() {
+    let expr = ["eor"];
+    let cases: &[(&str, &[&str], &str)] = &[
+        ("--json-format", &["elem"], "'--json <FILE>'"),
+        ("--json-filter", &expr, "'--json <FILE>'"),
+        ("--json-rotate", &["1h"], "'--json <FILE>'"),
+        ("--json-rotate-size", &["1M"], "'--json <FILE>'"),
+        ("--mrt-filter", &expr, "'--mrt <FILE>'"),
+        ("--mrt-rotate", &["1h"], "'--mrt <FILE>'"),
+        ("--mrt-rotate-size", &["1M"], "'--mrt <FILE>'"),
+        ("--mrt-rib-filter", &expr, "'--mrt-rib <FILE>'"),
+        ("--mrt-rib-interval", &["1h"], "'--mrt-rib <FILE>'"),
+        ("--bmp-filter", &expr, "'--bmp <HOST:PORT>'"),
+        ("--bmp-queue", &["1"], "'--bmp <HOST:PORT>'"),
+        ("--bmp-statistics", &["1"], "'--bmp <HOST:PORT>'"),
+        ("--router", &["192.0.2.1"], "'--bmp <HOST:PORT>'"),
+        #[cfg(feature = "kafka")]
+        ("--router", &["192.0.2.1"], "or '--kafka <BROKERS>'"),
+        #[cfg(feature = "kafka")]
+        ("--kafka-filter", &expr, "'--kafka <BROKERS>'"),
+        #[cfg(feature = "kafka")]
+        ("--kafka-format", &["json"], "'--kafka <BROKERS>'"),
+        #[cfg(feature = "kafka")]
+        ("--kafka-topic", &["a"], "'--kafka <BROKERS>'"),
+        ("--evidence-filter", &expr, "'--evidence <DIR>'"),
+        ("--evidence-seconds", &["1"], "'--evidence <DIR>'"),
+        ("--evidence-memory", &["1"], "'--evidence <DIR>'"),
+        ("--evidence-disk", &["1"], "'--evidence <DIR>'"),
+        ("--text-filter", &expr, "'--text <FILE>'"),
+        ("--verbose", &[], "'--text <FILE>'"),
+    ];
+    let scratch = files();
+    for (option, value, output) in cases {
+        let value = value.concat();
+        let given = format!("{option} {value}");
+        let given = given.trim();
+        for command in ["read good.pcap", "live -i x"] {
+            // The summary is none of these outputs.
+            let (status, text) = run(&scratch.path(""), &format!("{command} --summary s {given}"));
+            assert_eq!(status, Some(2), "{command} {given}: {text}");
+            let belongs = format!("error: the argument '{option}");
+            assert!(text.contains(&belongs), "{command} {given}: {text}");
+            assert!(text.contains(output), "{command} {given}: {text}");
+            assert!(text.contains("  tip: add "), "{command} {given}: {text}");
+            let usage = format!("Usage: bgptap {}", command.split(' ').next().unwrap());
+            assert!(text.contains(&usage), "{command} {given}: {text}");
+        }
+        assert!(!scratch.path("s").exists(), "{given}");
+        // With it they are taken: what is wrong then is the input.
+        let output = output.trim_start_matches("or ").trim_matches('\'');
+        let output = output.replace("<HOST:PORT>", "localhost:9");
+        let output = output.split(" <").next().unwrap().to_owned();
+        let output = match output.contains("localhost") {
+            true => output,
+            false => format!("{output} o"),
+        };
+        let (_, text) = run(&scratch.path(""), &format!("read nosuch {output} {given}"));
+        assert!(
+            text.contains("cannot open nosuch"),
+            "{output} {given}: {text}"
+        );
+    }
+    // Text comes unasked where nothing else is asked for.
+    let (status, text) = run(&scratch.path(""), "read good.pcap -v --text-filter eor");
+    assert_eq!(status, Some(0), "{text}");
 }
 
 /// A capture that is named by mistake as an output is not touched.
