@@ -236,6 +236,30 @@ fn outputs() {
             ],
         ),
         (
+            "read good.pcap --evidence notes.txt",
+            2,
+            &[
+                "writing into notes.txt: File exists",
+                "try: name a folder, or one that can be made; notes.txt is a file",
+            ],
+        ),
+        (
+            "read good.pcap --evidence notes.txt/a/b",
+            2,
+            &[
+                "writing into notes.txt/a/b: Not a directory",
+                "try: name a folder, or one that can be made",
+            ],
+        ),
+        (
+            "read good.pcap --json notes.txt/a",
+            2,
+            &[
+                "writing notes.txt/a: Not a directory",
+                "try: name a file in a folder; notes.txt is none",
+            ],
+        ),
+        (
             "man good.pcap/x",
             2,
             &[
@@ -452,6 +476,69 @@ fn options_without_their_output() {
     // Text comes unasked where nothing else is asked for.
     let (status, text) = run(&scratch.path(""), "read good.pcap -v --text-filter eor");
     assert_eq!(status, Some(0), "{text}");
+}
+
+/// A start that is refused for the last of its outputs has emptied no file, and made no file or folder.
+#[test]
+fn nothing_is_left_of_a_start_that_is_refused() {
+    let scratch = files();
+    let named = || {
+        let entries = fs::read_dir(scratch.path("")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let old = ["old.json", "old.summary", "old.text", "old.rib"];
+    for name in old {
+        fs::write(scratch.path(name), "an earlier run\n").unwrap();
+    }
+    let before = named();
+    let refused = [
+        "--mrt no/x",
+        "--mrt x.%Q",
+        "--mrt-rib no/x",
+        "--bmp localhost",
+        "--metrics 192.0.2.1:9",
+        "--evidence notes.txt",
+        "--rib-out no/x",
+        #[cfg(feature = "kafka")]
+        "--kafka localhost:9 --no-rib",
+    ];
+    for refused in refused {
+        for name in ["old", "new"] {
+            let mut line = format!(
+                "read good.pcap --json {name}.json --summary {name}.summary --text {name}.text {refused}"
+            );
+            if !refused.contains("rib") {
+                line += &format!(" --rib-out {name}.rib");
+            }
+            if !refused.contains("evidence") {
+                line += " --evidence evidence/inner";
+            }
+            let (status, text) = run(&scratch.path(""), &line);
+            assert_eq!(status, Some(2), "{line}: {text}");
+            assert!(text.contains("\n  try: "), "{line}: {text}");
+            assert_eq!(named(), before, "{line}: {text}");
+            for name in old {
+                let text = fs::read_to_string(scratch.path(name)).unwrap();
+                assert_eq!(text, "an earlier run\n", "{line}: {name}");
+            }
+        }
+    }
+    // Where nothing is refused all of them are this run's.
+    let line = "read good.pcap --json old.json --summary old.summary --text old.text --rib-out old.rib --evidence \
+                evidence/inner";
+    let (status, text) = run(&scratch.path(""), line);
+    assert_eq!(status, Some(0), "{text}");
+    for name in old {
+        let text = fs::read_to_string(scratch.path(name)).unwrap();
+        assert!(!text.is_empty() && !text.contains("earlier"), "{name}");
+    }
+    assert!(
+        fs::read_dir(scratch.path("evidence/inner"))
+            .unwrap()
+            .count()
+            > 0
+    );
 }
 
 /// A capture that is named by mistake as an output is not touched.

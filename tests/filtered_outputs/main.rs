@@ -225,6 +225,47 @@ fn incidents_are_those_whose_comments_fit() {
     }
 }
 
+/// Tables at the end: the lines of the routes that fit, and those of all tables, which count all their routes.
+#[test]
+fn routes_are_those_that_a_reader_of_json_selects() {
+    let routes = |filter: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bgptap"));
+        command
+            .arg("read")
+            .arg(recording())
+            .args(["--rib-out", "-"]);
+        let output = command.args(filter).output().unwrap();
+        assert!(output.status.success(), "{filter:?}: {output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().map(|line| {
+            let value: Value = serde_json::from_str(line).unwrap();
+            (line.to_owned(), value)
+        });
+        lines.collect::<Vec<_>>()
+    };
+    let all = routes(&[]);
+    let first = all.iter().find(|(_, line)| line["type"] == "ROUTE");
+    let first = &first.unwrap().1;
+    let [peer, prefix] = ["peer", "prefix"].map(|name| first[name].as_str().unwrap());
+    type Wants<'w> = &'w dyn Fn(&Value) -> bool;
+    let cases: [(String, Wants<'_>); 4] = [
+        (format!("prefix {prefix}"), &|line| line["prefix"] == prefix),
+        (format!("peer {peer}"), &|line| line["peer"] == peer),
+        (format!("prefix {prefix} and not peer {peer}"), &|line| {
+            line["prefix"] == prefix && line["peer"] != peer
+        }),
+        ("type keepalive".into(), &|_| false),
+    ];
+    for (expr, wants) in cases {
+        let wanted = all.iter();
+        let wanted = wanted.filter(|(_, line)| line["type"] == "TABLE" || wants(line));
+        let wanted: Vec<_> = wanted.collect();
+        assert!(wanted.len() < all.len(), "{expr}");
+        let found = routes(&["--filter", &expr]);
+        assert_eq!(found.iter().collect::<Vec<_>>(), wanted, "{expr}");
+    }
+}
+
 /// What is left of UPDATEs are those that change a table of the test's own, in all outputs of events; the evidence
 /// and the summary do not ask.
 #[test]
