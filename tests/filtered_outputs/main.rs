@@ -75,10 +75,9 @@ impl Run {
     }
 
     fn records(&self) -> Vec<(Vec<u8>, Option<Seen>)> {
-        let path = self.0.path("mrt");
-        path.exists()
-            .then(|| seen::records(&fs::read(path).unwrap()))
-            .unwrap_or_default()
+        // Without a record there is no archive.
+        let archive = fs::read(self.0.path("mrt")).unwrap_or_default();
+        seen::records(&archive)
     }
 
     /// What happened, as the comments of the frames say it: time, ports and comment.
@@ -202,7 +201,8 @@ fn incidents_are_those_whose_comments_fit() {
     let from = |text: &str, kind: &str, address: &str| {
         text.starts_with(kind) && text.contains(&format!(" from {address} to "))
     };
-    let cases: [(&str, &dyn Fn(&str) -> bool); 5] = [
+    type Fits<'f> = &'f dyn Fn(&str) -> bool;
+    let cases: [(&str, Fits<'_>); 5] = [
         ("type notification", &|text| {
             text.starts_with("NOTIFICATION")
         }),
