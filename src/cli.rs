@@ -1,5 +1,6 @@
 //! The command line: parsed here, judged in `main`.
 
+mod alone;
 mod evidence;
 mod feeds;
 mod files;
@@ -7,6 +8,7 @@ mod filters;
 mod text;
 mod value;
 
+pub use alone::Alone;
 pub use evidence::Evidence;
 pub use feeds::{Addresses, Bmp};
 #[cfg(feature = "kafka")]

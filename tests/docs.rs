@@ -11,6 +11,7 @@
 #[allow(unreachable_pub, reason = "shared by several test programs")]
 mod skip;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -221,6 +222,40 @@ fn section<'a>(page: &'a str, title: &str) -> &'a str {
     let (_, rest) = page.split_once(&begin).expect("the section is there");
     rest.split_once("\n## ")
         .map_or(rest, |(section, _)| section)
+}
+
+/// The list of flags has them all, and none that there is not: clap knows.
+#[test]
+fn the_formats_name_every_flag() {
+    use clap::CommandFactory;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/formats.md")).expect("readable");
+    let named = section(&page, "Command line");
+    let flag = regex::Regex::new("--[a-z][a-z-]*").expect("an expression");
+    let named: BTreeSet<_> = flag.find_iter(named).map(|found| found.as_str()).collect();
+    let cli = bgptap::cli::Cli::command();
+    let flags_of = |name: &str| -> BTreeSet<String> {
+        let command = cli.find_subcommand(name).expect("a subcommand");
+        let args = command.get_arguments().filter(|arg| !arg.is_hide_set());
+        let longs = args.filter_map(|arg| arg.get_long());
+        longs.map(|long| format!("--{long}")).collect()
+    };
+    let mut known = BTreeSet::new();
+    for name in ["live", "read", "replay", "top"] {
+        known.extend(flags_of(name));
+    }
+    assert!(known.len() > 60, "the definition has been read");
+    let missing: Vec<_> = known
+        .iter()
+        .filter(|flag| !named.contains(flag.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "not in docs/formats.md: {missing:?}");
+    // A build without Kafka has fewer.
+    let strange = named.iter().filter(|flag| !known.contains(**flag));
+    let strange: Vec<_> = strange
+        .filter(|flag| !flag.starts_with("--kafka"))
+        .collect();
+    assert!(strange.is_empty(), "no such flag: {strange:?}");
 }
 
 /// The sources without comments, a literal that goes on in the next line in one piece.

@@ -236,6 +236,30 @@ fn outputs() {
             ],
         ),
         (
+            "read good.pcap --evidence notes.txt",
+            2,
+            &[
+                "writing into notes.txt: File exists",
+                "try: name a folder, or one that can be made; notes.txt is a file",
+            ],
+        ),
+        (
+            "read good.pcap --evidence notes.txt/a/b",
+            2,
+            &[
+                "writing into notes.txt/a/b: Not a directory",
+                "try: name a folder, or one that can be made",
+            ],
+        ),
+        (
+            "read good.pcap --json notes.txt/a",
+            2,
+            &[
+                "writing notes.txt/a: Not a directory",
+                "try: name a file in a folder; notes.txt is none",
+            ],
+        ),
+        (
             "man good.pcap/x",
             2,
             &[
@@ -255,6 +279,7 @@ fn configurations() {
     write("without.toml", "json = 'x'\n");
     write("unknown.toml", "json = 'x'\n[live]\nrign = 64\n");
     write("strange.toml", "zzzzzzzz = 1\n");
+    write("alone.toml", "mrt = 'x'\njson-filter = 'eor'\n");
     write("value.toml", "checksums = 'maybe'\n");
     write("number.toml", "host = ['a', 'b']\n");
     write("both.toml", "[read]\nno-rib = true\nrib-memory = 64\n");
@@ -317,6 +342,23 @@ fn configurations() {
             &["needs.toml:2: `mrt-rotate` needs `mrt`", "add `mrt`"],
         ),
         (
+            "config check alone.toml",
+            2,
+            &[
+                "alone.toml:2: `json-filter` needs `json`",
+                "try: add `json`, or leave `json-filter` out",
+            ],
+        ),
+        (
+            "read good.pcap --config alone.toml",
+            2,
+            &[
+                "bgptap: alone.toml:2: `json-filter` needs `json`",
+                "json-filter = 'eor'",
+                "try: add `json`, or leave `json-filter` out",
+            ],
+        ),
+        (
             "config check without.toml",
             0,
             &["without.toml can be used", "no `interface`", "--interface"],
@@ -364,6 +406,138 @@ fn no_broker_takes_lines() {
     check_in(
         &scratch,
         &[("read good.pcap --kafka 127.0.0.1:9 --port 179", 1, told)],
+    );
+}
+
+/// An option that says something of one output is of no use without it; which one that is, is said.
+#[test]
+fn options_without_their_output() {
+    let expr = ["eor"];
+    let cases: &[(&str, &[&str], &str)] = &[
+        ("--json-format", &["elem"], "'--json <FILE>'"),
+        ("--json-filter", &expr, "'--json <FILE>'"),
+        ("--json-rotate", &["1h"], "'--json <FILE>'"),
+        ("--json-rotate-size", &["1M"], "'--json <FILE>'"),
+        ("--mrt-filter", &expr, "'--mrt <FILE>'"),
+        ("--mrt-rotate", &["1h"], "'--mrt <FILE>'"),
+        ("--mrt-rotate-size", &["1M"], "'--mrt <FILE>'"),
+        ("--mrt-rib-filter", &expr, "'--mrt-rib <FILE>'"),
+        ("--mrt-rib-interval", &["1h"], "'--mrt-rib <FILE>'"),
+        ("--bmp-filter", &expr, "'--bmp <HOST:PORT>'"),
+        ("--bmp-queue", &["1"], "'--bmp <HOST:PORT>'"),
+        ("--bmp-statistics", &["1"], "'--bmp <HOST:PORT>'"),
+        ("--router", &["192.0.2.1"], "'--bmp <HOST:PORT>'"),
+        #[cfg(feature = "kafka")]
+        ("--router", &["192.0.2.1"], "or '--kafka <BROKERS>'"),
+        #[cfg(feature = "kafka")]
+        ("--kafka-filter", &expr, "'--kafka <BROKERS>'"),
+        #[cfg(feature = "kafka")]
+        ("--kafka-format", &["json"], "'--kafka <BROKERS>'"),
+        #[cfg(feature = "kafka")]
+        ("--kafka-topic", &["a"], "'--kafka <BROKERS>'"),
+        ("--evidence-filter", &expr, "'--evidence <DIR>'"),
+        ("--evidence-seconds", &["1"], "'--evidence <DIR>'"),
+        ("--evidence-memory", &["1"], "'--evidence <DIR>'"),
+        ("--evidence-disk", &["1"], "'--evidence <DIR>'"),
+        ("--text-filter", &expr, "'--text <FILE>'"),
+        ("--verbose", &[], "'--text <FILE>'"),
+    ];
+    let scratch = files();
+    for (option, value, output) in cases {
+        let value = value.concat();
+        let given = format!("{option} {value}");
+        let given = given.trim();
+        for command in ["read good.pcap", "live -i x"] {
+            // The summary is none of these outputs.
+            let (status, text) = run(&scratch.path(""), &format!("{command} --summary s {given}"));
+            assert_eq!(status, Some(2), "{command} {given}: {text}");
+            let belongs = format!("error: the argument '{option}");
+            assert!(text.contains(&belongs), "{command} {given}: {text}");
+            assert!(text.contains(output), "{command} {given}: {text}");
+            assert!(text.contains("  tip: add "), "{command} {given}: {text}");
+            let usage = format!("Usage: bgptap {}", command.split(' ').next().unwrap());
+            assert!(text.contains(&usage), "{command} {given}: {text}");
+        }
+        assert!(!scratch.path("s").exists(), "{given}");
+        // With it they are taken: what is wrong then is the input.
+        let output = output.trim_start_matches("or ").trim_matches('\'');
+        let output = output.replace("<HOST:PORT>", "localhost:9");
+        let output = output.split(" <").next().unwrap().to_owned();
+        let output = match output.contains("localhost") {
+            true => output,
+            false => format!("{output} o"),
+        };
+        let (_, text) = run(&scratch.path(""), &format!("read nosuch {output} {given}"));
+        assert!(
+            text.contains("cannot open nosuch"),
+            "{output} {given}: {text}"
+        );
+    }
+    // Text comes unasked where nothing else is asked for.
+    let (status, text) = run(&scratch.path(""), "read good.pcap -v --text-filter eor");
+    assert_eq!(status, Some(0), "{text}");
+}
+
+/// A start that is refused for the last of its outputs has emptied no file, and made no file or folder.
+#[test]
+fn nothing_is_left_of_a_start_that_is_refused() {
+    let scratch = files();
+    let named = || {
+        let entries = fs::read_dir(scratch.path("")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let old = ["old.json", "old.summary", "old.text", "old.rib"];
+    for name in old {
+        fs::write(scratch.path(name), "an earlier run\n").unwrap();
+    }
+    let before = named();
+    let refused = [
+        "--mrt no/x",
+        "--mrt x.%Q",
+        "--mrt-rib no/x",
+        "--bmp localhost",
+        "--metrics 192.0.2.1:9",
+        "--evidence notes.txt",
+        "--rib-out no/x",
+        #[cfg(feature = "kafka")]
+        "--kafka localhost:9 --no-rib",
+    ];
+    for refused in refused {
+        for name in ["old", "new"] {
+            let mut line = format!(
+                "read good.pcap --json {name}.json --summary {name}.summary --text {name}.text {refused}"
+            );
+            if !refused.contains("rib") {
+                line += &format!(" --rib-out {name}.rib");
+            }
+            if !refused.contains("evidence") {
+                line += " --evidence evidence/inner";
+            }
+            let (status, text) = run(&scratch.path(""), &line);
+            assert_eq!(status, Some(2), "{line}: {text}");
+            assert!(text.contains("\n  try: "), "{line}: {text}");
+            assert_eq!(named(), before, "{line}: {text}");
+            for name in old {
+                let text = fs::read_to_string(scratch.path(name)).unwrap();
+                assert_eq!(text, "an earlier run\n", "{line}: {name}");
+            }
+        }
+    }
+    // Where nothing is refused all of them are this run's.
+    let line = "read good.pcap --json old.json --summary old.summary --text old.text --rib-out old.rib --evidence \
+                evidence/inner";
+    let (status, text) = run(&scratch.path(""), line);
+    assert_eq!(status, Some(0), "{text}");
+    for name in old {
+        let text = fs::read_to_string(scratch.path(name)).unwrap();
+        assert!(!text.is_empty() && !text.contains("earlier"), "{name}");
+    }
+    assert!(
+        fs::read_dir(scratch.path("evidence/inner"))
+            .unwrap()
+            .count()
+            > 0
     );
 }
 

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use support::encode::Frame;
-use support::{Scratch, frames, have, recording};
+use support::{Scratch, frames, have, recording, tshark};
 
 /// Reads a capture with evidence; the files.
 fn evidence(file: &Path, scratch: &Scratch, more: &[&str]) -> Vec<PathBuf> {
@@ -39,19 +39,6 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
-}
-
-/// Fields of each frame that tshark selects, one line for each.
-fn tshark(file: &Path, filter: &str, fields: &[&str]) -> Vec<String> {
-    let mut command = Command::new("tshark");
-    command.args(["-r", file.to_str().unwrap(), "-T", "fields", "-Y", filter]);
-    for field in fields {
-        command.args(["-e", field]);
-    }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}: {output:?}", file.display());
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(str::to_owned).collect()
 }
 
 /// Each frame of the file is one of the capture, in the same order; no frame is there twice.
@@ -85,16 +72,16 @@ fn notifications_and_lost_sessions_are_kept_with_their_frames() {
     for file in &found {
         assert_part_of(file, &whole);
         let fields = ["tcp.port", "frame.time_epoch", "bgp.type", "frame.comment"];
-        let lines = tshark(file, "tcp", &fields);
+        let lines = tshark::fields(file, "tcp", &fields);
         let mut sessions = BTreeSet::new();
         for line in &lines {
             let [ports, time, types, comment] = line.split('\t').collect::<Vec<_>>()[..] else {
                 panic!("{line}");
             };
-            sessions.insert(ports.split(',').collect::<BTreeSet<_>>());
+            sessions.insert(ports.split('|').collect::<BTreeSet<_>>());
             if comment.contains("NOTIFICATION") {
                 assert!(
-                    types.split(',').any(|t| t == "3"),
+                    types.split('|').any(|t| t == "3"),
                     "{}: {line}",
                     file.display()
                 );
@@ -104,7 +91,7 @@ fn notifications_and_lost_sessions_are_kept_with_their_frames() {
         }
         assert_eq!(sessions.len(), 1, "{}: one session", file.display());
     }
-    let theirs = tshark(recording(), "bgp.type == 3", &["frame.time_epoch"]);
+    let theirs = tshark::fields(recording(), "bgp.type == 3", &["frame.time_epoch"]);
     assert_eq!(notifications, theirs.into_iter().collect());
     assert!(lost > 0, "one speaker was killed");
 }
@@ -134,7 +121,7 @@ fn a_gap_is_kept_with_the_frames_on_both_sides() {
         .map(|frame| frame.ns)
         .collect();
     assert!(times.first().unwrap() < &missing.ns && times.last().unwrap() > &missing.ns);
-    let comments = tshark(with_gap[0], "frame.comment", &["frame.comment"]);
+    let comments = tshark::fields(with_gap[0], "frame.comment", &["frame.comment"]);
     assert!(
         comments
             .iter()
@@ -197,7 +184,7 @@ fn the_corpus_gives_evidence_of_every_link_type() {
             *count += 1;
             if *count == 1 {
                 // Another program takes the link type for what it is: it finds the segments.
-                let segments = tshark(&kept, "tcp", &["frame.number"]);
+                let segments = tshark::fields(&kept, "tcp", &["frame.number"]);
                 assert_eq!(segments.len(), part.len(), "{}", kept.display());
             }
         }

@@ -489,3 +489,23 @@ fn what_the_driver_cannot_do() {
         ),
     ]);
 }
+
+/// Outputs are opened before the capture is: where that is refused they are as they were.
+#[test]
+fn outputs_are_as_before_where_the_capture_is_refused() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("refusals"));
+    let old = scratch.write("old.summary", b"an earlier run\n");
+    let at = |name: &str| scratch.path(name).display().to_string();
+    let (json, text, evidence) = (at("new.json"), at("new.text"), at("new/evidence"));
+    let outputs = ["--json", &json, "--text", &text, "--evidence", &evidence];
+    let summary = ["--summary", old.to_str().unwrap()];
+    let more = [&["--zero-copy", "require"][..], &outputs, &summary].concat();
+    assert_says(&refused_with(&net, &more), &["Operation not supported"]);
+    for made in [json, text, at("new")] {
+        assert!(!std::path::Path::new(&made).exists(), "{made} is left");
+    }
+    assert_eq!(std::fs::read(&old).unwrap(), b"an earlier run\n");
+}

@@ -387,7 +387,17 @@ fn filters_select_lines() {
         assert!(lines(&some).iter().all(|line| line.word == "UPDATE"));
         assert_eq!(lines(&some).len(), updates, "{flag}");
     }
-    let other = text(recording(), &["--json-filter", "type update"]);
+    let other = text(
+        recording(),
+        &[
+            "--json",
+            "/dev/null",
+            "--json-filter",
+            "type update",
+            "--text",
+            "-",
+        ],
+    );
     assert_eq!(other, all, "a filter of another output");
     // The others have said something all the same.
     let one = text(recording(), &["--filter", "endpoint 192.0.2.5"]);

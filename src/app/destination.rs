@@ -1,6 +1,6 @@
 //! Where an output's events go: a stream, a file, or one file after the other.
 
-use super::outputs::cannot_write;
+use super::unwritable::cannot_write;
 use crate::error::SetupError;
 use crate::sink::files::{Direct, Files, Pattern, Rotation};
 use crate::sink::writer::{self, Division, WhenFull, Writer};

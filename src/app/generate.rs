@@ -1,7 +1,7 @@
 //! `bgptap completions` and `bgptap man`: made of the same definition that parses the command line.
 
 use super::Ended;
-use super::outputs::cannot_write;
+use super::unwritable::cannot_write;
 use crate::cli::Cli;
 use crate::error::SetupError;
 use clap::CommandFactory;

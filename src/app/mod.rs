@@ -34,6 +34,8 @@ mod summary;
 mod text;
 #[cfg(feature = "top")]
 mod top;
+mod undone;
+mod unwritable;
 #[cfg(feature = "capture")]
 mod watch;
 

@@ -7,6 +7,8 @@ use super::feeds::{self, Found};
 use super::kafka;
 use super::summary;
 use super::text::Text;
+use super::undone::{Folder, Late};
+use super::unwritable::{cannot_write, cannot_write_into};
 use crate::bgp::{Disposition, MessageType};
 use crate::cli;
 #[cfg(feature = "kafka")]
@@ -27,8 +29,7 @@ use crate::sink::writer::{CHUNKS_PER_MIB, WhenFull, Writer};
 use crate::worker::Memory;
 use crate::worker::Outcome;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,13 +41,13 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(40);
 /// How often tables are written live, if nothing else is said: as archives of collectors have it.
 const TABLES_EVERY: Duration = Duration::from_secs(2 * 3600);
 
-pub(super) type Target = Box<dyn Write + Send>;
-
 /// The files that the command line names. They are opened before anything else is done: a name that cannot
-/// be written to is told at once, not after a day of capture, and no rights are needed later.
+/// be written to is told at once, not after a day of capture, and no rights are needed later. What was in them stays, and
+/// what had to be made goes again, unless they are started.
 pub(super) struct Files {
     json: Option<Destination>,
-    summary: Option<Target>,
+    summary: Option<Late>,
+    evidence: Option<Folder>,
     mrt: Option<Destination>,
     tables: Option<Destination>,
     stations: Vec<Found>,
@@ -72,13 +73,11 @@ impl Files {
             destination.transpose()
         };
         let summary = options.summary.as_deref();
-        let summary = summary.map(|path| target(path).map_err(|error| cannot_write(path, &error)));
-        if let Some(folder) = &options.evidence.evidence {
-            std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
-        }
+        let evidence = options.evidence.evidence.as_deref();
         Ok(Self {
             json: open(json_files(options))?,
-            summary: summary.transpose()?,
+            summary: summary.map(Late::open).transpose()?,
+            evidence: evidence.map(Folder::make).transpose()?,
             mrt: open(mrt_files(options))?,
             tables: open(table_files(options))?,
             stations: options
@@ -96,7 +95,7 @@ impl Files {
         self.text.as_ref().is_some_and(Text::is_on_terminal)
     }
 
-    /// Starts the threads that write.
+    /// Starts the threads that write. What can still be refused comes first: then no file has been emptied.
     pub(super) fn start(
         &mut self,
         options: &cli::Outputs,
@@ -114,30 +113,34 @@ impl Files {
         if let Some(warning) = super::open_files::raise(self.stations.len()) {
             eprintln!("bgptap: warning: {warning}");
         }
-        let (files, queues) = (&options.files, Queues::of(options));
-        let json = start(self.json.take(), &options.json, queues.lines)?;
-        let json = json.map(|writer| json_lines(options, writer));
-        let mut outputs = Outputs::new(metrics, json, host(options));
-        let mrt = start(self.mrt.take(), &files.mrt, queues.records)?;
-        outputs.mrt = mrt.map(|writer| mrt_records(options, writer));
-        let tables = start(self.tables.take(), &files.mrt_rib, queues.tables)?;
-        let every = tables_every(options, when_full);
-        outputs.tables = tables.map(|writer| table_dumps(options, writer, every));
-        let evidence = evidence_options(options);
-        let evidence = evidence.map(|evidence| start_evidence(options, &evidence, when_full));
-        outputs.evidence = evidence.transpose()?;
+        let mut outputs = Outputs::new(metrics, None, host(options));
+        let wanted = self.speak(options, &outputs.host, when_full)?;
+        if !wanted.is_empty() {
+            outputs.bmp = Some(Box::new(feeds::feeds(options, wanted, &outputs.host)));
+        }
         #[cfg(feature = "kafka")]
         if let Some(settings) = kafka::settings(options, KafkaFormat::Json) {
             let delivered = Arc::clone(&outputs.kafka_delivered);
             outputs.kafka = Some(kafka::json(options, &settings, when_full, delivered)?);
         }
-        let wanted = self.speak(options, &outputs.host, when_full)?;
-        if !wanted.is_empty() {
-            outputs.bmp = Some(Box::new(feeds::feeds(options, wanted, &outputs.host)));
+        let evidence = evidence_options(options);
+        let evidence = evidence.map(|evidence| start_evidence(options, &evidence, when_full));
+        outputs.evidence = evidence.transpose()?;
+        if let Some(folder) = self.evidence.take() {
+            folder.keep();
         }
+        let (files, queues) = (&options.files, Queues::of(options));
+        let json = start(self.json.take(), &options.json, queues.lines)?;
+        outputs.json = json.map(|writer| json_lines(options, writer));
+        let mrt = start(self.mrt.take(), &files.mrt, queues.records)?;
+        outputs.mrt = mrt.map(|writer| mrt_records(options, writer));
+        let tables = start(self.tables.take(), &files.mrt_rib, queues.tables)?;
+        let every = tables_every(options, when_full);
+        outputs.tables = tables.map(|writer| table_dumps(options, writer, every));
         let text = self.text.take();
         let text = text.map(|text| text.start(options, when_full));
         outputs.text = text.transpose()?;
+        self.summary.iter_mut().for_each(Late::begin);
         Ok(outputs)
     }
 
@@ -299,7 +302,7 @@ pub(super) fn start_evidence(
     when_full: WhenFull,
 ) -> Result<Evidence, SetupError> {
     let started = Evidence::start(evidence, when_full);
-    let mut started = started.map_err(|error| cannot_write(&evidence.folder, &error))?;
+    let mut started = started.map_err(|error| cannot_write_into(&evidence.folder, &error))?;
     let filters = &options.filters;
     started.selection = filters.of_states(filters.evidence_filter.as_ref());
     Ok(started)
@@ -366,46 +369,6 @@ pub(super) fn memory(limits: &Limits) -> Result<Memory, SetupError> {
         why: error.to_string(),
         remedy: "free some memory: some 20 MiB suffice".into(),
     })
-}
-
-pub(super) fn target(path: &Path) -> io::Result<Target> {
-    if path.as_os_str() == "-" {
-        Ok(Box::new(io::stdout()))
-    } else {
-        Ok(Box::new(File::create(path)?))
-    }
-}
-
-pub(super) fn cannot_write(path: &Path, source: &io::Error) -> SetupError {
-    SetupError::Other {
-        what: format!("writing {}", path.display()),
-        why: source.to_string(),
-        remedy: to_write(path, source.kind()),
-    }
-}
-
-/// What to do about an output that cannot be written.
-fn to_write(path: &Path, kind: io::ErrorKind) -> String {
-    let folder = path.parent().filter(|parent| *parent != Path::new(""));
-    let folder = folder.unwrap_or(Path::new(".")).display();
-    match kind {
-        io::ErrorKind::NotFound => {
-            format!("name a file in a folder that exists, or: mkdir -p {folder}")
-        }
-        io::ErrorKind::PermissionDenied => {
-            format!("name a file that you may write to, or have {folder} made yours (chown)")
-        }
-        io::ErrorKind::IsADirectory => format!("name a file in it: {}/NAME", path.display()),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            format!("make room (df -h {folder} shows how much there is), or name a file elsewhere")
-        }
-        io::ErrorKind::OutOfMemory => "set less: --evidence-memory MIB".into(),
-        io::ErrorKind::ReadOnlyFilesystem => "name a file on a disk that can be written".into(),
-        _ => format!(
-            "see whether anything else can write there: touch {}",
-            path.display()
-        ),
-    }
 }
 
 /// The name of this monitor in events.
@@ -587,7 +550,7 @@ pub(super) fn close(
         );
     }
     if let (Some(path), Some(target)) = (&options.summary, files.summary) {
-        let written = summary::write(target, summary, reads);
+        let written = summary::write(target.into_writer(), summary, reads);
         written.map_err(|source| cannot_write(path, &source))?;
     }
     Ok(ended)

@@ -30,9 +30,9 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     paths::check(&options.files, &named)?;
     let text = rib_out.is_none();
     let mut files = outputs::Files::open(&options.outputs, text)?;
-    let rib_out = rib_out.map(super::rib::Out::open).transpose()?;
-    let mut outputs = files.start(&options.outputs, metrics, WhenFull::Wait)?;
-    outputs.set_interfaces(source.interfaces());
+    let selection = options.outputs.filters.of_states(None);
+    let rib_out = rib_out.map(|path| super::rib::Out::open(path, selection));
+    let mut rib_out = rib_out.transpose()?;
     let ports = Ports::new(&options.outputs.ports);
     let limits = Limits {
         // A file waits.
@@ -40,6 +40,10 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
         ..outputs::limits(&options.outputs)
     };
     let memory = outputs::memory(&limits)?;
+    // Nothing is refused behind this.
+    let mut outputs = files.start(&options.outputs, metrics, WhenFull::Wait)?;
+    rib_out.iter_mut().for_each(super::rib::Out::begin);
+    outputs.set_interfaces(source.interfaces());
     let mut worker = Worker::new(limits, ports, outputs, memory);
 
     let bar = match files.are_on_terminal() {

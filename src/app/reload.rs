@@ -7,6 +7,7 @@ use super::destination::{self, Destination};
 use super::feeds::{self, Found};
 #[cfg(feature = "kafka")]
 use super::kafka;
+use super::unwritable::cannot_write;
 use super::{outputs, paths};
 #[cfg(feature = "kafka")]
 use crate::cli::KafkaFormat;
@@ -417,7 +418,7 @@ fn started(opened: Change<Opened>, chunks: usize) -> Result<Change<Writer>, Setu
         Change::Other(Some(opened)) => opened,
     };
     let writer = destination.start(WhenFull::Drop, chunks);
-    let writer = writer.map_err(|error: io::Error| outputs::cannot_write(&path, &error))?;
+    let writer = writer.map_err(|error: io::Error| cannot_write(&path, &error))?;
     Ok(Change::Other(Some(writer)))
 }
 

@@ -1,9 +1,8 @@
 //! The summary's file.
 
-use super::outputs::Target;
 use crate::sink::deadline::Deadline;
 use crate::sink::totals::Summary;
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
 /// How long the end of a live capture waits for it.
@@ -13,7 +12,11 @@ const WITHIN: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// It could not be written, or not in time.
-pub(super) fn write(target: Target, summary: &Summary, reads: bool) -> io::Result<()> {
+pub(super) fn write(
+    target: Box<dyn Write + Send>,
+    summary: &Summary,
+    reads: bool,
+) -> io::Result<()> {
     let until = match reads {
         true => Deadline::NEVER,
         false => Deadline::after(WITHIN),
@@ -24,7 +27,11 @@ pub(super) fn write(target: Target, summary: &Summary, reads: bool) -> io::Resul
 }
 
 /// Writes by a thread: the disk may hang as others do.
-fn write_until(mut target: Target, text: Vec<u8>, until: Deadline) -> io::Result<()> {
+fn write_until(
+    mut target: Box<dyn Write + Send>,
+    text: Vec<u8>,
+    until: Deadline,
+) -> io::Result<()> {
     let thread = std::thread::Builder::new().name("summary".into());
     let thread = thread.spawn(move || {
         target.write_all(&text)?;

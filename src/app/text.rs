@@ -1,7 +1,8 @@
 //! Whether lines for people are written, where to, and in which colours.
 
 use super::destination::{self, Destination, Kind};
-use super::outputs::{Queues, cannot_write};
+use super::outputs::Queues;
+use super::unwritable::cannot_write;
 use crate::cli::{self, Color};
 use crate::error::SetupError;
 use crate::sink::text::{Options, TextLines, TextWriter};

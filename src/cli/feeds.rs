@@ -39,11 +39,11 @@ pub struct Kafka {
     #[arg(long, value_name = "EXPR")]
     pub kafka_filter: Option<Filter>,
     /// What Kafka is told.
-    #[arg(long, value_enum, default_value = "openbmp", requires = "kafka")]
+    #[arg(long, value_enum, default_value = "openbmp")]
     pub kafka_format: KafkaFormat,
     /// The topic; `{router}` stands for the router's address [default: openbmp.bmp_raw, or bgptap.events
     /// for JSON].
-    #[arg(long, value_name = "TEMPLATE", value_parser = topic, requires = "kafka")]
+    #[arg(long, value_name = "TEMPLATE", value_parser = topic)]
     pub kafka_topic: Option<String>,
 }
 

@@ -35,27 +35,27 @@ pub struct Files {
     #[arg(long, value_enum, default_value = "ris")]
     pub json_format: JsonFormat,
     /// Begin another file for --json each TIME (30s, 15m, 1h, 1d), counted from midnight UTC.
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "json")]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
     pub json_rotate: Option<Duration>,
     /// Begin another file for --json before one exceeds SIZE (500k, 100M, 1G).
-    #[arg(long, value_name = "SIZE", value_parser = size, requires = "json")]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub json_rotate_size: Option<u64>,
     /// Write each message and change of state as MRT (RFC 6396, BGP4MP_ET) to FILE ("-": standard
     /// output). Parts of the time may stand in its name (%Y%m%d.%H%M, UTC); .gz compresses.
     #[arg(long, value_name = "FILE")]
     pub mrt: Option<PathBuf>,
     /// Begin another file for --mrt each TIME, as for --json-rotate.
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "mrt")]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
     pub mrt_rotate: Option<Duration>,
     /// Begin another file for --mrt before one exceeds SIZE, as for --json-rotate-size.
-    #[arg(long, value_name = "SIZE", value_parser = size, requires = "mrt")]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub mrt_rotate_size: Option<u64>,
     /// Write all Adj-RIBs as MRT (TABLE_DUMP_V2) to FILE, a file each time and `read` at the end too;
     /// without the time in its name FILE is the newest.
     #[arg(long, value_name = "FILE", conflicts_with = "no_rib")]
     pub mrt_rib: Option<PathBuf>,
     /// How often, counted from midnight UTC [default: live 2h, `read` only at the end].
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "mrt_rib")]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
     pub mrt_rib_interval: Option<Duration>,
     /// MiB that may wait for the writer of --json, and for --kafka twice; for that of --mrt a quarter, of
     /// --mrt-rib an eighth. Live, what is more is dropped and counted.

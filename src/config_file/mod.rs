@@ -14,13 +14,14 @@ mod tests;
 pub use error::ConfigError;
 pub use show::show;
 
-use crate::cli::Cli;
-use clap::{ArgAction, Command, FromArgMatches, Parser};
+use crate::cli::{Alone, Cli};
+use clap::error::ErrorKind;
+use clap::{ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use keys::{COMMANDS, command};
 use read::{Entry, File};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Why there is nothing to run.
@@ -59,9 +60,26 @@ impl CommandLine {
         let (program, rest) = self.args.split_at(2);
         let given = Given::read(&command, rest);
         let said = given.said_by_file(name, &command)?;
-        let flags = said.into_values().flatten().map(Into::into);
-        let all = program.iter().cloned().chain(flags).chain(given.args);
-        Ok(Cli::try_parse_from(all)?)
+        let flags = said.values().flatten().map(Into::into);
+        let all = program.iter().cloned().chain(flags);
+        let all = all.chain(given.args.iter().cloned());
+        let mut whole = Cli::command();
+        let matches = whole.try_get_matches_from_mut(all)?;
+        let reloads = name == "live" && given.file.is_some();
+        let matched = matches.subcommand_matches(name);
+        if let Some(alone) = matched.and_then(|matched| Alone::find(&command, matched, reloads)) {
+            return Err(match &given.file {
+                Some(file) if said.contains_key(alone.option) => {
+                    alone_in(file, name, &alone)?.into()
+                }
+                _ => whole
+                    .find_subcommand_mut(name)
+                    .map_or_else(Command::default, std::mem::take)
+                    .error(ErrorKind::MissingRequiredArgument, &alone)
+                    .into(),
+            });
+        }
+        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut whole).into())
     }
 
     /// What the file says and no flag overrules: the flags that stand for each key.
@@ -93,11 +111,11 @@ impl CommandLine {
 fn read_text(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|error| {
         let hint = match error.kind() {
-            ErrorKind::NotFound => {
+            io::ErrorKind::NotFound => {
                 "check the name; `bgptap config show /dev/null` prints a file to begin with"
             }
-            ErrorKind::PermissionDenied => "ask the owner for it, or run it as who may read it",
-            ErrorKind::IsADirectory => "name the file in it",
+            io::ErrorKind::PermissionDenied => "ask the owner for it, or run it as who may read it",
+            io::ErrorKind::IsADirectory => "name the file in it",
             _ => "it has to be a text file in UTF-8",
         };
         ConfigError::new(path, format!("the configuration cannot be read: {error}"))
@@ -201,6 +219,13 @@ fn is_overruled(command: &Command, key: &str, given: &BTreeSet<String>) -> bool 
         .any(|flag| conflict(key, flag) || conflict(flag, key))
 }
 
+/// What is said of a key of the file whose output is not there.
+fn alone_in(path: &Path, name: &str, alone: &Alone) -> Result<ConfigError, ConfigError> {
+    let text = read_text(path)?;
+    let file = File::parse(path, &text)?;
+    Ok(file.is_alone(alone, &file.entries(name)?))
+}
+
 /// Reads a file as each subcommand would; what only a command line can tell is made up. Long names of the flags that
 /// `live` needs and the file does not have.
 ///
@@ -220,8 +245,17 @@ pub fn check(path: &Path) -> Result<Vec<String>, ConfigError> {
             lacking.extend(without.map(str::to_owned));
         }
         let all: Vec<_> = entries.iter().collect();
-        let Err(error) = together(name, &command, &all) else {
-            continue;
+        let error = match together(name, &command, &all) {
+            Err(error) => error,
+            Ok(matches) => {
+                let matched = matches.subcommand_matches(name);
+                let alone =
+                    matched.and_then(|matched| Alone::find(&command, matched, name == "live"));
+                match alone {
+                    Some(alone) => return Err(file.is_alone(&alone, &entries)),
+                    None => continue,
+                }
+            }
         };
         // Whose absence makes it right is at fault, as far as one alone is.
         let rest = |left_out: usize| -> Vec<_> {
@@ -237,7 +271,7 @@ pub fn check(path: &Path) -> Result<Vec<String>, ConfigError> {
 }
 
 /// Has clap judge what a file says to a subcommand as a whole.
-fn together(name: &str, command: &Command, entries: &[&Entry]) -> Result<(), clap::Error> {
+fn together(name: &str, command: &Command, entries: &[&Entry]) -> Result<ArgMatches, clap::Error> {
     let mut args = vec!["bgptap".to_owned(), name.to_owned()];
     args.extend(entries.iter().flat_map(|entry| entry.flags.clone()));
     for arg in command.get_arguments().filter(|arg| arg.is_required_set()) {
@@ -247,6 +281,6 @@ fn together(name: &str, command: &Command, entries: &[&Entry]) -> Result<(), cla
             None => args.push("made-up".into()),
         }
     }
-    let matches = <Cli as clap::CommandFactory>::command().try_get_matches_from(args)?;
-    Cli::from_arg_matches(&matches).map(|_| ())
+    let matches = Cli::command().try_get_matches_from(args)?;
+    Cli::from_arg_matches(&matches).map(|_| matches)
 }

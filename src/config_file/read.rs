@@ -2,6 +2,7 @@
 
 use super::error::ConfigError;
 use super::keys::{COMMANDS, Takes, command, key, keys};
+use crate::cli::Alone;
 use crate::hint::nearest;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
@@ -183,6 +184,24 @@ impl<'t> File<'t> {
             None => ConfigError::new(self.path, what),
         };
         error.hint(Some(hint))
+    }
+
+    /// A key whose output is not there.
+    pub(super) fn is_alone(&self, alone: &Alone, entries: &[Entry]) -> ConfigError {
+        let key = alone.option;
+        let outputs: Vec<_> = alone
+            .outputs
+            .iter()
+            .map(|o| format!("`{}`", o.long))
+            .collect();
+        let outputs = outputs.join(" or ");
+        let what = format!("`{key}` needs {outputs}");
+        let entry = entries.iter().find(|entry| entry.key == key);
+        let error = match entry {
+            Some(entry) => self.error(entry.value.clone(), what),
+            None => ConfigError::new(self.path, what),
+        };
+        error.hint(Some(format!("add {outputs}, or leave `{key}` out")))
     }
 
     /// Has clap judge the value, alone.

@@ -75,10 +75,12 @@ fn needed(name: &str, long: &str) -> String {
     };
     let more = match long {
         "tap-mode" => "--tap",
-        "json-rotate" | "json-rotate-size" => "--json y",
-        "mrt-rotate" | "mrt-rotate-size" => "--mrt y",
-        "mrt-rib-interval" => "--mrt-rib y",
-        "kafka-format" | "kafka-topic" => "--kafka y",
+        "json-format" | "json-filter" | "json-rotate" | "json-rotate-size" => "--json y",
+        "mrt-filter" | "mrt-rotate" | "mrt-rotate-size" => "--mrt y",
+        "mrt-rib-filter" | "mrt-rib-interval" => "--mrt-rib y",
+        "bmp-filter" | "bmp-queue" | "bmp-statistics" | "router" => "--bmp localhost:7",
+        "kafka-filter" | "kafka-format" | "kafka-topic" => "--kafka y",
+        name if name.starts_with("evidence-") => "--evidence y",
         _ => "",
     };
     format!("{source} {more}")
@@ -259,6 +261,24 @@ fn what_contradicts_itself_does_not_pass_the_check() {
             1,
             ["`mrt-rotate` needs `mrt`", "^^^^^"],
         ),
+        (
+            "host = 'x'\njson-filter = 'eor'\nsummary = 'y'",
+            2,
+            [
+                "`json-filter` needs `json`",
+                "add `json`, or leave `json-filter` out",
+            ],
+        ),
+        (
+            "[read]\nrouter = '192.0.2.1'",
+            2,
+            ["`router` needs `bmp`", "^^^^^"],
+        ),
+        (
+            "summary = 'y'\ntext-filter = 'eor'",
+            2,
+            ["`text-filter` needs `text`", "^^^^^"],
+        ),
         ("filter = 'x'", 1, ["`filter`", "there is no test"]),
     ] {
         let error = check(text).expect_err(text);
@@ -270,6 +290,50 @@ fn what_contradicts_itself_does_not_pass_the_check() {
     let lacking = |text: &str| check(text).expect(text);
     assert_eq!(lacking("interface = 'a'"), [""; 0]);
     assert_eq!(lacking("json = 'x'"), ["interface"]);
+}
+
+/// Wherever it stands, an option of an output needs the output: the refusal says where that is.
+#[test]
+fn an_option_without_its_output_is_refused_where_it_stands() {
+    let in_file = |config: &str, args: &str| match with(config, args) {
+        Err(Refused::Config(error)) => error.to_string(),
+        other => panic!("{config} {args}: {other:?}"),
+    };
+    let error = in_file("raw = true\njson-filter = 'eor'", "bgptap read x --mrt y");
+    assert!(error.contains(":2: `json-filter` needs `json`"), "{error}");
+    let error = in_file("[live]\nmrt-rotate = '1h'", "bgptap live -i a");
+    assert!(error.contains(":2: `mrt-rotate` needs `mrt`"), "{error}");
+    with("json-filter = 'eor'", "bgptap read x --json y").expect("the flag is its output");
+    with("json = 'y'", "bgptap read x --json-filter eor").expect("the file has its output");
+    // A flag that stands instead of the key is at fault itself.
+    for args in [
+        "bgptap read x --json-filter eor",
+        "bgptap live -i a --json-filter=eor",
+    ] {
+        for refused in [parse(args), with("json-filter = 'type update'", args)] {
+            let Err(Refused::CommandLine(error)) = refused else {
+                panic!("{args}: {refused:?}");
+            };
+            assert_eq!(error.exit_code(), 2);
+            let error = error.to_string();
+            assert!(
+                error.contains("'--json-filter <EXPR>' belongs to '--json <FILE>'"),
+                "{error}"
+            );
+        }
+    }
+}
+
+/// What only a restart changes may wait for an output that a reload brings.
+#[test]
+fn what_a_reload_cannot_change_may_come_before_its_output() {
+    let config = "router = '192.0.2.1'\nbmp-queue = 1\nbmp-statistics = 7";
+    with(config, "bgptap live -i a").expect("stations may come");
+    assert!(
+        with(config, "bgptap read x").is_err(),
+        "a file is read once"
+    );
+    assert!(parse("bgptap live -i a --router 192.0.2.1").is_err());
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub mod mrt;
 pub mod outputs;
 mod rebuild;
 pub mod reload;
-mod routes;
+pub(crate) mod routes;
 pub mod stream;
 pub mod text;
 pub mod totals;

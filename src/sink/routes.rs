@@ -10,13 +10,13 @@ use crate::session::{Direction, Session};
 
 /// Asks filters about routes.
 #[derive(Default)]
-pub(super) struct RouteFilter {
+pub(crate) struct RouteFilter {
     update: Vec<u8>,
 }
 
 impl RouteFilter {
     /// Whether filters select the route of a table that `meta` says whose it is.
-    pub(super) fn selects(
+    pub(crate) fn selects(
         &mut self,
         selection: &mut Selection,
         meta: &Meta<'_>,
@@ -39,7 +39,7 @@ impl RouteFilter {
 }
 
 /// Whose routes those of a table are.
-pub(super) fn meta_of_table(tables: &Tables, direction: Direction, ns: u64) -> Meta<'static> {
+pub(crate) fn meta_of_table(tables: &Tables, direction: Direction, ns: u64) -> Meta<'static> {
     let (peer, local) = tables.key.endpoints(direction);
     let asn = |direction: Direction| tables.asns[direction & 1];
     Meta {

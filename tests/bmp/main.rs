@@ -174,3 +174,31 @@ fn a_filtered_feed_ends_with_the_routes_that_are_selected() {
     assert_eq!(figure, (wanted.len() + others.len()) as u64);
     assert!(ours.log.contains("of bmp"), "{}", ours.log);
 }
+
+/// Of a recording of real routers the station has the routes of the whole feed whose path ends in an AS; the lines and
+/// tables of the same run have everything.
+#[test]
+fn a_filtered_feed_has_the_routes_of_the_whole_that_fit() {
+    let run = |more: &[&str]| {
+        let station = Station::start();
+        let ours = ours::read(support::recording(), station.address, more);
+        assert_eq!(ours.status, Some(0), "{}", ours.log);
+        (tables(&views(&station.finish())), ours)
+    };
+    let (everything, all) = run(&[]);
+    let origin = |path: &str| path.rsplit(' ').next().unwrap_or_default().to_owned();
+    let paths = everything.values().flat_map(BTreeMap::values);
+    let origins: BTreeSet<_> = paths.map(|(path, _)| origin(path)).collect();
+    assert!(origins.len() > 1, "{everything:?}");
+    for asn in origins.iter().filter(|asn| !asn.is_empty()) {
+        let mut wanted = everything.clone();
+        for table in wanted.values_mut() {
+            table.retain(|_, (path, _)| origin(path) == *asn);
+        }
+        wanted.retain(|_, table| !table.is_empty());
+        let (told, ours) = run(&["--bmp-filter", &format!("origin-as {asn}")]);
+        assert_eq!(told, wanted, "{asn}");
+        assert!(ours.events == all.events, "{asn}: other lines");
+        assert!(ours.tables == all.tables, "{asn}: other tables");
+    }
+}

@@ -23,18 +23,10 @@ impl Direct {
     /// # Errors
     /// It cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.write(true);
-        let (file, made) = match options.clone().create_new(true).open(path) {
-            Ok(file) => (file, Some(path.to_owned())),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                (options.create(true).truncate(false).open(path)?, None)
-            }
-            Err(error) => return Err(error),
-        };
+        let (file, is_new) = open_as_it_is(path)?;
         Ok(Self {
             file,
-            made,
+            made: is_new.then(|| path.to_owned()),
             whole: 0,
             retry: false,
         })
@@ -45,6 +37,23 @@ impl Direct {
     pub fn retrying(mut self, retry: bool) -> Self {
         self.retry = retry;
         self
+    }
+}
+
+/// Opens a file to be written, with what is in it; and whether there was none, so that it had to be made.
+///
+/// # Errors
+/// It can be neither opened nor made.
+pub fn open_as_it_is(path: &Path) -> io::Result<(File, bool)> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => Ok((file, true)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let file = options.create(true).truncate(false).open(path)?;
+            Ok((file, false))
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -7,7 +7,7 @@ mod direct;
 mod gzip;
 mod pattern;
 
-pub use direct::Direct;
+pub use direct::{Direct, open_as_it_is};
 pub use pattern::{NoPattern, Pattern};
 
 use super::writer::{Recovery, Target};
