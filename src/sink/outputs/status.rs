@@ -243,26 +243,12 @@ struct Lost {
 mod tests {
     use super::*;
     use crate::filter::Selection;
+    use crate::sink::deadline::Hangs;
     use crate::sink::json::Format;
     use crate::sink::outputs::JsonLines;
     use crate::sink::writer::WhenFull;
-    use std::io;
     use std::sync::{Arc, mpsc};
     use std::time::Duration;
-
-    /// Takes nothing as long as the other end is there.
-    struct Hangs(mpsc::Receiver<()>);
-
-    impl io::Write for Hangs {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _ = self.0.recv();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn what_the_end_does_not_wait_for_is_counted_by_metrics() {
