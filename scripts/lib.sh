@@ -42,6 +42,15 @@ need_commands() {
   [[ ${#missing[@]} -eq 0 ]] || die "$why needs ${missing[*]}, which scripts/setup --lab installs"
 }
 
+# program: the one to be measured is $BGPTAP_BIN, which is built if it is not given.
+program() {
+  [[ -z ${BGPTAP_BIN:-} ]] || return 0
+  local profile=${BGPTAP_PROFILE:-fast}
+  step "cargo build --profile $profile"
+  cargo build --locked --manifest-path "$REPO/Cargo.toml" --profile "$profile" --bin bgptap >&2
+  BGPTAP_BIN=${CARGO_TARGET_DIR:-$REPO/target}/$profile/bgptap
+}
+
 # --- what is to be undone -----------------------------------------------------
 
 EXIT_STACK=()

@@ -367,6 +367,83 @@ fn configurations() {
     check_in(&scratch, cases);
 }
 
+/// What Kafka is told, in a file: brokers, format, topic and filter are judged as they are as flags.
+#[cfg(feature = "kafka")]
+#[test]
+fn configurations_of_kafka() {
+    let scratch = files();
+    let write = |name: &str, text: &str| fs::write(scratch.path(name), text).unwrap();
+    write("list.toml", "json = 'x'\nkafka = 'a:9092,'\n");
+    write("array.toml", "kafka = ['a:9092', 'b:9092']\n");
+    write("empty.toml", "kafka = ''\n");
+    write("format.toml", "kafka = 'a:9092'\nkafka-format = 'xml'\n");
+    write(
+        "topic.toml",
+        "[live]\nkafka = 'a:9092'\nkafka-topic = 'a b'\n",
+    );
+    write(
+        "filter.toml",
+        "kafka = 'a:9092'\nkafka-filter = 'type updat'\n",
+    );
+    write("alone.toml", "kafka-format = 'json'\n");
+    write(
+        "fits.toml",
+        "kafka = 'a:9092,[::1]:9093'\nkafka-format = 'json'\nkafka-topic = 'bgp.{router}'\n",
+    );
+    let cases: &[Case] = &[
+        (
+            "config check list.toml",
+            2,
+            &[
+                "list.toml:2: `kafka`: a broker is empty; give them as HOST:PORT,HOST:PORT",
+                "kafka = 'a:9092,'",
+                "try: ",
+            ],
+        ),
+        (
+            "config check array.toml",
+            2,
+            &["array.toml:1: `kafka` takes a string", "try: "],
+        ),
+        (
+            "config check empty.toml",
+            2,
+            &["empty.toml:1: `kafka`: it is empty", "try: "],
+        ),
+        (
+            "config check format.toml",
+            2,
+            &[
+                "format.toml:2: `kafka-format` cannot have this value",
+                "try: one of openbmp, json",
+            ],
+        ),
+        (
+            "config check topic.toml",
+            2,
+            &[
+                "topic.toml:3: `kafka-topic`: ` ` cannot be in it",
+                "letters, digits",
+            ],
+        ),
+        (
+            "config check filter.toml",
+            2,
+            &[
+                "filter.toml:2: `kafka-filter`: there is no type `updat`",
+                "perhaps `update`",
+            ],
+        ),
+        (
+            "config check alone.toml",
+            2,
+            &["alone.toml:1: `kafka-format` needs `kafka`", "add `kafka`"],
+        ),
+        ("config check fits.toml", 0, &["fits.toml can be used"]),
+    ];
+    check_in(&scratch, cases);
+}
+
 /// Nobody takes what is told: what a file says is not to be lost without a word.
 #[test]
 fn nobody_listens() {

@@ -4,7 +4,7 @@
 
 mod support;
 
-use bgpkit_parser::parser::bmp::messages::BmpMessageBody;
+use bgpkit_parser::parser::bmp::messages::{parse_bmp_common_header, parse_per_peer_header};
 use bgpkit_parser::parser::bmp::{parse_bmp_msg, parse_openbmp_header};
 use bgptap::sink::delivered::Delivered;
 use bgptap::sink::kafka::{Form, Settings, writer};
@@ -18,21 +18,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use support::broker::Broker;
+use support::events::octets;
 use support::read::read;
 use support::{Scratch, have, recording};
 
-/// Each router's BMP messages, in order, in OpenBMP frames that another project reads; their UPDATEs are ours.
-#[test]
-fn routers_speak_openbmp_to_kafka() {
-    if !have("kcat") {
-        return;
-    }
-    let broker = Broker::start();
-    let run = read(recording(), &["--kafka", &broker.address, "--host", "tap1"]);
-    let mut keys: BTreeMap<IpAddr, Vec<u8>> = BTreeMap::new();
-    let mut kinds: BTreeMap<IpAddr, Vec<u8>> = BTreeMap::new();
-    let mut told: BTreeMap<(IpAddr, IpAddr, bool), usize> = BTreeMap::new();
-    for (key, payload) in broker.records("openbmp.bmp_raw") {
+/// Whom a Route Monitoring or Route Mirroring message is about: router, peer, and whether the router sent it (RFC 8671).
+type Side = (IpAddr, IpAddr, bool);
+
+/// What a consumer finds on the topic.
+#[derive(Default)]
+struct Consumed {
+    keys: BTreeMap<IpAddr, Vec<u8>>,
+    kinds: BTreeMap<IpAddr, Vec<u8>>,
+    /// BGP messages of Route Monitoring, in order.
+    monitored: BTreeMap<Side, Vec<Vec<u8>>>,
+    /// How many Route Mirroring messages.
+    mirrored: BTreeMap<Side, usize>,
+    /// Kinds of messages that the other project cannot read.
+    unread: BTreeMap<u8, usize>,
+}
+
+impl Consumed {
+    fn add(&mut self, key: &[u8], payload: Vec<u8>) {
         let (length, mut bytes) = (payload.len(), Bytes::from(payload));
         let header = parse_openbmp_header(&mut bytes).unwrap();
         assert_eq!(
@@ -41,44 +48,82 @@ fn routers_speak_openbmp_to_kafka() {
         );
         assert_eq!(usize::from(header.header_len), length - bytes.len());
         let router = header.router_ip;
-        assert_eq!(*keys.entry(router).or_insert_with(|| key.clone()), key);
-        kinds.entry(router).or_default().push(bytes[5]);
-        let sent = bytes.get(7).is_some_and(|flags| flags & 0x10 != 0);
+        assert_eq!(self.keys.entry(router).or_insert_with(|| key.into()), key);
+        let mut rest = bytes.clone();
+        let common = parse_bmp_common_header(&mut rest).unwrap();
+        assert_eq!(common.msg_len as usize, bytes.len());
         let kind = bytes[5];
-        let message = parse_bmp_msg(&mut bytes);
-        if kind != 6 && kind != 0 {
-            assert!(message.is_ok(), "{kind}: {message:?}");
+        self.kinds.entry(router).or_default().push(kind);
+        if matches!(kind, 0 | 6) {
+            let sent = bytes[7] & 0x10 != 0;
+            let peer = parse_per_peer_header(&mut rest).unwrap();
+            let side = (router, peer.peer_ip, sent);
+            match kind {
+                0 => self.monitored.entry(side).or_default().push(rest.to_vec()),
+                _ => *self.mirrored.entry(side).or_default() += 1,
+            }
         }
-        let Ok(message) = message else { continue };
-        if let (Some(peer), BmpMessageBody::RouteMonitoring(_)) =
-            (message.per_peer_header, message.message_body)
-        {
-            *told.entry((router, peer.peer_ip, sent)).or_default() += 1;
+        if parse_bmp_msg(&mut bytes).is_err() {
+            *self.unread.entry(kind).or_default() += 1;
         }
     }
-    assert!(kinds.len() > 2, "{kinds:?}");
-    for kinds in kinds.values() {
+}
+
+/// Each router's BMP messages, in order, in OpenBMP frames that another project reads; their UPDATEs are ours, each
+/// once, octet by octet.
+#[test]
+fn routers_speak_openbmp_to_kafka() {
+    if !have("kcat") {
+        return;
+    }
+    let broker = Broker::start();
+    let run = read(recording(), &["--kafka", &broker.address, "--host", "tap1"]);
+    let mut consumed = Consumed::default();
+    for (key, payload) in broker.records("openbmp.bmp_raw") {
+        consumed.add(&key, payload);
+    }
+    let updates = || run.events.iter().filter(|event| event["type"] == "UPDATE");
+    let routers: BTreeSet<String> = updates()
+        .flat_map(|event| ["peer", "local"].map(|end| event[end].as_str().unwrap().to_owned()))
+        .collect();
+    let told: BTreeSet<String> = consumed.kinds.keys().map(ToString::to_string).collect();
+    assert_eq!(told, routers, "both ends of each session");
+    for kinds in consumed.kinds.values() {
         assert_eq!(
             (kinds.first(), kinds.last()),
             (Some(&4), Some(&5)),
             "Initiation … Termination"
         );
     }
-    // The recording has odd routes on purpose; without errors are the rest.
-    let mut ours: BTreeMap<(IpAddr, IpAddr, bool), usize> = BTreeMap::new();
-    let updates = run.events.iter().filter(|event| event["type"] == "UPDATE");
-    for event in updates.filter(|event| event["errors"].is_null()) {
+    // What the receiver treats as a withdrawal comes as one, beside the message itself.
+    let mut ours: BTreeMap<Side, Vec<Option<Vec<u8>>>> = BTreeMap::new();
+    let mut errored: BTreeMap<Side, usize> = BTreeMap::new();
+    for event in updates() {
         let address = |name: &str| -> IpAddr { event[name].as_str().unwrap().parse().unwrap() };
         let (peer, local) = (address("peer"), address("local"));
-        *ours.entry((local, peer, false)).or_default() += 1;
-        *ours.entry((peer, local, true)).or_default() += 1;
+        let sound = event["errors"].is_null();
+        for side in [(local, peer, false), (peer, local, true)] {
+            let raw = sound.then(|| octets(event["raw"].as_str().unwrap()));
+            ours.entry(side).or_default().push(raw);
+            if !sound {
+                *errored.entry(side).or_default() += 1;
+            }
+        }
     }
-    for (side, count) in ours {
-        assert!(
-            told.get(&side).copied().unwrap_or(0) >= count,
-            "{side:?}: {count}"
-        );
+    assert_eq!(consumed.mirrored, errored);
+    assert!(consumed.monitored.keys().eq(ours.keys()), "who speaks");
+    for (side, ours) in &ours {
+        let theirs = &consumed.monitored[side];
+        assert_eq!(theirs.len(), ours.len(), "{side:?}");
+        for (at, (theirs, ours)) in theirs.iter().zip(ours).enumerate() {
+            let same = ours.as_ref().is_none_or(|ours| theirs == ours);
+            assert!(
+                same,
+                "{side:?}: UPDATE {at}: {theirs:02x?}, not {ours:02x?}"
+            );
+        }
     }
+    assert!(consumed.unread.is_empty(), "{:?}", consumed.unread);
 }
 
 /// The lines of `--json`, each keyed by whoever sent the message.

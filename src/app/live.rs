@@ -349,7 +349,7 @@ impl<'o> Run<'o> {
         let mut summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
         summary.capture = source.modes();
         summary.tap = copies;
-        let ended = outputs::close(outputs, self.files, closing, &outcome, &summary, false)?;
+        let ended = outputs::close(outputs, self.files, closing, &outcome, &mut summary, false)?;
         report_latency(&outcome);
         drop((server, http));
         Ok(ended)

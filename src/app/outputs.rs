@@ -24,7 +24,7 @@ use crate::sink::mrt::TableDumps;
 use crate::sink::outputs::{JsonLines, MrtRecords, Outputs};
 #[cfg(feature = "capture")]
 use crate::sink::stream::{EventStream, Hub};
-use crate::sink::totals::{Frames, Summary};
+use crate::sink::totals::{Frames, OutputLosses, Summary};
 use crate::sink::writer::{CHUNKS_PER_MIB, WhenFull, Writer};
 use crate::worker::Memory;
 use crate::worker::Outcome;
@@ -458,14 +458,14 @@ pub(super) fn tell_evidence(counts: evidence::Counts) -> bool {
     lost == 0
 }
 
-/// Closes the outputs, prints the ledger and tells how it ended. `reads`: files were read, of which nothing is to be
+/// Closes the outputs, adds to the summary what they have lost, prints the ledger and tells how it ended. `reads`: files were read, of which nothing is to be
 /// lost on the way.
 pub(super) fn close(
     options: &cli::Outputs,
     files: Files,
     mut outputs: Outputs,
     outcome: &Outcome,
-    summary: &Summary,
+    summary: &mut Summary,
     reads: bool,
 ) -> Result<Ended, SetupError> {
     let mut ended = Ended::Done;
@@ -525,6 +525,7 @@ pub(super) fn close(
             ended = Ended::InPart;
         }
     }
+    summary.outputs = OutputLosses::of(&outputs.publish_last());
     eprintln!("{summary}");
     if options.strict && summary.has_losses() {
         eprintln!("bgptap: something was lost, and --strict was given");

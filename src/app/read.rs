@@ -65,12 +65,13 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     if let Some(warning) = without_bgp(&outcome, &options.outputs.ports) {
         eprintln!("bgptap: warning: {warning}");
     }
-    let summary = outputs::summarise(&outcome, frames(&outcome));
+    let mut summary = outputs::summarise(&outcome, frames(&outcome));
     drop(server);
     if let (Some(out), Some(ribs)) = (rib_out, &outcome.ribs) {
         out.write(ribs)?;
     }
-    let closed = outputs::close(&options.outputs, files, closing, &outcome, &summary, true);
+    let (out, summary) = (&options.outputs, &mut summary);
+    let closed = outputs::close(out, files, closing, &outcome, summary, true);
     // The process ends: its memory goes back at once, while a million routes that are dropped take each other's
     // attributes apart one by one.
     std::mem::forget(outcome);

@@ -47,20 +47,8 @@ fn write_until(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::deadline::Hangs;
     use std::sync::mpsc;
-
-    /// Takes nothing as long as the other end is there.
-    struct Hangs(mpsc::Receiver<()>);
-
-    impl io::Write for Hangs {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _ = self.0.recv();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn a_disk_that_hangs_does_not_hold_the_end_up() {

@@ -21,6 +21,8 @@
 
 pub mod attribute;
 pub mod capability;
+#[cfg(test)]
+mod closed;
 pub mod context;
 pub mod error;
 pub mod evidence;

@@ -37,3 +37,19 @@ impl Deadline {
         Some(thread.join())
     }
 }
+
+/// For tests: takes nothing as long as the other end is there.
+#[cfg(test)]
+pub(crate) struct Hangs(pub(crate) std::sync::mpsc::Receiver<()>);
+
+#[cfg(test)]
+impl std::io::Write for Hangs {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let _ = self.0.recv();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::capture::{CaptureMode, TapCounts};
 use crate::health::Figures;
+use crate::sink::metrics::Output;
 use crate::stream::Ledger;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -123,6 +124,13 @@ pub struct Discarded {
     pub limit: u64,
 }
 
+/// What one output has lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OutputLosses {
+    /// Events, by the reasons of metrics.
+    pub dropped: BTreeMap<&'static str, u64>,
+}
+
 /// What cannot be explained: left side minus right side of the equations. 0 always.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 #[allow(missing_docs)]
@@ -158,8 +166,26 @@ pub struct Summary {
     /// What messages did to Adj-RIBs, by kind.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rib: BTreeMap<&'static str, u64>,
+    /// The outputs that have lost something, by their names in metrics.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<&'static str, OutputLosses>,
     pub duration_s: f64,
     pub unaccounted: Unaccounted,
+}
+
+impl OutputLosses {
+    /// Those outputs that have lost something, with the reasons for which they have.
+    #[must_use]
+    pub fn of(outputs: &[Output]) -> BTreeMap<&'static str, Self> {
+        let losses = outputs.iter().map(|output| {
+            let dropped = output.dropped.iter().copied();
+            let dropped = dropped.filter(|(_, count)| *count > 0).collect();
+            (output.name, Self { dropped })
+        });
+        losses
+            .filter(|(_, lost)| !lost.dropped.is_empty())
+            .collect()
+    }
 }
 
 impl Direction {

@@ -106,6 +106,7 @@ pub const NOT_RUN: &[(Why, &[&str])] = &[
             "cargo bench --bench xdp_load",
             "scripts/bench",
             "scripts/memory",
+            "scripts/sizing ARCHIVE",
         ],
     ),
     (

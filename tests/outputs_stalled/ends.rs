@@ -47,6 +47,11 @@ fn the_end_does_not_wait_for_ever() {
         rest.split_once(" events dropped at the end")
     });
     let late: usize = late.expect(&log).0.parse().unwrap();
+    let lost = serde_json::json!({"json": {"dropped": {"late": late}}});
+    assert_eq!(
+        summary["outputs"], lost,
+        "and no other output lost anything"
+    );
     // What is in the pipe; the last line of it may be cut. Of what was being written some is there and counts as dropped.
     let mut came = vec![0; 1 << 20];
     let count = held.read(&mut came).unwrap();

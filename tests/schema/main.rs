@@ -1,12 +1,18 @@
-//! What `--json`, `--json-format elem` and `--summary` write is what `docs/schema` says, by python3-jsonschema.
+//! What `--json`, `--json-format elem`, `/events` and `--summary` write is what `docs/schema` says, by
+//! python3-jsonschema. The schemas are closed: a field that they do not name fails here.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, reason = "modules of one test program")]
 
+mod live;
+#[path = "../support/octets.rs"]
+mod octets;
 #[path = "../support/mod.rs"]
 mod support;
+mod vectors;
 
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use support::{Scratch, corpus, recording, skip};
 
 fn have_validator() -> bool {
@@ -20,15 +26,19 @@ fn have_validator() -> bool {
     have
 }
 
-/// How many lines of `file` are valid: all, or the test fails.
-fn validate(schema: &str, file: &Path) -> usize {
+fn validator(schema: &str, file: &Path) -> Output {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new("python3")
+    Command::new("python3")
         .arg(root.join("tests/schema/validate.py"))
         .arg(root.join("docs/schema").join(schema))
         .arg(file)
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+/// How many lines of `file` are valid: all, or the test fails.
+fn validate(schema: &str, file: &Path) -> usize {
+    let output = validator(schema, file);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{schema}: {said}");
     String::from_utf8(output.stdout)
@@ -36,6 +46,18 @@ fn validate(schema: &str, file: &Path) -> usize {
         .trim()
         .parse()
         .unwrap()
+}
+
+/// Whether the schema has something against `line`.
+fn refused(schema: &str, scratch: &Scratch, line: &Value) -> bool {
+    let wrong = scratch.write("wrong", line.to_string().as_bytes());
+    let output = validator(schema, &wrong);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() || said.contains("1 of 1 lines"),
+        "{said}"
+    );
+    !output.status.success()
 }
 
 /// Runs `read` and appends what it writes to files of that kind.
@@ -125,11 +147,58 @@ fn all_captures_of_the_corpus_are_what_the_schemas_say() {
         .iter()
         .filter(with_bgp)
         .for_each(|file| outputs.read(file));
-    let [events, elements, _] = outputs.validate();
+    let [events, elements, summaries] = outputs.validate();
     assert!(
         events > 1000 && elements > 500,
         "{events} events, {elements} elements"
     );
+    assert!(summaries > 80, "{summaries} summaries");
+}
+
+#[test]
+fn messages_from_the_tests_of_other_projects_are_what_the_schemas_say() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    if support::corpus().is_none() || !have_validator() {
+        return;
+    }
+    let (lines, events) = read_archive(&vectors::archive(vectors::whole(&corpus)));
+    assert!(events > 400, "{events} events");
+    for key in ["bgp_ls", "tunnel_encapsulation", "prefix_sid", "as4_path"] {
+        assert!(has(&lines, key), "{key} is in none");
+    }
+}
+
+/// Each attribute that the schema names is there, with AS numbers of two octets or of four.
+#[test]
+fn each_attribute_and_capability_is_what_the_schemas_say() {
+    if !have_validator() {
+        return;
+    }
+    let messages = vectors::of_each_kind();
+    let both = [true, false].map(|as4| messages.iter().map(move |message| (message.clone(), as4)));
+    let (lines, events) = read_archive(&vectors::archive(both.into_iter().flatten()));
+    assert_eq!(events, 2 * messages.len());
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema/event.schema.json");
+    let schema: Value = serde_json::from_slice(&std::fs::read(schema).unwrap()).unwrap();
+    let attributes = schema.pointer("/$defs/attributes/properties").unwrap();
+    for key in attributes.as_object().unwrap().keys() {
+        assert!(has(&lines, key), "{key} is in none");
+    }
+}
+
+/// The lines of an archive, which are all valid, and how many they are.
+fn read_archive(archive: &[u8]) -> (String, usize) {
+    let mut outputs = Outputs::new();
+    let file = outputs.scratch.write("messages.mrt", archive);
+    outputs.read(&file);
+    let lines = String::from_utf8(outputs.events.clone()).unwrap();
+    let [events, _, summaries] = outputs.validate();
+    assert_eq!(summaries, 1);
+    (lines, events)
+}
+
+fn has(lines: &str, key: &str) -> bool {
+    lines.contains(&format!("\"{key}\":"))
 }
 
 #[test]
@@ -141,7 +210,6 @@ fn the_schemas_refuse_what_is_not_in_the_contract() {
     let json = scratch.path("events");
     run(recording(), &json, &[]);
     let lines = std::fs::read_to_string(&json).unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (what, changed) in [
         (
             "a type nobody knows",
@@ -153,18 +221,71 @@ fn the_schemas_refuse_what_is_not_in_the_contract() {
         ),
         ("a field that is gone", ("\"session\":", "\"sessions\":")),
         ("a state beyond 6", ("\"state\":6", "\"state\":7")),
+        ("a field that is new", ("\"med\":", "\"metric\":1,\"med\":")),
+        (
+            "a field of another type",
+            ("\"state\":6", "\"state\":6,\"med\":1"),
+        ),
+        (
+            "a new one in a capability",
+            ("\"code\":1,", "\"code\":1,\"kode\":1,"),
+        ),
+        (
+            "a new one in a context",
+            ("\"as4\":", "\"as2\":true,\"as4\":"),
+        ),
+        (
+            "a new one in announcements",
+            ("\"announcements\":[{", "\"announcements\":[{\"more\":1,"),
+        ),
+        (
+            "a new one in a route",
+            ("{\"prefix\":", "{\"suffix\":1,\"prefix\":"),
+        ),
+        (
+            "a new one in a notification",
+            ("\"subcode\":", "\"codes\":1,\"subcode\":"),
+        ),
     ] {
         let line = lines
             .lines()
             .find(|line| line.contains(changed.0))
             .expect(what);
-        let wrong = scratch.write("wrong", line.replacen(changed.0, changed.1, 1).as_bytes());
-        let output = Command::new("python3")
-            .arg(root.join("tests/schema/validate.py"))
-            .arg(root.join("docs/schema/event.schema.json"))
-            .arg(&wrong)
-            .output()
-            .unwrap();
-        assert!(!output.status.success(), "{what} is let through");
+        let wrong: Value = serde_json::from_str(&line.replacen(changed.0, changed.1, 1)).unwrap();
+        assert!(
+            refused("event.schema.json", &scratch, &wrong),
+            "{what} is let through"
+        );
+    }
+}
+
+#[test]
+fn the_schema_of_the_summary_refuses_what_it_does_not_name() {
+    if !have_validator() {
+        return;
+    }
+    let scratch = Scratch::new("schema-summary");
+    let summary = scratch.path("summary");
+    let more = ["--summary", summary.to_str().unwrap()];
+    run(recording(), &scratch.path("events"), &more);
+    let summary: Value = serde_json::from_slice(&std::fs::read(summary).unwrap()).unwrap();
+    assert!(!refused("summary.schema.json", &scratch, &summary));
+    for place in [
+        "",
+        "/frames",
+        "/messages",
+        "/prefixes",
+        "/directions/0",
+        "/directions/0/tcp",
+        "/directions/0/tcp/rtt",
+        "/directions/0/discarded",
+        "/unlisted",
+        "/gaps",
+        "/rib",
+        "/unaccounted",
+    ] {
+        let mut wrong = summary.clone();
+        wrong.pointer_mut(place).unwrap()["more"] = json!(1);
+        assert!(refused("summary.schema.json", &scratch, &wrong), "{place}");
     }
 }

@@ -66,6 +66,16 @@ pub fn read(file: &Path, scratch: &Scratch) -> (BTreeMap<String, Vec<Value>>, Va
     (by_session(&events), summary)
 }
 
+/// The octets of `raw`.
+///
+/// # Panics
+/// If it is not hexadecimal.
+pub fn octets(hex: &str) -> Vec<u8> {
+    let pairs = hex.as_bytes().chunks(2);
+    let octet = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
+    pairs.map(|pair| octet(pair).unwrap()).collect()
+}
+
 /// This moment, in nanoseconds since 1970.
 pub fn now_ns() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();

@@ -104,13 +104,14 @@ impl Serialize for Aigp<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bgp::closed;
     use serde_json::{Value, json};
 
     fn read(value: &[u8]) -> Result<(Value, usize), usize> {
         let aigp = Aigp::parse(value, &Context::assumed()).map_err(|fault| fault.at)?;
         let mut faults = 0;
         aigp.check(&mut |_| faults += 1);
-        Ok((serde_json::to_value(aigp).expect("plain data"), faults))
+        Ok((closed::to_value("attributes.aigp", aigp), faults))
     }
 
     const METRIC_5: [u8; 11] = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0, 5];

@@ -143,7 +143,7 @@ impl Serialize for AttrSet<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bgp::View;
+    use crate::bgp::{View, closed};
     use serde_json::json;
 
     fn faults(set: &AttrSet<'_>) -> Vec<(usize, Disposition)> {
@@ -163,7 +163,7 @@ mod tests {
         ];
         let set = AttrSet::parse(&value, &Context::assumed()).expect("long enough");
         assert_eq!(
-            serde_json::to_value(set).expect("plain data"),
+            closed::to_value("attr_set", set),
             json!({
                 "origin_as": 65001, "origin": "igp", "path": [65536], "local_pref": 44,
                 "originator_id": "22.5.5.5",
@@ -232,7 +232,7 @@ mod tests {
         let View::AttrSet(set) = view else {
             panic!("not typed");
         };
-        let json = serde_json::to_value(set).expect("plain data");
+        let json = closed::to_value("attr_set", set);
         let innermost = &json["attr_set"]["attr_set"]["attr_set"]["unknown_attributes"][0];
         assert_eq!(innermost["malformed"], true);
     }

@@ -111,6 +111,7 @@ impl Serialize for BfdDiscriminator<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bgp::closed;
     use serde_json::json;
 
     #[test]
@@ -118,7 +119,7 @@ mod tests {
         let value = [1, 0, 0, 1, 0, 1, 4, 192, 0, 2, 1, 9, 1, 0xab];
         let bfd = BfdDiscriminator::parse(&value, &Context::assumed()).expect("valid");
         assert_eq!(
-            serde_json::to_value(bfd).expect("plain data"),
+            closed::to_value("attributes.bfd_discriminator", bfd),
             json!({
                 "mode": 1, "discriminator": 256, "source": "192.0.2.1",
                 "tlvs": [{ "type": 9, "raw": "ab" }],
@@ -132,7 +133,7 @@ mod tests {
         let value = [1, 1, 2, 3, 4, 1, 4, 192, 0, 2, 1];
         let bfd = BfdDiscriminator::parse(&value, &Context::assumed()).expect("valid");
         assert_eq!(
-            serde_json::to_value(bfd).expect("plain data"),
+            closed::to_value("attributes.bfd_discriminator", bfd),
             json!({ "mode": 1, "discriminator": 0x0102_0304, "source": "192.0.2.1" })
         );
     }

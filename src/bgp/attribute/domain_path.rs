@@ -95,6 +95,7 @@ impl Serialize for DomainPath<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bgp::closed;
     use serde_json::json;
 
     #[test]
@@ -105,7 +106,7 @@ mod tests {
         ];
         let path = DomainPath::parse(&value, &Context::assumed()).expect("valid");
         assert_eq!(
-            serde_json::to_value(path).expect("plain data"),
+            closed::to_value("attributes.d_path", path),
             json!([
                 [
                     { "domain": "10:2", "safi": 128, "safi_name": "vpn" },

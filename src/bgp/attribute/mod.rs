@@ -152,6 +152,12 @@ macro_rules! attributes {
                 $((<$ty as PathAttribute>::CODE, <$ty as PathAttribute>::FLAGS),)*
             ];
 
+            /// Type code and key of each attribute that has one.
+            #[cfg(test)]
+            pub(super) const KEYS: &'static [(u8, &'static str)] = &[
+                $($((<$ty as PathAttribute>::CODE, $key),)?)*
+            ];
+
             /// Reads the value of the attribute type `code`.
             #[must_use]
             pub fn new(code: u8, value: &$a [u8], context: &Context) -> Self {
@@ -395,4 +401,18 @@ fn elements<'a, const N: usize>(
 #[inline]
 fn octets<const N: usize>(value: &[u8], text: &'static str) -> Result<[u8; N], Fault> {
     value.try_into().map_err(|_| bad_length(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bgp::closed;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_schema_has_the_keys_of_the_table() {
+        let keys = View::KEYS.iter().map(|(_, key)| *key);
+        let wanted: BTreeSet<&str> = keys.chain(["unknown_attributes"]).collect();
+        assert_eq!(closed::fields("attributes"), wanted);
+    }
 }

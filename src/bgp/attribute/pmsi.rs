@@ -310,13 +310,14 @@ impl Serialize for PeLabels<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bgp::closed;
     use serde_json::{Value, json};
 
     fn pmsi(value: &[u8]) -> (Value, usize) {
         let pmsi = Pmsi::parse(value, &Context::assumed()).expect("five octets");
         let mut faults = 0;
         pmsi.check(&mut |_| faults += 1);
-        (serde_json::to_value(pmsi).expect("plain data"), faults)
+        (closed::to_value("pmsi_tunnel", pmsi), faults)
     }
 
     #[test]
@@ -419,7 +420,7 @@ mod tests {
     fn labels_of_routers() {
         let value = [10, 10, 10, 1, 0, 0x4e, 0x38 << 1 | 1];
         let list = PeLabels::parse(&value, &Context::assumed()).expect("seven octets");
-        let json = serde_json::to_value(list).expect("plain data");
+        let json = closed::to_value("attributes.pe_distinguisher_labels", list);
         assert_eq!(json[0]["pe"], "10.10.10.1");
         let v6 = PeLabels::parse(&[0x20; 38], &Context::assumed()).expect("two of 19");
         assert_eq!(v6.iter().count(), 2);

@@ -1,6 +1,7 @@
 //! For the tests of attributes: a vector in, JSON and faults out.
 
-use super::{Attribute, PathAttribute, check_as};
+use super::{Attribute, PathAttribute, View, check_as};
+use crate::bgp::closed;
 use crate::bgp::context::Context;
 use crate::bgp::error::Disposition;
 use serde::Serialize;
@@ -21,7 +22,12 @@ pub(super) fn bytes(hex: &str) -> &'static [u8] {
 /// The JSON form of a value.
 pub(super) fn json<T: PathAttribute<'static> + Serialize>(hex: &str) -> Value {
     let value = T::parse(bytes(hex), &Context::assumed()).expect("readable");
-    serde_json::to_value(value).expect("serializable")
+    let keys = View::KEYS.iter();
+    let (_, key) = keys
+        .copied()
+        .find(|(code, _)| *code == T::CODE)
+        .expect("it has one");
+    closed::to_value(&format!("attributes.{key}"), value)
 }
 
 /// Offset in the value and disposition of each fault.

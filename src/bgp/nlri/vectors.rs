@@ -1,8 +1,8 @@
 //! For the tests of each family: a vector in, JSON and faults out.
 
-use super::{Form, NlriField};
-use crate::bgp::Family;
+use super::{Form, Nlri, NlriField};
 use crate::bgp::error::Disposition;
+use crate::bgp::{Family, closed};
 use serde_json::Value;
 
 /// Octets from hexadecimal digits; blanks between them are for the reader.
@@ -22,7 +22,10 @@ pub(super) fn bytes(hex: &str) -> Vec<u8> {
 pub(super) fn json(form: Form, bytes: &[u8]) -> Vec<Value> {
     let field = NlriField::new(form, bytes);
     assert!(!field.is_opaque(), "{} is decoded", form.family);
-    let value = |nlri| serde_json::to_value(nlri).expect("serializable");
+    let value = |nlri| match nlri {
+        Nlri::Ipv4(_) | Nlri::Ipv6(_) => serde_json::to_value(nlri).expect("plain data"),
+        nlri => closed::to_value("route", nlri),
+    };
     field.iter().map(value).collect()
 }
 

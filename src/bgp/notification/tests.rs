@@ -1,4 +1,5 @@
 use super::*;
+use crate::bgp::closed;
 use serde_json::{Value, json};
 
 fn parse(body: &[u8]) -> Notification<'_> {
@@ -6,7 +7,7 @@ fn parse(body: &[u8]) -> Notification<'_> {
 }
 
 fn json_of(body: &[u8]) -> Value {
-    serde_json::to_value(parse(body)).expect("plain data")
+    closed::to_value("notification_body", parse(body))
 }
 
 fn detail(body: &[u8]) -> Value {

@@ -3,6 +3,7 @@
 use super::check::Flaw;
 use super::*;
 use crate::bgp::attribute::TLV_TABLES;
+use crate::bgp::closed;
 use crate::bgp::nlri::link_state_descriptor::{LINK, PREFIX_V4, PREFIX_V6, SID};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -296,4 +297,43 @@ fn flags_have_names_or_numbers() {
         serde_json::to_value(value).expect("serializable"),
         serde_json::json!(["a", "bit-1", "c", "bit-7"])
     );
+}
+
+/// The names that fields have in the JSON form, those of what they hold too.
+fn names(fields: &[Field], out: &mut BTreeSet<&'static str>) {
+    for Field(name, kind) in fields {
+        match kind {
+            Kind::Skip(_) | Kind::Rest => continue,
+            Kind::Masks => out.extend(["sabm", "udabm"]),
+            Kind::FamilyAddr => out.extend(["address_family", *name]),
+            Kind::Bits(parts) => out.extend(parts.iter().map(|(name, _)| *name)),
+            Kind::ByLength(choices) => choices.iter().for_each(|(_, fields)| names(fields, out)),
+            Kind::Times(_, fields) | Kind::Many(fields) => {
+                out.insert(name);
+                names(fields, out);
+            }
+            Kind::Tlv(table) | Kind::Tlvs(table) => {
+                out.insert(name);
+                names_in(table, out);
+            }
+            _ => {
+                out.insert(name);
+            }
+        }
+    }
+}
+
+fn names_in(table: &Table, out: &mut BTreeSet<&'static str>) {
+    let rows = table.rows.iter().copied().flatten();
+    rows.for_each(|Row(_, _, fields)| names(fields, out));
+    names(table.others.unwrap_or_default(), out);
+}
+
+#[test]
+fn the_schema_has_the_fields_of_all_tables() {
+    let mut wanted = BTreeSet::from(["type", "name", "malformed", "raw"]);
+    tables().for_each(|table| names_in(table, &mut wanted));
+    // What stands in a list without a name of its own.
+    wanted.remove("");
+    assert_eq!(closed::fields("tlv"), wanted);
 }

@@ -14,7 +14,7 @@ use std::hash::BuildHasher;
 const PIECE: usize = 2048;
 
 /// Queues one message.
-type Send<'a> = &'a mut dyn FnMut(&mut dyn FnMut(&mut Vec<u8>));
+pub(super) type Send<'a> = &'a mut dyn FnMut(&mut dyn FnMut(&mut Vec<u8>));
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {

@@ -184,11 +184,14 @@ metrics! {
 /// By what each output may lose events: the values of both labels of [`OUTPUT_DROPPED`]. The exporter asserts that there
 /// are no others, and the page is made of them.
 pub(super) const LOSSES: [(&str, &[&str]); 8] = [
-    ("json", &["queue_full", "write_error"]),
-    ("text", &["queue_full", "write_error"]),
-    ("mrt", &["queue_full", "write_error"]),
-    ("mrt_rib", &["queue_full", "write_error"]),
-    ("events", &["queue_full", "write_error", "slow_listener"]),
+    ("json", &["queue_full", "write_error", "late"]),
+    ("text", &["queue_full", "write_error", "late"]),
+    ("mrt", &["queue_full", "write_error", "late"]),
+    ("mrt_rib", &["queue_full", "write_error", "late"]),
+    (
+        "events",
+        &["queue_full", "write_error", "late", "slow_listener"],
+    ),
     (
         "bmp",
         &["queue_full", "disconnected", "resync", "router_limit"],
@@ -198,6 +201,7 @@ pub(super) const LOSSES: [(&str, &[&str]); 8] = [
         &[
             "queue_full",
             "write_error",
+            "late",
             "undelivered",
             "disconnected",
             "resync",
@@ -212,6 +216,7 @@ pub(super) const LOSSES: [(&str, &[&str]); 8] = [
             "too_large",
             "without_frames",
             "frames_unrecorded",
+            "late",
         ],
     ),
 ];

@@ -66,6 +66,7 @@ impl Outputs {
                 ("too_large", counts.too_large),
                 ("without_frames", counts.without_frames),
                 ("frames_unrecorded", counts.unrecorded),
+                ("late", counts.late),
             ],
             queue: evidence.queue_ratio(),
         });
@@ -104,7 +105,11 @@ impl Outputs {
         let undelivered = self.kafka_delivered.failed.load(Relaxed);
         let bmp = self.bmp.iter().flat_map(|bmp| bmp.figures());
         let writers = self.with_former().map(move |(name, writer, lost)| {
-            let mut dropped = vec![("queue_full", lost.full), ("write_error", lost.broken)];
+            let mut dropped = vec![
+                ("queue_full", lost.full),
+                ("write_error", lost.broken),
+                ("late", lost.late),
+            ];
             dropped.extend(slow.filter(|_| name == "events"));
             if name == "kafka" {
                 dropped.push(("undelivered", undelivered));
@@ -123,6 +128,15 @@ impl Outputs {
             }
         }
         outputs
+    }
+
+    /// Has metrics tell what all of them have come to in the end, when no worker does that any more; what that is.
+    pub fn publish_last(&self) -> Vec<metrics::Output> {
+        let mut snapshot = self.metrics.snapshot();
+        snapshot.outputs = self.status();
+        self.describe_evidence(&mut snapshot);
+        self.metrics.publish(&snapshot);
+        snapshot.outputs
     }
 
     /// Outputs by name, also those that there were: their writer, if they have one, and all that they have lost.
@@ -223,4 +237,39 @@ struct Lost {
     broken: u64,
     /// Since nobody waited any longer.
     late: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Selection;
+    use crate::sink::deadline::Hangs;
+    use crate::sink::json::Format;
+    use crate::sink::outputs::JsonLines;
+    use crate::sink::writer::WhenFull;
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    #[test]
+    fn what_the_end_does_not_wait_for_is_counted_by_metrics() {
+        let metrics = Arc::<metrics::Metrics>::default();
+        let mut outputs = Outputs::new(Arc::clone(&metrics), None, "h".into());
+        let (open, gate) = mpsc::channel();
+        outputs.json = Some(JsonLines {
+            writer: Writer::start(Hangs(gate), WhenFull::Drop, 4).expect("a thread"),
+            raw: false,
+            format: Format::Ris,
+            selection: Selection::default(),
+        });
+        let json = outputs.json.as_mut().expect("there");
+        (0..3).for_each(|_| json.writer.event(0, |out| out.extend(b"{}\n")));
+        let closed = outputs.close_by(Deadline::after(Duration::from_millis(20)));
+        assert_eq!(closed.first().expect("one").lost_late, 3);
+        outputs.publish_last();
+        let told = metrics.snapshot().outputs;
+        assert_eq!((told.len(), told[0].name), (1, "json"));
+        let dropped = [("queue_full", 0), ("write_error", 0), ("late", 3)];
+        assert_eq!(told[0].dropped, dropped);
+        drop(open);
+    }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::bgp::closed;
 use serde_json::{Value, json};
 
 fn octets(hex: &str) -> [u8; 8] {
@@ -12,7 +13,7 @@ fn text(hex: &str) -> String {
 }
 
 fn json_of(hex: &str) -> Value {
-    serde_json::to_value(ExtCommunity(octets(hex))).expect("plain data")
+    closed::to_value("ext_community", ExtCommunity(octets(hex)))
 }
 
 /// The texts are those that FRR prints (`bgpd/bgp_ecommunity.c`; of flow actions, with units), the octets from captures and
@@ -147,7 +148,8 @@ fn ipv6_addresses_are_kept_apart_from_the_number() {
     octets[19] = 100;
     let community = Ipv6ExtCommunity(octets);
     assert_eq!(community.to_string(), "RT:[2001:db8::1]:100");
-    let value = serde_json::to_value(community).expect("plain data");
+    let value = json!([community]);
+    let value = &closed::to_value("attributes.ipv6_ext_community", value)[0];
     assert_eq!(
         (&value["type"], &value["address"], &value["value"]),
         (&json!("route-target"), &json!("2001:db8::1"), &json!(100))

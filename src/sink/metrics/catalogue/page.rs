@@ -180,3 +180,19 @@ fn what_is_declared_is_told_and_nothing_else() {
     }
     assert!(told.is_empty(), "not declared: {told:?}");
 }
+
+/// The summary tells losses by the same words.
+#[test]
+fn the_schema_of_the_summary_has_all_losses() {
+    let schema = include_str!("../../../../docs/schema/summary.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(schema).expect("JSON");
+    let keys = |place: &str| -> BTreeSet<String> {
+        let properties = schema.pointer(place).and_then(serde_json::Value::as_object);
+        properties.expect(place).keys().cloned().collect()
+    };
+    let outputs = LOSSES.iter().map(|(output, _)| (*output).to_owned());
+    assert_eq!(keys("/properties/outputs/properties"), outputs.collect());
+    let reasons = LOSSES.iter().flat_map(|(_, reasons)| *reasons);
+    let reasons = reasons.map(|reason| (*reason).to_owned()).collect();
+    assert_eq!(keys("/$defs/losses/properties/dropped/properties"), reasons);
+}
