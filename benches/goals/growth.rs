@@ -7,7 +7,8 @@ use super::data::Data;
 use super::files::{Capture, Talk};
 use super::full_table::FullTable;
 use super::line::{Goal, Line};
-use bgptap::capture::{Captured, Frame, LinkType, Stamp, StampSource};
+use super::support::view::{View, batches, frames};
+use bgptap::capture::StampSource;
 use bgptap::config::Limits;
 use bgptap::sink::metrics::Metrics;
 use bgptap::sink::outputs::Outputs;
@@ -31,20 +32,9 @@ const CHURN: usize = 25_000;
 const FLAT: f64 = 1.2 / 0.8;
 const UNIT: &str = "ns/message";
 
-struct View<'a>(&'a [u8]);
-
-impl AsRef<[u8]> for View<'_> {
-    fn as_ref(&self) -> &[u8] {
-        self.0
-    }
-}
-
-impl Frame for View<'_> {}
-
 /// A worker that is fed frames, and what it takes for them.
 struct Bench<'a> {
     worker: Worker<View<'a>>,
-    batch: Vec<Captured<View<'a>>>,
     number: u64,
 }
 
@@ -58,7 +48,6 @@ impl<'a> Bench<'a> {
         let memory = Memory::new(&limits)?;
         Ok(Self {
             worker: Worker::new(limits, Ports::new(&[179]), outputs, memory),
-            batch: Vec::with_capacity(256),
             number: 0,
         })
     }
@@ -67,45 +56,14 @@ impl<'a> Bench<'a> {
     fn take(&mut self, frames: &[&'a [u8]]) -> f64 {
         let updates = |worker: &Worker<View<'a>>| worker.outputs.totals.messages.update;
         let before = (now(), updates(&self.worker));
-        for group in frames.chunks(256) {
-            let first = self.number;
-            self.number += group.len() as u64;
-            let stamped = group.iter().zip(first..);
-            self.batch
-                .extend(stamped.map(|(frame, at)| captured(frame, at)));
-            self.worker.batch(&mut self.batch);
-        }
+        let worker = &mut self.worker;
+        batches(frames, self.number, StampSource::File, |batch| {
+            worker.batch(batch);
+        });
+        self.number += frames.len() as u64;
         let spent = (now() - before.0).as_nanos() as f64;
         spent / (updates(&self.worker) - before.1) as f64
     }
-}
-
-fn captured(frame: &[u8], number: u64) -> Captured<View<'_>> {
-    Captured {
-        frame: View(frame),
-        stamp: Stamp {
-            ns: 1_700_000_000_000_000_000 + number * 1000,
-            source: StampSource::File,
-        },
-        link: LinkType::Ethernet,
-        wire_len: frame.len() as u32,
-        interface: 0,
-        vlan: None,
-        continues: false,
-    }
-}
-
-/// The frames of a pcap file.
-fn frames(file: &[u8]) -> Vec<&[u8]> {
-    let mut rest = &file[24..];
-    let mut list = Vec::new();
-    while let Some((head, behind)) = rest.split_at_checked(16) {
-        let length = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
-        let (frame, next) = behind.split_at(length as usize);
-        list.push(frame);
-        rest = next;
-    }
-    list
 }
 
 pub(crate) fn lines(data: &mut Data) -> io::Result<Vec<Line>> {

@@ -24,6 +24,7 @@ pub mod synth;
 pub mod talk;
 #[cfg(feature = "capture")]
 pub mod traces;
+pub mod view;
 pub mod wrap;
 
 use std::fs;
