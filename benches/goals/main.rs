@@ -27,6 +27,7 @@ mod peers;
 mod plots;
 mod programs;
 mod reasons;
+mod resident;
 #[path = "../../tests/support/speakers.rs"]
 mod speakers;
 mod start;

@@ -2,8 +2,7 @@
 
 use super::data::Data;
 use super::line::{COLUMNS, Line};
-use super::plots;
-use super::reasons;
+use super::{plots, reasons, resident};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -84,6 +83,8 @@ fn draw(data: &Data, in_all: &str) -> Result<(), Box<dyn Error>> {
     for (why, number) in reasons.iter().zip(1..) {
         text += &format!("{number}. {why}\n");
     }
+    text += &resident::section(data);
+    text += "\n## Plots\n";
     for (file, what) in drawn {
         text += &format!("\n![{what}](performance/{file})\n");
     }
