@@ -35,6 +35,7 @@ mod start;
 mod support;
 mod whole;
 mod wire;
+mod workloads;
 
 use data::Data;
 use line::Line;
@@ -48,7 +49,7 @@ type Piece = (&'static str, bool, fn(&mut Data) -> Lines);
 
 const PIECES: [Piece; 9] = [
     ("decode", false, |data| Ok(decode::lines(data))),
-    ("files", false, |_| Ok(whole::lines()?)),
+    ("files", false, |data| Ok(whole::lines(data)?)),
     ("capture", true, |_| Ok(capture::lines()?)),
     ("filter", true, |_| Ok(filter::lines()?)),
     ("latency", true, |data| Ok(latency::lines(data)?)),

@@ -2,7 +2,7 @@
 
 use super::data::Data;
 use super::line::{COLUMNS, Line};
-use super::{plots, reasons, resident};
+use super::{plots, reasons, resident, workloads};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -83,6 +83,7 @@ fn draw(data: &Data, in_all: &str) -> Result<(), Box<dyn Error>> {
     for (why, number) in reasons.iter().zip(1..) {
         text += &format!("{number}. {why}\n");
     }
+    text += &workloads::section(data);
     text += &resident::section(data);
     text += "\n## Plots\n";
     for (file, what) in drawn {

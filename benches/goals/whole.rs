@@ -1,10 +1,12 @@
 //! Capture files to counters and to JSON, by whole programs.
 
 use super::bench::{ours, turns};
+use super::data::Data;
 use super::files::Messages;
 use super::line::{Goal, Line};
 use super::programs::{Measure, Program, Turn, by_turns};
 use super::support::Scratch;
+use super::workloads;
 use bgptap::bgp::Context;
 use std::hint::black_box;
 
@@ -37,18 +39,25 @@ const LAST_FIELD: &str = "bgp.update.path_attribute.as_path_segment.as4";
 
 type Result<T> = std::io::Result<T>;
 
-pub(crate) fn lines() -> Result<Vec<Line>> {
+pub(crate) fn lines(data: &mut Data) -> Result<Vec<Line>> {
     let scratch = Scratch::new("goals");
+    let files = |list: &[Messages], to| {
+        let rows = list.iter().map(|messages| workloads::file(messages, to));
+        rows.collect::<Result<Vec<_>>>()
+    };
     let counted = [
         Messages::transfer(&scratch, COUNTED)?,
         Messages::churn(&scratch, COUNTED)?,
     ];
+    let mut table = files(&counted, "counters")?;
     let mut lines: Vec<_> = counted.iter().flat_map(count).collect();
     drop(counted);
     let printed = [
         Messages::transfer(&scratch, PRINTED)?,
         Messages::churn(&scratch, PRINTED)?,
     ];
+    table.extend(files(&printed, "JSON")?);
+    workloads::put(data, workloads::FILES, table);
     lines.extend(printed.iter().flat_map(print));
     Ok(lines)
 }
