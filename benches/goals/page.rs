@@ -33,6 +33,10 @@ pub(crate) fn print(lines: &[Line]) {
         println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
     println!("\n{}", in_all(lines));
+    let rows: Vec<_> = lines.iter().map(|line| line.columns().to_vec()).collect();
+    for goal in reasons::unknown(&rows) {
+        println!("{}: {goal}", reasons::UNKNOWN);
+    }
 }
 
 fn in_all(lines: &[Line]) -> String {
@@ -82,6 +86,9 @@ fn draw(data: &Data, in_all: &str) -> Result<(), Box<dyn Error>> {
     }
     for (why, number) in reasons.iter().zip(1..) {
         text += &format!("{number}. {why}\n");
+    }
+    for goal in reasons::unknown(data.rows("goals")) {
+        text += &format!("\n**{}**: {goal}.\n", reasons::UNKNOWN);
     }
     text += &workloads::section(data);
     text += &resident::section(data);
