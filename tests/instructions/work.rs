@@ -2,6 +2,8 @@
 
 #[path = "../../benches/decode/ours.rs"]
 mod ours;
+#[path = "reassembly.rs"]
+mod reassembly;
 #[path = "../../benches/decode/seen.rs"]
 #[allow(dead_code, reason = "the bench needs more of it")]
 mod seen;
@@ -24,11 +26,13 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 /// All there is.
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: [&str; 9] = [
     "decode a: typical v4",
     "decode b: packed v4",
     "decode c: MP v6",
     "decode d: VPNv4",
+    "reassembly: messages that straddle",
+    "reassembly: out of order",
     "worker: counting",
     "worker: tables",
     "worker: JSON, out of order",
@@ -42,9 +46,12 @@ fn measured(work: &mut dyn FnMut()) {
 
 /// Prepares the work of that name, and does it.
 pub(crate) fn run(name: &str) {
-    match name.strip_prefix("decode ") {
-        Some(workload) => decode(workload),
-        None => worker(name.ends_with("order"), !name.ends_with("counting")),
+    if let Some(workload) = name.strip_prefix("decode ") {
+        decode(workload);
+    } else if let Some(order) = name.strip_prefix("reassembly: ") {
+        reassembly::run(order == "out of order");
+    } else {
+        worker(name.ends_with("order"), !name.ends_with("counting"));
     }
 }
 
