@@ -20,8 +20,8 @@ const DISTINCT: usize = 50_000;
 const SAMPLE: Duration = Duration::from_millis(250);
 /// What may be more at the end than after a third of the run.
 const CONSTANT: f64 = 1.01;
-/// What may be resident beside what is stated.
-const STATES: f64 = 1.05;
+/// What may be resident beside what is stated: as much as `tests/rib_resident.rs` allows.
+const STATES: f64 = 1.1;
 
 pub(crate) fn lines(data: &mut Data) -> io::Result<Vec<Line>> {
     let (net, scratch) = (Net::new(), Scratch::new("goals-memory"));

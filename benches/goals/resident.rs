@@ -103,7 +103,7 @@ pub(crate) fn parts(metrics: &str, mapped: &BTreeMap<Kind, f64>) -> io::Result<V
             "rest",
             of(Kind::Heap) + of(Kind::Locked) - umem - budgets - kept - tables,
             false,
-            "Connections, figures, stacks of the other threads, and what the allocator has beside what it was asked for",
+            "Connections, figures, stacks of the other threads; and what the allocator keeps of tables that were moved when they grew",
         ),
     ])
 }
