@@ -24,6 +24,8 @@ const ROUNDS: usize = 3;
 const ROUTES: u32 = 1_000_000;
 /// Routes that come behind the last point of the growing table: all that [`FullTable`] has others for.
 const BEHIND: u32 = 40_000;
+/// Routes that are told and withdrawn before the growing table begins, empty.
+const BEFORE: u32 = 10_000;
 /// Points of the growing table that lie before the first even step.
 const FEW: [u32; 3] = [0, 1_000, 10_000];
 /// Even steps of the growing table.
@@ -168,18 +170,24 @@ fn by_routes() -> io::Result<Vec<(f64, f64)>> {
     let bodies = FullTable::new(ROUTES + BEHIND).announcements(0);
     let body = |routes: u32| bodies.len() * routes as usize / (ROUTES + BEHIND) as usize;
     let (mut talk, beginning) = begun()?;
+    // Else the first point would be a process that has just begun.
+    let before = FullTable::new(BEFORE);
+    let (told, gone) = (before.announcements(1), before.withdrawals());
+    let before = said(&mut talk, told.iter().chain(&gone))?;
     let files = points
         .iter()
         .zip(ends)
         .map(|(from, to)| said(&mut talk, &bodies[body(*from)..body(to)]));
     let files: Vec<_> = files.collect::<io::Result<_>>()?;
     let steps: Vec<_> = files.iter().map(|file| frames(file)).collect();
-    let (beginning, mut costs) = (frames(&beginning), vec![Vec::new(); points.len()]);
+    let (beginning, before) = (frames(&beginning), frames(&before));
+    let mut costs = vec![Vec::new(); points.len()];
     for _ in 0..ROUNDS {
         // A table that holds little is soon over: several grow so far, and the last of them on.
         for start in 1..=STARTS {
             let mut bench = Bench::new(true)?;
             bench.take(&beginning);
+            bench.take(&before);
             let until = if start == STARTS {
                 steps.len()
             } else {

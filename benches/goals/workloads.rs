@@ -30,8 +30,7 @@ const WHAT: [(&str, &str); 7] = [
     (
         "e",
         "Recorded in our lab (`tests/data/lab-session.pcap`): what BIRD, its feeder and ExaBGP say, as far as it lies whole at the beginning of a segment. No \
-         archive of an iBGP table transfer is among the data, so this stands for one: tables of some hundred routes, with shorter paths \
-         than on the Internet",
+         archive of an iBGP table transfer is among the data, so this stands for one: few messages, and shorter ones than the Internet's",
     ),
     (
         "f",
