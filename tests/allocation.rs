@@ -5,7 +5,7 @@
 mod support;
 
 use allocation_counter::measure;
-use bgptap::capture::{Captured, Frame, LinkType, Stamp, StampSource};
+use bgptap::capture::StampSource;
 use bgptap::config::Limits;
 use bgptap::filter::{Filter, Selection};
 use bgptap::sink::evidence::{self, Evidence};
@@ -17,17 +17,7 @@ use bgptap::wire::Ports;
 use bgptap::worker::{Memory, Worker};
 use std::sync::Arc;
 use support::synth::{FRAME_LEN, Synth, set_prefix};
-
-/// A frame that borrows its bytes, as those of AF_XDP and mapped files do.
-struct View<'a>(&'a [u8]);
-
-impl AsRef<[u8]> for View<'_> {
-    fn as_ref(&self) -> &[u8] {
-        self.0
-    }
-}
-
-impl Frame for View<'_> {}
+use support::view::{self, View, batches};
 
 /// Prefixes in the tables.
 const PREFIXES: u32 = 4096;
@@ -41,30 +31,14 @@ fn frames(count: u32) -> Vec<Vec<u8>> {
         gap_ns: 1000,
     };
     shape.write(&mut file).unwrap();
-    // A pcap file: 24 bytes of header, then 16 before each frame.
-    let records = file[24..].chunks_exact(16 + FRAME_LEN);
-    let frames = records.zip(0u32..).map(|(record, number)| {
-        let mut frame: [u8; FRAME_LEN] = record[16..].try_into().unwrap();
+    let frames = view::frames(&file).into_iter().zip(0u32..);
+    let frames = frames.map(|(frame, number)| {
+        let mut frame: [u8; FRAME_LEN] = frame.try_into().unwrap();
         // The same prefixes again and again: a table that grows takes memory, one that is full does not.
         set_prefix(&mut frame, number % PREFIXES);
         frame.to_vec()
     });
     frames.collect()
-}
-
-fn captured(bytes: &[u8], number: usize) -> Captured<View<'_>> {
-    Captured {
-        frame: View(bytes),
-        stamp: Stamp {
-            ns: 1_700_000_000_000_000_000 + number as u64 * 1000,
-            source: StampSource::Xdp,
-        },
-        link: LinkType::Ethernet,
-        wire_len: bytes.len() as u32,
-        interface: 0,
-        vlan: None,
-        continues: false,
-    }
 }
 
 fn outputs(json: bool, filter: Option<&str>) -> Outputs {
@@ -112,13 +86,13 @@ fn filtered(json: bool, reorder: bool, filter: Option<&str>) -> ((u64, u64), u64
 
 /// Allocations while the worker goes through the frames in batches.
 fn feed<'a>(worker: &mut Worker<View<'a>>, frames: &'a [Vec<u8>]) -> u64 {
-    let mut batch = Vec::with_capacity(256);
+    let frames: Vec<_> = frames.iter().map(Vec::as_slice).collect();
     let mut allocations = 0;
-    for (start, group) in (0..).step_by(256).zip(frames.chunks(256)) {
-        let numbered = group.iter().zip(start..);
-        batch.extend(numbered.map(|(bytes, number)| captured(bytes, number)));
-        allocations += measure(|| worker.batch(&mut batch)).count_total;
-    }
+    // Each frame before these had one.
+    let first = worker.outputs.totals.messages.update;
+    batches(&frames, first, StampSource::Xdp, |batch| {
+        allocations += measure(|| worker.batch(batch)).count_total;
+    });
     allocations
 }
 

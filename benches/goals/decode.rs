@@ -5,6 +5,7 @@ use super::bench::turns::interleaved;
 use super::bench::workload::{self, Workload};
 use super::data::Data;
 use super::line::{Goal, Line};
+use super::workloads;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -13,12 +14,13 @@ use std::process::Command;
 const UNIT: &str = "ns/message";
 
 pub(crate) fn lines(data: &mut Data) -> Vec<Line> {
-    let (workloads, missing) = workload::all();
+    let (list, missing) = workload::all();
     let mut lines = Vec::new();
-    let mut table = Vec::new();
-    for workload in workloads {
-        lines.extend(measure(workload, &mut table));
+    let (mut table, mut counts) = (Vec::new(), Vec::new());
+    for workload in list {
+        lines.extend(measure(workload, &mut table, &mut counts));
     }
+    workloads::put(data, workloads::DECODED, counts);
     data.put("decode", &["workload", "decoder", "ns"], table);
     for name in missing {
         let why = "its files are not here (../shared/corpus)";
@@ -28,9 +30,15 @@ pub(crate) fn lines(data: &mut Data) -> Vec<Line> {
     lines
 }
 
-fn measure(mut workload: Workload, table: &mut Vec<Vec<String>>) -> Vec<Line> {
+/// Its lines; `table` takes the times, `counts` what was measured.
+fn measure(
+    mut workload: Workload,
+    table: &mut Vec<Vec<String>>,
+    counts: &mut Vec<Vec<String>>,
+) -> Vec<Line> {
     let agreements = agree(&mut workload, |_| {});
     let messages = &workload.messages;
+    counts.push(workloads::decoded(workload.name, messages));
     let mut decoders = decoders::all(workload.as4);
     let names: Vec<_> = decoders.iter().map(|decoder| decoder.name()).collect();
     let sums: Vec<_> = decoders.iter_mut().map(|d| d.run(messages)).collect();

@@ -7,7 +7,8 @@ use super::data::Data;
 use super::files::{Capture, Talk};
 use super::full_table::FullTable;
 use super::line::{Goal, Line};
-use bgptap::capture::{Captured, Frame, LinkType, Stamp, StampSource};
+use super::support::view::{View, batches, frames};
+use bgptap::capture::StampSource;
 use bgptap::config::Limits;
 use bgptap::sink::metrics::Metrics;
 use bgptap::sink::outputs::Outputs;
@@ -21,8 +22,16 @@ const SESSIONS: [usize; 5] = [1, 10, 100, 1_000, 10_000];
 const SEGMENTS: usize = 40_000;
 const ROUNDS: usize = 3;
 const ROUTES: u32 = 1_000_000;
-/// Points of the growing table.
-const STEPS: usize = 20;
+/// Routes that come behind the last point of the growing table: all that [`FullTable`] has others for.
+const BEHIND: u32 = 40_000;
+/// Routes that are told and withdrawn before the growing table begins, empty.
+const BEFORE: u32 = 10_000;
+/// Points of the growing table that lie before the first even step.
+const FEW: [u32; 3] = [0, 1_000, 10_000];
+/// Even steps of the growing table.
+const STEPS: u32 = 20;
+/// Tables that grow through [`FEW`] in a round.
+const STARTS: usize = 10;
 /// Tables that are churned.
 const CHURNED: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
 /// Messages of churn that are measured at least.
@@ -31,20 +40,9 @@ const CHURN: usize = 25_000;
 const FLAT: f64 = 1.2 / 0.8;
 const UNIT: &str = "ns/message";
 
-struct View<'a>(&'a [u8]);
-
-impl AsRef<[u8]> for View<'_> {
-    fn as_ref(&self) -> &[u8] {
-        self.0
-    }
-}
-
-impl Frame for View<'_> {}
-
 /// A worker that is fed frames, and what it takes for them.
 struct Bench<'a> {
     worker: Worker<View<'a>>,
-    batch: Vec<Captured<View<'a>>>,
     number: u64,
 }
 
@@ -58,7 +56,6 @@ impl<'a> Bench<'a> {
         let memory = Memory::new(&limits)?;
         Ok(Self {
             worker: Worker::new(limits, Ports::new(&[179]), outputs, memory),
-            batch: Vec::with_capacity(256),
             number: 0,
         })
     }
@@ -67,45 +64,14 @@ impl<'a> Bench<'a> {
     fn take(&mut self, frames: &[&'a [u8]]) -> f64 {
         let updates = |worker: &Worker<View<'a>>| worker.outputs.totals.messages.update;
         let before = (now(), updates(&self.worker));
-        for group in frames.chunks(256) {
-            let first = self.number;
-            self.number += group.len() as u64;
-            let stamped = group.iter().zip(first..);
-            self.batch
-                .extend(stamped.map(|(frame, at)| captured(frame, at)));
-            self.worker.batch(&mut self.batch);
-        }
+        let worker = &mut self.worker;
+        batches(frames, self.number, StampSource::File, |batch| {
+            worker.batch(batch);
+        });
+        self.number += frames.len() as u64;
         let spent = (now() - before.0).as_nanos() as f64;
         spent / (updates(&self.worker) - before.1) as f64
     }
-}
-
-fn captured(frame: &[u8], number: u64) -> Captured<View<'_>> {
-    Captured {
-        frame: View(frame),
-        stamp: Stamp {
-            ns: 1_700_000_000_000_000_000 + number * 1000,
-            source: StampSource::File,
-        },
-        link: LinkType::Ethernet,
-        wire_len: frame.len() as u32,
-        interface: 0,
-        vlan: None,
-        continues: false,
-    }
-}
-
-/// The frames of a pcap file.
-fn frames(file: &[u8]) -> Vec<&[u8]> {
-    let mut rest = &file[24..];
-    let mut list = Vec::new();
-    while let Some((head, behind)) = rest.split_at_checked(16) {
-        let length = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
-        let (frame, next) = behind.split_at(length as usize);
-        list.push(frame);
-        rest = next;
-    }
-    list
 }
 
 pub(crate) fn lines(data: &mut Data) -> io::Result<Vec<Line>> {
@@ -174,12 +140,18 @@ fn by_sessions() -> io::Result<Vec<(f64, f64)>> {
     Ok(points)
 }
 
-/// The segments that say these UPDATEs, on one session from its beginning.
-fn said(bodies: &[&[Vec<u8>]]) -> io::Result<Vec<u8>> {
+/// A session, and the segments that it begins with.
+fn begun() -> io::Result<(Talk, Vec<u8>)> {
     let mut capture = Capture::create(Vec::new())?;
     let mut talk = Talk::new(0);
     talk.begin(&mut capture)?;
-    for body in bodies.iter().copied().flatten() {
+    Ok((talk, capture.finish()?))
+}
+
+/// The segments that say these UPDATEs, and no part of others.
+fn said<'a>(talk: &mut Talk, bodies: impl IntoIterator<Item = &'a Vec<u8>>) -> io::Result<Vec<u8>> {
+    let mut capture = Capture::create(Vec::new())?;
+    for body in bodies {
         let mut message = vec![0xff; 16];
         message.extend((19 + body.len() as u16).to_be_bytes());
         message.push(2);
@@ -190,45 +162,74 @@ fn said(bodies: &[&[Vec<u8>]]) -> io::Result<Vec<u8>> {
     capture.finish()
 }
 
+/// Points, each the mean of what comes from there to the next: at the first the table is empty.
 fn by_routes() -> io::Result<Vec<(f64, f64)>> {
-    let table = FullTable::new(ROUTES);
-    let file = said(&[&table.announcements(0)])?;
-    let frames = frames(&file);
-    let step = frames.len().div_ceil(STEPS);
-    let mut costs = vec![Vec::new(); STEPS];
+    let even = (1..=STEPS).map(|step| step * (ROUTES / STEPS));
+    let points: Vec<_> = FEW.into_iter().chain(even).collect();
+    let ends = points[1..].iter().copied().chain([ROUTES + BEHIND]);
+    let bodies = FullTable::new(ROUTES + BEHIND).announcements(0);
+    let body = |routes: u32| bodies.len() * routes as usize / (ROUTES + BEHIND) as usize;
+    let (mut talk, beginning) = begun()?;
+    // Else the first point would be a process that has just begun.
+    let before = FullTable::new(BEFORE);
+    let (told, gone) = (before.announcements(1), before.withdrawals());
+    let before = said(&mut talk, told.iter().chain(&gone))?;
+    let files = points
+        .iter()
+        .zip(ends)
+        .map(|(from, to)| said(&mut talk, &bodies[body(*from)..body(to)]));
+    let files: Vec<_> = files.collect::<io::Result<_>>()?;
+    let steps: Vec<_> = files.iter().map(|file| frames(file)).collect();
+    let (beginning, before) = (frames(&beginning), frames(&before));
+    let mut costs = vec![Vec::new(); points.len()];
     for _ in 0..ROUNDS {
-        let mut bench = Bench::new(true)?;
-        for (frames, costs) in frames.chunks(step).zip(&mut costs) {
-            costs.push(bench.take(frames));
+        // A table that holds little is soon over: several grow so far, and the last of them on.
+        for start in 1..=STARTS {
+            let mut bench = Bench::new(true)?;
+            bench.take(&beginning);
+            bench.take(&before);
+            let until = if start == STARTS {
+                steps.len()
+            } else {
+                FEW.len()
+            };
+            for (frames, costs) in steps[..until].iter().zip(&mut costs) {
+                costs.push(bench.take(frames));
+            }
         }
     }
-    let routes = |at: usize| f64::from(ROUTES) * (at as f64 + 0.5) / STEPS as f64;
-    Ok(costs
-        .into_iter()
-        .enumerate()
-        .map(|(at, costs)| (routes(at), median(costs)))
-        .collect())
+    let medians = costs.into_iter().map(median);
+    Ok(points.into_iter().map(f64::from).zip(medians).collect())
+}
+
+/// Tables whose routes are replaced: the segments of the session's beginning, those that tell all routes in
+/// both versions, so that all attributes are known, and those that are measured.
+fn churned(routes: u32) -> io::Result<[Vec<u8>; 3]> {
+    let table = FullTable::new(routes);
+    let versions = [table.announcements(0), table.announcements(1)];
+    let turns = CHURN.div_ceil(versions[0].len()).next_multiple_of(2);
+    let (mut talk, beginning) = begun()?;
+    let known = said(&mut talk, versions.iter().flatten())?;
+    let churn = (0..turns).flat_map(|turn| &versions[turn % 2]);
+    Ok([beginning, known, said(&mut talk, churn)?])
 }
 
 fn by_churn() -> io::Result<Vec<(f64, f64)>> {
-    let mut points = Vec::new();
-    for routes in CHURNED {
-        let table = FullTable::new(routes);
-        let versions = [table.announcements(0), table.announcements(1)];
-        let turns = CHURN.div_ceil(versions[0].len()).next_multiple_of(2);
-        // Both sets of attributes are known before the churn that is measured.
-        let before = [&versions[0][..], &versions[1]];
-        let after = (0..turns).map(|turn| &versions[turn % 2][..]);
-        let file = said(&before.into_iter().chain(after).collect::<Vec<_>>())?;
-        let all = frames(&file);
-        let known = all.len() * 2 / (turns + 2);
-        let mut costs = Vec::new();
-        for _ in 0..ROUNDS {
+    let files = CHURNED.map(churned);
+    let files: Vec<_> = files.into_iter().collect::<io::Result<_>>()?;
+    let tables: Vec<_> = files
+        .iter()
+        .map(|parts| parts.each_ref().map(|file| frames(file)))
+        .collect();
+    let mut costs = vec![Vec::new(); tables.len()];
+    for _ in 0..ROUNDS {
+        for ([beginning, known, churn], costs) in tables.iter().zip(&mut costs) {
             let mut bench = Bench::new(true)?;
-            bench.take(&all[..known]);
-            costs.push(bench.take(&all[known..]));
+            bench.take(beginning);
+            bench.take(known);
+            costs.push(bench.take(churn));
         }
-        points.push((f64::from(routes), median(costs)));
     }
-    Ok(points)
+    let medians = costs.into_iter().map(median);
+    Ok(CHURNED.map(f64::from).into_iter().zip(medians).collect())
 }

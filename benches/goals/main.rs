@@ -28,6 +28,7 @@ mod plots;
 mod profiles;
 mod programs;
 mod reasons;
+mod resident;
 #[path = "../../tests/support/speakers.rs"]
 mod speakers;
 mod start;
@@ -35,6 +36,7 @@ mod start;
 mod support;
 mod whole;
 mod wire;
+mod workloads;
 
 use data::Data;
 use line::Line;
@@ -48,7 +50,7 @@ type Piece = (&'static str, bool, fn(&mut Data) -> Lines);
 
 const PIECES: [Piece; 9] = [
     ("decode", false, |data| Ok(decode::lines(data))),
-    ("files", false, |_| Ok(whole::lines()?)),
+    ("files", false, |data| Ok(whole::lines(data)?)),
     ("capture", true, |_| Ok(capture::lines()?)),
     ("filter", true, |_| Ok(filter::lines()?)),
     ("latency", true, |data| Ok(latency::lines(data)?)),

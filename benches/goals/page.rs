@@ -2,8 +2,7 @@
 
 use super::data::Data;
 use super::line::{COLUMNS, Line};
-use super::plots;
-use super::reasons;
+use super::{plots, reasons, resident, workloads};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,6 +33,10 @@ pub(crate) fn print(lines: &[Line]) {
         println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
     println!("\n{}", in_all(lines));
+    let rows: Vec<_> = lines.iter().map(|line| line.columns().to_vec()).collect();
+    for goal in reasons::unknown(&rows) {
+        println!("{}: {goal}", reasons::UNKNOWN);
+    }
 }
 
 fn in_all(lines: &[Line]) -> String {
@@ -84,6 +87,12 @@ fn draw(data: &Data, in_all: &str) -> Result<(), Box<dyn Error>> {
     for (why, number) in reasons.iter().zip(1..) {
         text += &format!("{number}. {why}\n");
     }
+    for goal in reasons::unknown(data.rows("goals")) {
+        text += &format!("\n**{}**: {goal}.\n", reasons::UNKNOWN);
+    }
+    text += &workloads::section(data);
+    text += &resident::section(data);
+    text += "\n## Plots\n";
     for (file, what) in drawn {
         text += &format!("\n![{what}](performance/{file})\n");
     }

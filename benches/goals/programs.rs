@@ -73,21 +73,30 @@ pub(crate) enum Measure {
     Elapsed,
 }
 
-/// The programs by turns; the median of each in seconds, or why it does not run.
-pub(crate) fn by_turns(
-    programs: &[&Program],
-    rounds: usize,
-    measure: Measure,
-) -> Vec<Result<f64, String>> {
-    let mut times = vec![Ok(Vec::new()); programs.len()];
+/// Done once: the seconds that it took, or why it cannot be done.
+pub(crate) type Turn<'a> = Box<dyn FnMut() -> Result<f64, String> + 'a>;
+
+impl Program {
+    /// A run of the program, as a turn.
+    pub(crate) fn turn(&self, measure: Measure) -> Turn<'_> {
+        Box::new(move || {
+            let (processor, elapsed) = self.run()?;
+            Ok(match measure {
+                Measure::Processor => processor,
+                Measure::Elapsed => elapsed,
+            })
+        })
+    }
+}
+
+/// Rounds in which each has its turn; the median of each, or why it cannot be done.
+pub(crate) fn by_turns(turns: &mut [Turn<'_>], rounds: usize) -> Vec<Result<f64, String>> {
+    let mut times = vec![Ok(Vec::new()); turns.len()];
     for _ in 0..rounds {
-        for (program, times) in programs.iter().zip(&mut times) {
+        for (turn, times) in turns.iter_mut().zip(&mut times) {
             let Ok(list) = times else { continue };
-            match program.run() {
-                Ok((processor, elapsed)) => list.push(match measure {
-                    Measure::Processor => processor,
-                    Measure::Elapsed => elapsed,
-                }),
+            match turn() {
+                Ok(seconds) => list.push(seconds),
                 Err(why) => *times = Err(why),
             }
         }

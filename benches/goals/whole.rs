@@ -1,10 +1,12 @@
 //! Capture files to counters and to JSON, by whole programs.
 
 use super::bench::{ours, turns};
+use super::data::Data;
 use super::files::Messages;
 use super::line::{Goal, Line};
-use super::programs::{Measure, Program, by_turns};
+use super::programs::{Measure, Program, Turn, by_turns};
 use super::support::Scratch;
+use super::workloads;
 use bgptap::bgp::Context;
 use std::hint::black_box;
 
@@ -12,9 +14,8 @@ use std::hint::black_box;
 const COUNTED: usize = 400_000;
 /// Messages of the files that become JSON; tshark takes a second for some thousands.
 const PRINTED: usize = 40_000;
+/// Each program has its turn in each; those of tshark take seconds.
 const ROUNDS: usize = 5;
-/// Of programs that take seconds.
-const SLOW_ROUNDS: usize = 3;
 const UNIT: &str = "ns/message";
 
 /// Six fields of each UPDATE.
@@ -38,45 +39,49 @@ const LAST_FIELD: &str = "bgp.update.path_attribute.as_path_segment.as4";
 
 type Result<T> = std::io::Result<T>;
 
-pub(crate) fn lines() -> Result<Vec<Line>> {
+pub(crate) fn lines(data: &mut Data) -> Result<Vec<Line>> {
     let scratch = Scratch::new("goals");
+    let files = |list: &[Messages], to| {
+        let rows = list.iter().map(|messages| workloads::file(messages, to));
+        rows.collect::<Result<Vec<_>>>()
+    };
     let counted = [
         Messages::transfer(&scratch, COUNTED)?,
         Messages::churn(&scratch, COUNTED)?,
     ];
+    let mut table = files(&counted, "counters")?;
     let mut lines: Vec<_> = counted.iter().flat_map(count).collect();
     drop(counted);
     let printed = [
         Messages::transfer(&scratch, PRINTED)?,
         Messages::churn(&scratch, PRINTED)?,
     ];
+    table.extend(files(&printed, "JSON")?);
+    workloads::put(data, workloads::FILES, table);
     lines.extend(printed.iter().flat_map(print));
     Ok(lines)
 }
 
-fn compare(
-    work: &str,
-    ours: &std::result::Result<f64, String>,
-    peers: &[(&Program, &std::result::Result<f64, String>, Goal)],
-    messages: f64,
-) -> Vec<Line> {
-    let each = |seconds: f64| seconds * 1e9 / messages;
-    let line =
-        |(program, theirs, goal): &(&Program, &std::result::Result<f64, String>, Goal)| match (
-            ours, theirs,
-        ) {
-            (Ok(ours), Ok(theirs)) => Line::new(
-                work,
-                UNIT,
-                &*program.name,
-                (each(*ours), each(*theirs)),
-                *goal,
-            ),
-            (Err(why), _) | (_, Err(why)) => {
-                Line::missing(format!("{work}, beside {}", program.name), why)
-            }
-        };
+/// Who is compared with ours: a name, seconds, and the goal.
+type Peer<'a> = (&'a str, &'a Time, Goal);
+type Time = std::result::Result<f64, String>;
+
+fn compare(work: &str, ours: &Time, peers: &[Peer<'_>], messages: f64) -> Vec<Line> {
+    let each = |seconds: &f64| seconds * 1e9 / messages;
+    let line = |(name, theirs, goal): &Peer<'_>| match (ours, theirs) {
+        (Ok(ours), Ok(theirs)) => Line::new(work, UNIT, *name, (each(ours), each(theirs)), *goal),
+        (Err(why), _) | (_, Err(why)) => Line::missing(format!("{work}, beside {name}"), why),
+    };
     peers.iter().map(line).collect()
+}
+
+/// All of them by turns.
+fn times<const N: usize>(programs: [&Program; N], more: Option<Turn<'_>>) -> Vec<Time> {
+    let turns = programs.map(|program| program.turn(Measure::Processor));
+    by_turns(
+        &mut turns.into_iter().chain(more).collect::<Vec<_>>(),
+        ROUNDS,
+    )
 }
 
 fn count(messages: &Messages) -> Vec<Line> {
@@ -95,48 +100,37 @@ fn count(messages: &Messages) -> Vec<Line> {
         "bgpkit-parser --records-count of MRT",
         &["bgpkit-records", &mrt],
     );
-    let quick = [&plain, &tables, &count, &records];
-    let times = by_turns(&quick, ROUNDS, Measure::Processor);
-    let slow = by_turns(&[&tshark], SLOW_ROUNDS, Measure::Processor);
-    let number = messages.list.len() as f64;
-    let memory = from_memory(messages);
-    let mut lines = Vec::new();
-    for (what, ours) in [("read --no-rib", &times[0]), ("read", &times[1])] {
+    let programs = [&plain, &tables, &tshark, &count, &records];
+    let times = times(programs, Some(Box::new(|| Ok(from_memory(messages)))));
+    let works = [
+        ("read --no-rib", &times[0], Goal::AtMost(2.0)),
+        // The table is work that decoding does not do.
+        ("read", &times[1], Goal::None),
+    ];
+    let lines = works.into_iter().flat_map(|(what, ours, beside_memory)| {
         let work = format!("{what}, {}", messages.name);
         let peers = [
-            (&tshark, &slow[0], Goal::AtMost(1.0 / 100.0)),
-            (&count, &times[2], Goal::AtMost(1.0 / 8.0)),
-            (&records, &times[3], Goal::None),
+            (&*tshark.name, &times[2], Goal::AtMost(1.0 / 100.0)),
+            (&*count.name, &times[3], Goal::AtMost(1.0 / 8.0)),
+            (&*records.name, &times[4], Goal::None),
+            ("decoding from memory", &times[5], beside_memory),
         ];
-        lines.extend(compare(&work, ours, &peers, number));
-        if let Ok(ours) = ours {
-            let figures = (ours * 1e9 / number, memory);
-            // The table is work that decoding does not do.
-            let goal = if what == "read" {
-                Goal::None
-            } else {
-                Goal::AtMost(2.0)
-            };
-            lines.push(Line::new(work, UNIT, "decoding from memory", figures, goal));
-        }
-    }
-    lines
+        compare(&work, ours, &peers, messages.list.len() as f64)
+    });
+    lines.collect()
 }
 
-/// Processor time for each message that is decoded where it lies, everything in it visited.
+/// Seconds of processor time for messages that are decoded where they lie, everything in them visited.
 fn from_memory(messages: &Messages) -> f64 {
     let context = Context {
         as4: true,
         ..Context::assumed()
     };
-    let round = || {
-        let before = turns::now();
-        for message in &messages.list {
-            black_box(ours::visit(black_box(message), &context));
-        }
-        (turns::now() - before).as_nanos() as f64
-    };
-    turns::median((0..ROUNDS).map(|_| round()).collect()) / messages.list.len() as f64
+    let before = turns::now();
+    for message in &messages.list {
+        black_box(ours::visit(black_box(message), &context));
+    }
+    (turns::now() - before).as_secs_f64()
 }
 
 fn print(messages: &Messages) -> Vec<Line> {
@@ -148,11 +142,10 @@ fn print(messages: &Messages) -> Vec<Line> {
         &["tshark", "-n", "-T", "json", "-r", &pcap],
     );
     let json = Program::peer("bgpkit-parser --json of MRT", &["bgpkit-json", &mrt]);
-    let times = by_turns(&[&tables, &plain, &json], ROUNDS, Measure::Processor);
-    let slow = by_turns(&[&tshark], SLOW_ROUNDS, Measure::Processor);
+    let times = times([&tables, &plain, &tshark, &json], None);
     let peers = [
-        (&tshark, &slow[0], Goal::AtMost(1.0 / 100.0)),
-        (&json, &times[2], Goal::AtMost(1.0 / 8.0)),
+        (&*tshark.name, &times[2], Goal::AtMost(1.0 / 100.0)),
+        (&*json.name, &times[3], Goal::AtMost(1.0 / 8.0)),
     ];
     let number = messages.list.len() as f64;
     [

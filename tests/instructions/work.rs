@@ -2,6 +2,8 @@
 
 #[path = "../../benches/decode/ours.rs"]
 mod ours;
+#[path = "reassembly.rs"]
+mod reassembly;
 #[path = "../../benches/decode/seen.rs"]
 #[allow(dead_code, reason = "the bench needs more of it")]
 mod seen;
@@ -9,9 +11,10 @@ mod seen;
 #[allow(dead_code, reason = "the bench needs more of it")]
 mod workload;
 
-use super::support::synth::{self, FRAME_LEN, Synth};
+use super::support::synth::Synth;
+use super::support::view::{batches, frames};
 use bgptap::bgp::Context;
-use bgptap::capture::{Captured, Frame, LinkType, Stamp, StampSource};
+use bgptap::capture::StampSource;
 use bgptap::config::Limits;
 use bgptap::sink::json::Format;
 use bgptap::sink::metrics::Metrics;
@@ -23,11 +26,13 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 /// All there is.
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: [&str; 9] = [
     "decode a: typical v4",
     "decode b: packed v4",
     "decode c: MP v6",
     "decode d: VPNv4",
+    "reassembly: messages that straddle",
+    "reassembly: out of order",
     "worker: counting",
     "worker: tables",
     "worker: JSON, out of order",
@@ -41,9 +46,12 @@ fn measured(work: &mut dyn FnMut()) {
 
 /// Prepares the work of that name, and does it.
 pub(crate) fn run(name: &str) {
-    match name.strip_prefix("decode ") {
-        Some(workload) => decode(workload),
-        None => worker(name.ends_with("order"), !name.ends_with("counting")),
+    if let Some(workload) = name.strip_prefix("decode ") {
+        decode(workload);
+    } else if let Some(order) = name.strip_prefix("reassembly: ") {
+        reassembly::run(order == "out of order");
+    } else {
+        worker(name.ends_with("order"), !name.ends_with("counting"));
     }
 }
 
@@ -66,16 +74,6 @@ fn decode(name: &str) {
     assert_eq!(decoded, workload.messages.len());
 }
 
-struct View<'a>(&'a [u8]);
-
-impl AsRef<[u8]> for View<'_> {
-    fn as_ref(&self) -> &[u8] {
-        self.0
-    }
-}
-
-impl Frame for View<'_> {}
-
 /// Frames to counters, with `tables` to Adj-RIBs too, with `events` to JSON; and with `events`, every fourth frame of a session comes late.
 fn worker(events: bool, tables: bool) {
     const FRAMES: u32 = 8192;
@@ -86,10 +84,7 @@ fn worker(events: bool, tables: bool) {
         gap_ns: 1000,
     };
     shape.write(&mut file).expect("memory");
-    let mut frames: Vec<_> = file[24..]
-        .chunks_exact(16 + FRAME_LEN)
-        .map(|record| &record[16..])
-        .collect();
+    let mut frames = frames(&file);
     if events {
         frames
             .chunks_exact_mut(16)
@@ -108,32 +103,8 @@ fn worker(events: bool, tables: bool) {
     };
     let memory = Memory::new(&limits).expect("memory");
     let mut worker = Worker::new(limits, Ports::new(&[179]), outputs, memory);
-    let mut batch = Vec::with_capacity(256);
     measured(&mut || {
-        for (start, group) in (0..).step_by(256).zip(frames.chunks(256)) {
-            batch.extend(
-                group
-                    .iter()
-                    .zip(start..)
-                    .map(|(frame, at)| captured(frame, at)),
-            );
-            worker.batch(&mut batch);
-        }
+        batches(&frames, 0, StampSource::Xdp, |batch| worker.batch(batch));
     });
     assert_eq!(worker.outputs.totals.messages.update, u64::from(FRAMES));
-}
-
-fn captured(frame: &[u8], number: u64) -> Captured<View<'_>> {
-    Captured {
-        frame: View(frame),
-        stamp: Stamp {
-            ns: synth::BEGIN_NS + number * 1000,
-            source: StampSource::Xdp,
-        },
-        link: LinkType::Ethernet,
-        wire_len: frame.len() as u32,
-        interface: 0,
-        vlan: None,
-        continues: false,
-    }
 }

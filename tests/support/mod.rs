@@ -25,6 +25,7 @@ pub mod talk;
 #[cfg(feature = "capture")]
 pub mod traces;
 pub mod tshark;
+pub mod view;
 pub mod wrap;
 
 use std::fs;
