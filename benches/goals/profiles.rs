@@ -42,8 +42,10 @@ pub(crate) fn compare(builds: &[String]) -> Result<(), Box<dyn Error>> {
                 Program::new(name, &[&[program, "read", &pcap], *options].concat())
             })
             .collect();
-        let programs: Vec<_> = programs.iter().collect();
-        let times = by_turns(&programs, ROUNDS, Measure::Processor);
+        let turns = programs
+            .iter()
+            .map(|program| program.turn(Measure::Processor));
+        let times = by_turns(&mut turns.collect::<Vec<_>>(), ROUNDS);
         let times = times.into_iter().collect::<Result<Vec<_>, _>>()?;
         for (row, time) in rows.iter_mut().zip(&times) {
             let each = time * 1e9 / MESSAGES as f64;
