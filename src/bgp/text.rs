@@ -2,7 +2,7 @@
 //! attributes and NLRI, each beside its decoder, are made of.
 
 use std::fmt::{self, Display, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Serialize, Serializer};
 
@@ -58,8 +58,8 @@ pub(crate) const fn hex_pair(octet: u8) -> [u8; 2] {
     [digit(octet >> 4), digit(octet & 15)]
 }
 
-/// An address, or a prefix, as text without a `String`: octet by octet for IPv4, which
-/// most addresses are, as the standard library has it for IPv6 (RFC 5952).
+/// An address, or a prefix, as text without a `String`, as the standard library has it
+/// (RFC 5952 for IPv6), but without its formatter, which takes longer than the digits.
 pub(crate) struct AddressText {
     bytes: [u8; Self::MAX],
     used: usize,
@@ -76,15 +76,8 @@ impl AddressText {
             used: 0,
         };
         match address {
-            IpAddr::V4(address) => {
-                for octet in address.octets() {
-                    text.decimal(octet, 1);
-                }
-                // Behind the last number comes no dot.
-                text.used -= 1;
-            }
-            // It fits: nothing is lost.
-            IpAddr::V6(address) => drop(write!(text, "{address}")),
+            IpAddr::V4(address) => text.v4(address),
+            IpAddr::V6(address) => text.v6(address),
         }
         if let Some(len) = len {
             text.push(b'/');
@@ -115,6 +108,56 @@ impl AddressText {
                 out.truncate(end);
             }
             _ => out.extend_from_slice(self.as_bytes()),
+        }
+    }
+
+    #[inline]
+    fn v4(&mut self, address: Ipv4Addr) {
+        for octet in address.octets() {
+            self.decimal(octet, 1);
+        }
+        // Behind the last number comes no dot.
+        self.used -= 1;
+    }
+
+    fn v6(&mut self, address: Ipv6Addr) {
+        if let Some(mapped) = address.to_ipv4_mapped() {
+            b"::ffff:".iter().for_each(|byte| self.push(*byte));
+            return self.v4(mapped);
+        }
+        let fields = address.segments();
+        let (mut longest, mut run) = (0..0, 0..0);
+        for (at, field) in (1..).zip(fields) {
+            run = if field == 0 { run.start..at } else { at..at };
+            // The first of the longest (RFC 5952 §4.2.3).
+            if run.len() > longest.len() {
+                longest = run.clone();
+            }
+        }
+        // One field alone is not shortened (§4.2.2).
+        if longest.len() < 2 {
+            return self.fields(&fields);
+        }
+        self.fields(fields.get(..longest.start).unwrap_or_default());
+        self.push(b':');
+        self.push(b':');
+        self.fields(fields.get(longest.end..).unwrap_or_default());
+    }
+
+    /// Fields of an IPv6 address with colons between them.
+    fn fields(&mut self, fields: &[u16]) {
+        for (at, field) in fields.iter().enumerate() {
+            if at > 0 {
+                self.push(b':');
+            }
+            let [high, low] = field.to_be_bytes().map(hex_pair);
+            let digits = u32::from_le_bytes([high[0], high[1], low[0], low[1]]);
+            // The last digit stays if it is zero (§4.1).
+            let zeros = (field.leading_zeros() / 4).min(3);
+            if let Some(place) = self.bytes.get_mut(self.used..self.used + 4) {
+                place.copy_from_slice(&(digits >> (8 * zeros)).to_le_bytes());
+                self.used += 4 - zeros as usize;
+            }
         }
     }
 
@@ -152,13 +195,6 @@ const OCTETS: [[u8; 4]; 256] = {
     }
     texts
 };
-
-impl Write for AddressText {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.bytes().for_each(|byte| self.push(byte));
-        Ok(())
-    }
-}
 
 impl Serialize for AddressText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -235,6 +271,19 @@ mod tests {
         }
         let mapped: IpAddr = "::ffff:255.255.255.255".parse().expect("an address");
         assert_eq!(AddressText::new(mapped, None).as_str(), mapped.to_string());
+    }
+
+    /// Every choice of fields that are zero, beside fields of one to four digits.
+    #[test]
+    fn zeros_are_shortened_as_the_standard_library_does() {
+        for zeros in 0..=255u16 {
+            for value in [1, 0x20, 0x300, 0xfedc] {
+                let field = |at: u16| if zeros >> at & 1 == 1 { 0 } else { value };
+                let address = Ipv6Addr::from([0, 1, 2, 3, 4, 5, 6, 7].map(field));
+                let text = AddressText::new(address.into(), None);
+                assert_eq!(text.as_str(), address.to_string());
+            }
+        }
     }
 
     #[test]
