@@ -6,6 +6,7 @@ use super::bench::workload::{self, Workload};
 use super::data::Data;
 use super::line::{Goal, Line};
 use super::workloads;
+use bgptap::bgp::{Context, Message};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -50,6 +51,16 @@ fn measure(
             black_box(decoder.run(black_box(messages)));
         }));
     }
+    let context = Context {
+        as4: workload.as4,
+        ..Context::assumed()
+    };
+    // A part of ours: everything is judged (RFC 7606), and nothing of it visited.
+    runs.push(Box::new(|| {
+        for message in black_box(messages) {
+            let _ = black_box(&Message::parse(message, &context));
+        }
+    }));
     let count = messages.len() as f64;
     let times: Vec<_> = interleaved(&mut runs).iter().map(|t| t / count).collect();
     drop(runs);
@@ -80,6 +91,9 @@ fn measure(
         };
         lines.push(Line::new(&what, UNIT, peer, (ours, theirs), goal));
     }
+    let judged = times[times.len() - 1];
+    let part = "its own check of RFC 7606 alone";
+    lines.push(Line::new(&what, UNIT, part, (ours, judged), Goal::None));
     told.extend(names.iter().copied().zip(times[1..].iter().copied()));
     let row = |(decoder, ns): (&str, f64)| {
         vec![
