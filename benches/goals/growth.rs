@@ -233,3 +233,20 @@ fn by_churn() -> io::Result<Vec<(f64, f64)>> {
     let medians = costs.into_iter().map(median);
     Ok(CHURNED.map(f64::from).into_iter().zip(medians).collect())
 }
+
+/// A table of so many routes, and its churn if `measured`: for a program that counts what each does, and the
+/// difference is that of the churn. Tells the messages of the churn.
+pub(crate) fn churn_once(routes: u32, measured: bool) -> io::Result<()> {
+    let parts = churned(routes)?;
+    let [beginning, known, churn] = parts.each_ref().map(|part| frames(part));
+    let mut bench = Bench::new(true)?;
+    bench.take(&beginning);
+    bench.take(&known);
+    let before = bench.worker.outputs.totals.messages.update;
+    if measured {
+        bench.take(&churn);
+    }
+    let told = bench.worker.outputs.totals.messages.update - before;
+    println!("{told} messages of churn");
+    Ok(())
+}

@@ -68,6 +68,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     match &arguments[..] {
         [role, name, rest @ ..] if role == peers::ROLE => return peers::act(name, rest),
         [plots] if plots == "--plots" => return page::draw_again(),
+        [churn, routes, rest @ ..] if churn == "--churn" => {
+            return Ok(growth::churn_once(routes.parse()?, rest.is_empty())?);
+        }
         [profiles, builds @ ..] if profiles == "--profiles" => return profiles::compare(builds),
         _ => {}
     }
