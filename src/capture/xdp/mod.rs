@@ -197,10 +197,10 @@ impl<'p> XdpSource<'p> {
             .sum()
     }
 
-    /// Reads how full rings and pool are.
-    fn sample(&mut self) {
-        let elapsed = self.sampled.elapsed();
-        self.sampled += elapsed;
+    /// Reads how full rings and pool are; how many frames wait in the rings.
+    fn sample(&mut self, now: Instant) -> u32 {
+        let elapsed = now.saturating_duration_since(self.sampled);
+        self.sampled = now;
         let (mut all, mut fullest) = (0, 0);
         for socket in &mut self.sockets {
             let pending = socket.pending();
@@ -210,6 +210,7 @@ impl<'p> XdpSource<'p> {
         self.waiting.sample(all, fullest, elapsed);
         let held = self.pool.gauges().held;
         self.held.sample(held, held, elapsed);
+        all
     }
 
     /// What was in use since the last call: in the RX rings, and held out of order of at most
@@ -320,10 +321,15 @@ impl<'p> XdpSource<'p> {
             socket.refill();
             socket.wake();
         }
-        self.sample();
+        let now = Instant::now();
+        if self.sample(now) == 0 && self.lanes.is_empty() {
+            // Two looks of three find nothing, and clocks are read for frames only.
+            self.waiting.set(0);
+            return false;
+        }
         let monotonic_ns = self.monotonic.as_mut().map(MonotonicOffset::read_ns);
         let clock = Clock::now(self.timestamps, monotonic_ns);
-        self.lanes.look(Instant::now());
+        self.lanes.look(now);
         for (number, (socket, owner)) in self.sockets.iter_mut().zip(&self.owners).enumerate() {
             self.lanes.fill(number, |most, put| {
                 socket.receive(most, |frame, continues| {

@@ -60,6 +60,8 @@ pub struct Socket<'p> {
     waited: Duration,
     busy_poll: Result<bool, io::Error>,
     scratch: Vec<FrameDesc>,
+    /// Descriptors from the RX ring, always [`BURST`]: made anew for each look they would be 10 kB to write.
+    taken: Vec<FrameDesc>,
     received: u64,
     wakeups: u64,
 }
@@ -106,6 +108,7 @@ impl<'p> Socket<'p> {
             waited,
             busy_poll: Ok(false),
             scratch: Vec::with_capacity(BURST),
+            taken: vec![FrameDesc::default(); BURST],
             received: 0,
             wakeups: 0,
         };
@@ -162,12 +165,10 @@ impl<'p> Socket<'p> {
         while taken < most || open {
             // The kernel shows the frames of a packet all at once (net/xdp/xsk.c, `xsk_flush`).
             let wanted = BURST.min(most.saturating_sub(taken)).max(1);
-            self.scratch.clear();
-            self.scratch.resize(wanted, FrameDesc::default());
             // SAFETY: this socket was made on the pool's UMEM, so what comes out of its RX ring
             // are descriptors of that UMEM; each is wrapped below, once.
-            let count = unsafe { self.rx.consume(&mut self.scratch) };
-            for descriptor in &self.scratch[..count] {
+            let count = unsafe { self.rx.consume(&mut self.taken[..wanted]) };
+            for descriptor in &self.taken[..count] {
                 let frame = self.pool.received(*descriptor);
                 let continues = frame.continues();
                 // A packet in several frames counts once.
