@@ -16,6 +16,9 @@ const ROUNDS: usize = 11;
 pub(crate) fn compare(builds: &[String]) -> Result<(), Box<dyn Error>> {
     let builds: Option<Vec<_>> = builds.iter().map(|build| build.split_once('=')).collect();
     let builds = builds.ok_or("a build is given as NAME=FILE")?;
+    if builds.is_empty() {
+        return Err("no builds to compare: NAME=FILE...".into());
+    }
     let scratch = Scratch::new("profiles");
     let transfer = Messages::transfer(&scratch, MESSAGES)?;
     let churn = Messages::churn(&scratch, MESSAGES)?;

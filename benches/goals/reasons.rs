@@ -35,37 +35,36 @@ const REASONS: &[Reason] = &[
     ),
     (
         &[("read --json --no-rib, ", "")],
-        "*JSON without tables.* Part of it is what the counters take (the lines above); the rest writes an event \
-         of some hundred octets, of names and short numbers mostly (what was tried is told below).",
+        "*JSON without tables.* In a profile taken apart (perf, churn) 36 % of the samples write the event, 20 % are the worker and sessions, 12 % decoding \
+         and checking, 8 % the file, 6 % reassembly; an event is names and short numbers mostly. What was tried is told below.",
     ),
     (
         &[
             ("live --no-rib, ", "AF_PACKET"),
             ("the same from one sender", "AF_PACKET"),
         ],
-        "*AF_PACKET.* On veth, the only interface that can be made here, the functions with the most samples that only AF_XDP has are the wake-up of the process for each group of \
-         frames (`_raw_spin_unlock_irqrestore`), `xp_alloc` and `__xsk_map_redirect` (perf, of the whole machine, taken apart). TPACKET_V3 wakes the process once for a block, which is \
-         handed over when it is full or 4 ms old; its latency shows that.",
+        "*AF_PACKET.* At 100,000 frames/s the process woke 9,000 times a second (groups of eleven), with TPACKET_V3 once for a block, which is handed over when it is full or 4 ms old: its latency shows that. In three runs made \
+         apart the process took 0.95 to 1.04 µs a frame by AF_XDP and 0.38 to 0.53 by TPACKET_V3, of which decoding and all else behind the ring are the same work; on veth, the only interface that can be made here, AF_XDP \
+         copies each frame as TPACKET_V3 does.",
     ),
     (
         &[("hook → decoded", "")],
-        "*Latency.* By histograms kept apart from this run (below) frames come in groups, of two at 10,000 frames/s and of eleven at 100,000, and of 20 to 400 after the sender was stalled: one \
-         waits while those before it in its group are worked through, 0.65 to 1.5 µs each. The first of a group is in the worker's hands after 6 µs in the median and 13 µs at p99; what of this \
-         is the larger program, whose code and data are cold after each wait, is not known. Of p99 at 10,000 frames/s one half are groups behind a stall, the other groups of two after a wake-up \
-         that came 40 to 80 µs late.",
+        "*Latency.* By histograms kept apart from this run (below), with interrupts as with busy polling, frames come in groups, of two at 10,000 frames/s and of eleven at 100,000: \
+         one waits while those before it in its group are worked through, 0.8 µs each in groups of two and 0.45 in groups of eleven, where the bare drain takes the time and goes on. High quantiles are \
+         groups of 18 to 770 after the sender was stalled, and late wake-ups. What of the rest is the larger program, whose code and data are cold after each wait, is not known.",
     ),
     (
         &[
             ("0 to 1,000,000 routes", ""),
             ("1,000 to 1,000,000 routes", ""),
         ],
-        "*Growth.* The work for a message does not depend on the size of the table, but where the table is kept does: a route of IPv4 takes 21 octets, and its attributes \
-         more ([memory.md](memory.md#adj-ribs)), so a small table stays in the processor's caches and a large one does not. This machine has no counters of cache misses to show it by.",
+        "*Growth.* By cachegrind with a cache of 2 MiB, as this machine's second level is (below), a message of churn takes 7,700 instructions in tables of 1,000 and of 10,000 routes and 8,300 \
+         in those of 100,000 and of 1,000,000, and misses that cache 1.8, 1.9, 13 and 25 times: not the work grows, but the distance to where the table is kept.",
     ),
     (
         &[("live --no-rib, ", "bare xsk drain")],
-        "*Beside the bare drain.* Two runs made apart, on one day, came to ratios of 1.21 and 1.38. What the drain does not do is the worker's loop: 650 ns for a frame of a group of \
-         eleven, by histograms kept apart.",
+        "*Beside the bare drain.* Two runs made apart, on one day, came to ratios of 1.21 and 1.38. What the drain does not do is reassembly, sessions, decoding and counting: 0.45 µs for a frame of a group of \
+         eleven, by histograms kept apart (below).",
     ),
     (
         &[("XDP filter", "")],
