@@ -34,6 +34,7 @@ mod speakers;
 mod start;
 #[path = "../../tests/support/mod.rs"]
 mod support;
+mod talks;
 mod whole;
 mod wire;
 mod workloads;
