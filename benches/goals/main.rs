@@ -11,6 +11,7 @@
 
 mod bench;
 mod capture;
+mod counts;
 mod data;
 mod decode;
 mod drain;
