@@ -13,11 +13,13 @@ type Group = (String, Vec<(String, f64)>);
 
 const SIZE: (u32, u32) = (860, 420);
 const OURS: RGBColor = RGBColor(0, 90, 170);
-const OTHERS: [RGBColor; 4] = [
+/// As many as there are others in a group of bars, so that no two look alike.
+const OTHERS: [RGBColor; 5] = [
     RGBColor(120, 120, 120),
     RGBColor(200, 100, 20),
     RGBColor(60, 140, 60),
     RGBColor(150, 80, 160),
+    RGBColor(210, 170, 30),
 ];
 
 /// A named row of points.
@@ -227,7 +229,9 @@ fn bars(file: &Path, unit: &str, groups: &[Group]) -> Result<()> {
     let mut mesh = chart.configure_mesh();
     mesh.disable_x_mesh().light_line_style(WHITE).y_desc(unit);
     mesh.x_labels(0).x_label_formatter(&name).draw()?;
-    let names: Vec<_> = groups[0].1.iter().map(|bar| bar.0.clone()).collect();
+    let most = groups.iter().max_by_key(|group| group.1.len());
+    let names = most.map_or(&[][..], |group| &group.1).iter();
+    let names: Vec<_> = names.map(|bar| bar.0.clone()).collect();
     for (number, name) in names.iter().enumerate() {
         let color = if name == "bgptap" {
             OURS
@@ -237,7 +241,8 @@ fn bars(file: &Path, unit: &str, groups: &[Group]) -> Result<()> {
         let width = 0.8 / names.len() as f64;
         let bar = |(at, group): (usize, &Group)| {
             let left = at as f64 + 0.1 + number as f64 * width;
-            let value = group.1.get(number).map_or(low, |bar| least(bar.1));
+            let named = group.1.iter().find(|bar| bar.0 == *name);
+            let value = named.map_or(low, |bar| least(bar.1));
             Rectangle::new([(left, low), (left + width * 0.9, value)], color.filled())
         };
         chart
@@ -288,7 +293,11 @@ fn latency(data: &Data, file: &Path) -> Result<()> {
             groups.push((name, Vec::new()));
         }
         if let Some(group) = groups.last_mut() {
-            group.1.push((row[2].clone(), number(&row[4])?));
+            let value = number(&row[4])?;
+            // What could not be measured has no bar.
+            if !value.is_nan() {
+                group.1.push((row[2].clone(), value));
+            }
         }
     }
     bars(file, "µs", &groups)
