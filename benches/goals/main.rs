@@ -30,6 +30,7 @@ mod profiles;
 mod programs;
 mod reasons;
 mod resident;
+mod run;
 #[path = "../../tests/support/speakers.rs"]
 mod speakers;
 mod start;
@@ -99,7 +100,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     page::print(&lines);
     eprintln!("{:4.0} s", started.elapsed().as_secs_f64());
     if arguments.is_empty() {
-        page::write(&lines, data)?;
+        page::write(&lines, data, started.elapsed())?;
     }
     Ok(())
 }
