@@ -47,12 +47,15 @@ pub(crate) struct Run {
     pub(crate) latency: Option<[f64; 3]>,
 }
 
-/// Frames with an UPDATE each, of 16 sessions.
+/// Sessions that frames are dealt out to.
+pub(crate) const SESSIONS: u16 = 16;
+
+/// Frames with an UPDATE each.
 pub(crate) fn frames(scratch: &Scratch, count: u32) -> io::Result<PathBuf> {
     let path = scratch.path(&format!("{count}.pcap"));
     let shape = Synth {
         frames: count,
-        sessions: 16,
+        sessions: SESSIONS,
         gap_ns: 10_000,
     };
     shape.write(&mut io::BufWriter::new(fs::File::create(&path)?))?;
