@@ -207,9 +207,8 @@ fn lines(file: &Path, across: &Axis, up: &Axis, series: &[Series]) -> Result<()>
 
 /// Groups of bars, on a logarithmic scale.
 fn bars(file: &Path, unit: &str, groups: &[Group]) -> Result<()> {
-    let values = groups
-        .iter()
-        .flat_map(|group| group.1.iter().map(|bar| least(bar.1)));
+    let values = groups.iter().flat_map(|group| &group.1);
+    let values = values.map(|bar| least(bar.1));
     let (low, high) = values.fold((f64::MAX, 0.0_f64), |(low, high), v| {
         (low.min(v), high.max(v))
     });
@@ -270,35 +269,32 @@ fn bars(file: &Path, unit: &str, groups: &[Group]) -> Result<()> {
     Ok(())
 }
 
+/// Puts a bar into the group of that name, which is the last one or begins now.
+fn put(groups: &mut Vec<Group>, name: String, bar: (String, f64)) {
+    if groups.last().is_none_or(|group| group.0 != name) {
+        groups.push((name, Vec::new()));
+    }
+    // What could not be measured has no bar.
+    if let Some(group) = groups.last_mut().filter(|_| !bar.1.is_nan()) {
+        group.1.push(bar);
+    }
+}
+
 fn decode(data: &Data, file: &Path) -> Result<()> {
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups = Vec::new();
     for row in data.rows("decode") {
         let name = row[0].split(',').next().unwrap_or_default().to_owned();
-        if groups.last().is_none_or(|group| group.0 != name) {
-            groups.push((name, Vec::new()));
-        }
-        if let Some(group) = groups.last_mut() {
-            group.1.push((row[1].clone(), number(&row[2])?));
-        }
+        put(&mut groups, name, (row[1].clone(), number(&row[2])?));
     }
     bars(file, "ns a message", &groups)
 }
 
 fn latency(data: &Data, file: &Path) -> Result<()> {
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups = Vec::new();
     for row in data.rows("latency") {
         let waiting = row[1].split(' ').next().unwrap_or_default();
         let name = format!("{} {waiting} {}", row[0], row[3]);
-        if groups.last().is_none_or(|group| group.0 != name) {
-            groups.push((name, Vec::new()));
-        }
-        if let Some(group) = groups.last_mut() {
-            let value = number(&row[4])?;
-            // What could not be measured has no bar.
-            if !value.is_nan() {
-                group.1.push((row[2].clone(), value));
-            }
-        }
+        put(&mut groups, name, (row[2].clone(), number(&row[4])?));
     }
     bars(file, "µs", &groups)
 }
