@@ -43,8 +43,11 @@ pub(crate) fn interleaved(runs: &mut [Box<dyn FnMut() + '_>]) -> Vec<f64> {
     turns.into_iter().map(median).collect()
 }
 
-/// The one in the middle.
+/// The one in the middle; no number if one of them is none, for a run that failed must not be hidden.
 pub(crate) fn median(mut list: Vec<f64>) -> f64 {
+    if list.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
     list.sort_by(f64::total_cmp);
     list[list.len() / 2]
 }

@@ -23,8 +23,19 @@ impl Data {
         self.0.get(name).map_or(&[], |rows| &rows[1..])
     }
 
+    /// Writes all tables, and takes away those of another run that this one has not, with their plots.
     pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)?;
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let made_here = path
+                .extension()
+                .is_some_and(|end| end == "tsv" || end == "svg");
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            if made_here && !self.0.contains_key(&*name) {
+                fs::remove_file(&path)?;
+            }
+        }
         for (name, rows) in &self.0 {
             let lines = rows.iter().map(|row| row.join("\t") + "\n");
             fs::write(

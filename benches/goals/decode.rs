@@ -82,8 +82,14 @@ fn measure(
     )];
     for (at, name) in names.iter().enumerate().skip(1) {
         let theirs = times[at + 1];
-        let whole = matches!(agreements[at], Agreement::Whole) && sums[at] == sums[0];
+        let whole = matches!(agreements[at], Agreement::Whole);
         let (peer, goal) = if whole {
+            // Who may differ is apart, as `agree` has made sure.
+            assert!(
+                sums[at] == sums[0],
+                "{}, {name}: other sums than ours",
+                workload.name
+            );
             ((*name).to_owned(), goal_of_peer(workload.name, name))
         } else {
             // It does less than ours, or something else.

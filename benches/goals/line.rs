@@ -39,10 +39,20 @@ impl Line {
         (ours, theirs): (f64, f64),
         goal: Goal,
     ) -> Self {
+        let (work, peer) = (work.into(), peer.into());
+        if let Some(who) = [(ours, "ours"), (theirs, &*peer)]
+            .iter()
+            .find_map(|(figure, who)| figure.is_nan().then_some(who))
+        {
+            return Self::missing(
+                format!("{work}, beside {peer}"),
+                format!("no figure of {who}"),
+            );
+        }
         Self {
-            work: work.into(),
+            work,
             unit,
-            peer: peer.into(),
+            peer,
             found: Found::Figures { ours, theirs, goal },
         }
     }
@@ -133,7 +143,10 @@ impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(ratio) = *self;
         let inverse = 1.0 / ratio;
-        if ratio > 0.75 {
+        if ratio.is_infinite() {
+            // Some beside none.
+            f.write_str("–")
+        } else if ratio > 0.75 {
             write!(f, "{}", round(ratio))
         } else if inverse.is_finite() {
             write!(f, "1/{}", round(inverse))

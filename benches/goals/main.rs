@@ -11,6 +11,7 @@
 
 mod bench;
 mod capture;
+mod counts;
 mod data;
 mod decode;
 mod drain;
@@ -29,11 +30,13 @@ mod profiles;
 mod programs;
 mod reasons;
 mod resident;
+mod run;
 #[path = "../../tests/support/speakers.rs"]
 mod speakers;
 mod start;
 #[path = "../../tests/support/mod.rs"]
 mod support;
+mod talks;
 mod whole;
 mod wire;
 mod workloads;
@@ -100,7 +103,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     page::print(&lines);
     eprintln!("{:4.0} s", started.elapsed().as_secs_f64());
     if arguments.is_empty() {
-        page::write(&lines, data)?;
+        page::write(&lines, data, started.elapsed())?;
     }
     Ok(())
 }

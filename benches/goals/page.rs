@@ -2,10 +2,11 @@
 
 use super::data::Data;
 use super::line::{COLUMNS, Line};
-use super::{plots, reasons, resident, workloads};
+use super::{plots, reasons, resident, run, workloads};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const BEGIN: &str = "<!-- From here on scripts/bench writes. -->";
 const END: &str = "<!-- What follows is written by hand. -->";
@@ -51,27 +52,22 @@ fn in_all(lines: &[Line]) -> String {
 }
 
 /// Writes what was measured, draws it, and puts the table into the page.
-pub(crate) fn write(lines: &[Line], mut data: Data) -> Result<(), Box<dyn Error>> {
+pub(crate) fn write(lines: &[Line], mut data: Data, took: Duration) -> Result<(), Box<dyn Error>> {
     let rows = lines.iter().map(|line| line.columns().to_vec()).collect();
     data.put("goals", &COLUMNS, rows);
+    run::put(&mut data, took, in_all(lines));
     data.write(&docs().join("performance"))?;
-    draw(&data, &in_all(lines))
+    draw(&data)
 }
 
 /// The page and its plots anew, from the data that is there.
 pub(crate) fn draw_again() -> Result<(), Box<dyn Error>> {
-    let data = Data::read(&docs().join("performance"))?;
-    let page = fs::read_to_string(docs().join("performance.md"))?;
-    let in_all = page
-        .lines()
-        .find(|line| line.starts_with("Of "))
-        .unwrap_or_default();
-    draw(&data, in_all)
+    draw(&Data::read(&docs().join("performance"))?)
 }
 
-fn draw(data: &Data, in_all: &str) -> Result<(), Box<dyn Error>> {
+fn draw(data: &Data) -> Result<(), Box<dyn Error>> {
     let drawn = plots::draw(data, &docs().join("performance"))?;
-    let mut text = format!("{BEGIN}\n\n{}\n\n{in_all}\n\n", machine());
+    let mut text = format!("{BEGIN}\n\n{}", run::section(data));
     text += &format!(
         "| {} |\n|{}\n",
         COLUMNS.join(" | "),
@@ -107,21 +103,4 @@ fn draw(data: &Data, in_all: &str) -> Result<(), Box<dyn Error>> {
         .ok_or("the place for the table has no end")?;
     fs::write(file, [before, &text, after].concat())?;
     Ok(())
-}
-
-/// What it was measured on.
-fn machine() -> String {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let cpu = read("/proc/cpuinfo");
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
-    let model = model.map_or("an unnamed processor", |line| {
-        line.trim_start_matches([' ', '\t', ':'])
-    });
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let kernel = read("/proc/sys/kernel/osrelease");
-    let numbers: String = kernel
-        .chars()
-        .take_while(|c| c.is_ascii_digit() || *c == '.')
-        .collect();
-    format!("Measured on {cores} cores of {model}, Linux {numbers}.")
 }

@@ -13,11 +13,13 @@ type Group = (String, Vec<(String, f64)>);
 
 const SIZE: (u32, u32) = (860, 420);
 const OURS: RGBColor = RGBColor(0, 90, 170);
-const OTHERS: [RGBColor; 4] = [
+/// As many as there are others in a group of bars, so that no two look alike.
+const OTHERS: [RGBColor; 5] = [
     RGBColor(120, 120, 120),
     RGBColor(200, 100, 20),
     RGBColor(60, 140, 60),
     RGBColor(150, 80, 160),
+    RGBColor(210, 170, 30),
 ];
 
 /// A named row of points.
@@ -205,9 +207,8 @@ fn lines(file: &Path, across: &Axis, up: &Axis, series: &[Series]) -> Result<()>
 
 /// Groups of bars, on a logarithmic scale.
 fn bars(file: &Path, unit: &str, groups: &[Group]) -> Result<()> {
-    let values = groups
-        .iter()
-        .flat_map(|group| group.1.iter().map(|bar| least(bar.1)));
+    let values = groups.iter().flat_map(|group| &group.1);
+    let values = values.map(|bar| least(bar.1));
     let (low, high) = values.fold((f64::MAX, 0.0_f64), |(low, high), v| {
         (low.min(v), high.max(v))
     });
@@ -227,7 +228,9 @@ fn bars(file: &Path, unit: &str, groups: &[Group]) -> Result<()> {
     let mut mesh = chart.configure_mesh();
     mesh.disable_x_mesh().light_line_style(WHITE).y_desc(unit);
     mesh.x_labels(0).x_label_formatter(&name).draw()?;
-    let names: Vec<_> = groups[0].1.iter().map(|bar| bar.0.clone()).collect();
+    let most = groups.iter().max_by_key(|group| group.1.len());
+    let names = most.map_or(&[][..], |group| &group.1).iter();
+    let names: Vec<_> = names.map(|bar| bar.0.clone()).collect();
     for (number, name) in names.iter().enumerate() {
         let color = if name == "bgptap" {
             OURS
@@ -237,7 +240,8 @@ fn bars(file: &Path, unit: &str, groups: &[Group]) -> Result<()> {
         let width = 0.8 / names.len() as f64;
         let bar = |(at, group): (usize, &Group)| {
             let left = at as f64 + 0.1 + number as f64 * width;
-            let value = group.1.get(number).map_or(low, |bar| least(bar.1));
+            let named = group.1.iter().find(|bar| bar.0 == *name);
+            let value = named.map_or(low, |bar| least(bar.1));
             Rectangle::new([(left, low), (left + width * 0.9, value)], color.filled())
         };
         chart
@@ -265,31 +269,32 @@ fn bars(file: &Path, unit: &str, groups: &[Group]) -> Result<()> {
     Ok(())
 }
 
+/// Puts a bar into the group of that name, which is the last one or begins now.
+fn put(groups: &mut Vec<Group>, name: String, bar: (String, f64)) {
+    if groups.last().is_none_or(|group| group.0 != name) {
+        groups.push((name, Vec::new()));
+    }
+    // What could not be measured has no bar.
+    if let Some(group) = groups.last_mut().filter(|_| !bar.1.is_nan()) {
+        group.1.push(bar);
+    }
+}
+
 fn decode(data: &Data, file: &Path) -> Result<()> {
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups = Vec::new();
     for row in data.rows("decode") {
         let name = row[0].split(',').next().unwrap_or_default().to_owned();
-        if groups.last().is_none_or(|group| group.0 != name) {
-            groups.push((name, Vec::new()));
-        }
-        if let Some(group) = groups.last_mut() {
-            group.1.push((row[1].clone(), number(&row[2])?));
-        }
+        put(&mut groups, name, (row[1].clone(), number(&row[2])?));
     }
     bars(file, "ns a message", &groups)
 }
 
 fn latency(data: &Data, file: &Path) -> Result<()> {
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups = Vec::new();
     for row in data.rows("latency") {
         let waiting = row[1].split(' ').next().unwrap_or_default();
         let name = format!("{} {waiting} {}", row[0], row[3]);
-        if groups.last().is_none_or(|group| group.0 != name) {
-            groups.push((name, Vec::new()));
-        }
-        if let Some(group) = groups.last_mut() {
-            group.1.push((row[2].clone(), number(&row[4])?));
-        }
+        put(&mut groups, name, (row[2].clone(), number(&row[4])?));
     }
     bars(file, "µs", &groups)
 }

@@ -3,10 +3,11 @@
 use super::bench::turns::median;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use std::process::{Command, Stdio};
+use std::io;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A program to be run again and again: its output is thrown away.
+/// A program to be run again and again: its output is thrown away where it is timed.
 pub(crate) struct Program {
     pub(crate) name: String,
     command: Vec<String>,
@@ -34,6 +35,16 @@ impl Program {
             name,
             &[&[this.as_str(), super::peers::ROLE], arguments].concat(),
         )
+    }
+
+    /// Starts it to be read from; what it says of itself is thrown away.
+    pub(crate) fn spawn(&self) -> io::Result<Child> {
+        Command::new(&self.command[0])
+            .args(&self.command[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
     }
 
     /// Runs it once: seconds of processor time, its own and the kernel's for it, and seconds in all.

@@ -1,6 +1,7 @@
 //! Capture files to counters and to JSON, by whole programs.
 
 use super::bench::{ours, turns};
+use super::counts::{self, OfLine};
 use super::data::Data;
 use super::files::Messages;
 use super::line::{Goal, Line};
@@ -101,7 +102,27 @@ fn count(messages: &Messages) -> Vec<Line> {
         &["bgpkit-records", &mrt],
     );
     let programs = [&plain, &tables, &tshark, &count, &records];
-    let times = times(programs, Some(Box::new(|| Ok(from_memory(messages)))));
+    let mut times = times(programs, Some(Box::new(|| Ok(from_memory(messages).0))));
+    let updates = (messages.list.len(), "UPDATEs");
+    let told = ["read", "--summary", "-", &pcap];
+    let told = [
+        Program::bgptap(&[&told[..], &["--no-rib"]].concat()),
+        Program::bgptap(&told),
+    ];
+    // Elements of bgpkit-parser are prefixes, announced or withdrawn.
+    let prefixes = counts::count(&told[0], counts::prefixes_in_summary).unwrap_or(0);
+    let readings: [(&Program, OfLine, _); 5] = [
+        (&told[0], counts::in_summary, updates),
+        (&told[1], counts::in_summary, updates),
+        (&tshark, counts::types_in_fields, updates),
+        (&count, counts::total, (prefixes, "prefixes")),
+        (&records, counts::total, (messages.list.len(), "records")),
+    ];
+    judge(&mut times, &readings);
+    let decoded = Ok(from_memory(messages).1);
+    if let Err(why) = counts::expect("decoding from memory", decoded, updates) {
+        times[5] = Err(why);
+    }
     let works = [
         ("read --no-rib", &times[0], Goal::AtMost(2.0)),
         // The table is work that decoding does not do.
@@ -120,17 +141,28 @@ fn count(messages: &Messages) -> Vec<Line> {
     lines.collect()
 }
 
-/// Seconds of processor time for messages that are decoded where they lie, everything in them visited.
-fn from_memory(messages: &Messages) -> f64 {
+/// A time stands only if the program reads what all were given.
+fn judge(times: &mut [Time], readings: &[(&Program, OfLine, (usize, &str))]) {
+    for (time, (program, of_line, expected)) in times.iter_mut().zip(readings) {
+        let counted = counts::count(program, *of_line);
+        if let (Ok(_), Err(why)) = (&*time, counts::expect(&program.name, counted, *expected)) {
+            *time = Err(why);
+        }
+    }
+}
+
+/// Seconds of processor time for messages that are decoded where they lie, everything in them visited; and how
+/// many of them were decoded.
+fn from_memory(messages: &Messages) -> (f64, usize) {
     let context = Context {
         as4: true,
         ..Context::assumed()
     };
-    let before = turns::now();
+    let (before, mut decoded) = (turns::now(), 0);
     for message in &messages.list {
-        black_box(ours::visit(black_box(message), &context));
+        decoded += usize::from(black_box(ours::visit(black_box(message), &context)).is_some());
     }
-    (turns::now() - before).as_secs_f64()
+    ((turns::now() - before).as_secs_f64(), decoded)
 }
 
 fn print(messages: &Messages) -> Vec<Line> {
@@ -142,7 +174,17 @@ fn print(messages: &Messages) -> Vec<Line> {
         &["tshark", "-n", "-T", "json", "-r", &pcap],
     );
     let json = Program::peer("bgpkit-parser --json of MRT", &["bgpkit-json", &mrt]);
-    let times = times([&tables, &plain, &tshark, &json], None);
+    let mut times = times([&tables, &plain, &tshark, &json], None);
+    let updates = (messages.list.len(), "UPDATEs");
+    let told = Program::bgptap(&["read", "--summary", "-", "--no-rib", &pcap]);
+    let prefixes = counts::count(&told, counts::prefixes_in_summary).unwrap_or(0);
+    let readings: [(&Program, OfLine, _); 4] = [
+        (&tables, counts::events, updates),
+        (&plain, counts::events, updates),
+        (&tshark, counts::types_in_json, updates),
+        (&json, counts::lines, (prefixes, "prefixes")),
+    ];
+    judge(&mut times, &readings);
     let peers = [
         (&*tshark.name, &times[2], Goal::AtMost(1.0 / 100.0)),
         (&*json.name, &times[3], Goal::AtMost(1.0 / 8.0)),

@@ -3,7 +3,7 @@
 use super::drain::TIMED;
 use super::peers::ROLE;
 use super::support::Scratch;
-use super::support::net::{Live, Net, TAP};
+use super::support::net::{Live, Net, TAP, WIRE};
 use super::support::synth::Synth;
 use std::fs;
 use std::io;
@@ -34,6 +34,11 @@ pub(crate) enum Waiting {
 pub(crate) struct Run {
     /// Nanoseconds of processor time for each frame: the process and the machine's softirqs.
     pub(crate) cost: f64,
+    /// Frames that the sender gave to its end of the veth.
+    pub(crate) sent: f64,
+    /// Of these, those that the veth had no room for, since the kernel's receiving half was behind: they
+    /// never were at the interface.
+    pub(crate) refused: f64,
     /// Frames that arrived at the interface and not in user space.
     pub(crate) lost: f64,
     /// Frames a second, as the sender says that it sent them.
@@ -42,12 +47,15 @@ pub(crate) struct Run {
     pub(crate) latency: Option<[f64; 3]>,
 }
 
-/// Frames with an UPDATE each, of 16 sessions.
+/// Sessions that frames are dealt out to.
+pub(crate) const SESSIONS: u16 = 16;
+
+/// Frames with an UPDATE each.
 pub(crate) fn frames(scratch: &Scratch, count: u32) -> io::Result<PathBuf> {
     let path = scratch.path(&format!("{count}.pcap"));
     let shape = Synth {
         frames: count,
-        sessions: 16,
+        sessions: SESSIONS,
         gap_ns: 10_000,
     };
     shape.write(&mut io::BufWriter::new(fs::File::create(&path)?))?;
@@ -72,21 +80,33 @@ pub(crate) fn run(receiver: Receiver, waiting: Waiting, file: &Path, pace: &[&st
         arguments.push("--busy-poll");
     }
     let live = Live::start_by(&program, &net.mon, TAP, &scratch, &arguments);
-    let arrived = |net: &Net| Net::counter(&net.mon, TAP, "rx_packets") as f64;
-    let before = (live.processor_time(), softirq_ns(), arrived(&net));
+    let before = (live.processor_time(), softirq_ns(), crossed(&net));
     let said = net.replay(file, pace);
     net.settle();
     let spent = (live.processor_time() - before.0).as_nanos() as f64 + softirq_ns() - before.1;
-    let arrived = arrived(&net) - before.2;
+    let after = crossed(&net);
+    let [left, refused, arrived] = [0, 1, 2].map(|at| after[at] - before.2[at]);
     let summary = live.stop();
     let received = summary["frames"]["received"].as_f64().unwrap_or(f64::NAN);
     let log = fs::read_to_string(scratch.path("live.log")).unwrap_or_default();
     Run {
         cost: spent / received,
+        sent: left + refused,
+        refused,
         lost: arrived - received,
         rate: rate(&said),
         latency: latency(&log),
     }
+}
+
+/// Frames that have left the sender's end, those that it refused, and those that have arrived.
+fn crossed(net: &Net) -> [f64; 3] {
+    [
+        (&net.wire, WIRE, "tx_packets"),
+        (&net.wire, WIRE, "tx_dropped"),
+        (&net.mon, TAP, "rx_packets"),
+    ]
+    .map(|(space, interface, name)| Net::counter(space, interface, name) as f64)
 }
 
 /// What all processors have spent in softirqs, sampled by the timer tick (proc_stat(5), in hundredths of seconds).

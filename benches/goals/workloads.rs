@@ -2,6 +2,8 @@
 
 use super::data::Data;
 use super::files::Messages;
+use super::support::synth::{FRAME_LEN, UPDATE_LEN};
+use super::wire::SESSIONS;
 use bytes::Bytes;
 use std::fs;
 use std::io;
@@ -94,7 +96,17 @@ pub(crate) fn section(data: &Data) -> String {
         let numbers: Vec<_> = row[1..].iter().map(|n| thousands(n)).collect();
         text += &format!("| {} | {} |\n", row[0], numbers.join(" | "));
     }
-    text
+    text + &on_the_wire()
+}
+
+/// What the lines of AF_XDP, AF_PACKET and latency carry.
+fn on_the_wire() -> String {
+    format!(
+        "\nOver the veth of the lines of AF_XDP, AF_PACKET and latency go frames of {FRAME_LEN} octets (Ethernet, IPv4, TCP), each with one whole \
+         UPDATE of {UPDATE_LEN} octets, {SESSIONS} sessions in turn and each segment the next of its session: ORIGIN, AS_PATH of one AS number, NEXT_HOP, and \
+         one /32 that no other message has. They are shorter than workload a, in order, and not acknowledged: there are no handshakes, OPENs or \
+         segments the other way. The memory line sends workload a, a message in each segment, acknowledged.\n"
+    )
 }
 
 /// `1,234,567`.

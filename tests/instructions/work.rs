@@ -1,5 +1,8 @@
 //! The work whose instructions are counted, on inputs that are always the same.
 
+#[path = "../../benches/goals/files.rs"]
+#[allow(dead_code, reason = "the bench needs more of it")]
+mod files;
 #[path = "../../benches/decode/ours.rs"]
 mod ours;
 #[path = "reassembly.rs"]
@@ -7,12 +10,17 @@ mod reassembly;
 #[path = "../../benches/decode/seen.rs"]
 #[allow(dead_code, reason = "the bench needs more of it")]
 mod seen;
+#[path = "tables.rs"]
+mod tables;
+#[path = "../../benches/goals/talks.rs"]
+mod talks;
 #[path = "../../benches/decode/workload.rs"]
 #[allow(dead_code, reason = "the bench needs more of it")]
 mod workload;
 
+use super::support;
 use super::support::synth::Synth;
-use super::support::view::{batches, frames};
+use super::support::view::{View, batches, frames};
 use bgptap::bgp::Context;
 use bgptap::capture::StampSource;
 use bgptap::config::Limits;
@@ -25,16 +33,29 @@ use bgptap::worker::{Memory, Worker};
 use std::hint::black_box;
 use std::sync::Arc;
 
+/// Under the name by which the bench knows it.
+mod bench {
+    pub(super) use super::workload;
+}
+
+/// A worker of frames that lie in memory.
+type Work<'a> = Worker<View<'a>>;
+
 /// All there is.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 14] = [
     "decode a: typical v4",
     "decode b: packed v4",
     "decode c: MP v6",
     "decode d: VPNv4",
+    "decode e: recorded session",
     "reassembly: messages that straddle",
     "reassembly: out of order",
     "worker: counting",
     "worker: tables",
+    "worker: tables, IPv6",
+    "worker: tables, routes replaced",
+    "worker: tables, routes withdrawn",
+    "worker: tables, recorded session",
     "worker: JSON, out of order",
 ];
 
@@ -50,6 +71,8 @@ pub(crate) fn run(name: &str) {
         decode(workload);
     } else if let Some(order) = name.strip_prefix("reassembly: ") {
         reassembly::run(order == "out of order");
+    } else if let Some(change) = name.strip_prefix("worker: tables, ") {
+        tables::run(change);
     } else {
         worker(name.ends_with("order"), !name.ends_with("counting"));
     }
@@ -96,15 +119,20 @@ fn worker(events: bool, tables: bool) {
         format: Format::default(),
         selection: bgptap::filter::Selection::default(),
     });
-    let outputs = Outputs::new(Arc::new(Metrics::default()), json, "monitor".into());
     let limits = Limits {
         rib: tables,
         ..Limits::default()
     };
-    let memory = Memory::new(&limits).expect("memory");
-    let mut worker = Worker::new(limits, Ports::new(&[179]), outputs, memory);
+    let mut worker = worker_to(json, limits);
     measured(&mut || {
         batches(&frames, 0, StampSource::Xdp, |batch| worker.batch(batch));
     });
     assert_eq!(worker.outputs.totals.messages.update, u64::from(FRAMES));
+}
+
+/// A worker that writes events to JSON, or none.
+fn worker_to<'a>(json: Option<JsonLines>, limits: Limits) -> Work<'a> {
+    let outputs = Outputs::new(Arc::new(Metrics::default()), json, "monitor".into());
+    let memory = Memory::new(&limits).expect("memory");
+    Worker::new(limits, Ports::new(&[179]), outputs, memory)
 }
