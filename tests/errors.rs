@@ -280,6 +280,7 @@ fn configurations() {
     write("unknown.toml", "json = 'x'\n[live]\nrign = 64\n");
     write("strange.toml", "zzzzzzzz = 1\n");
     write("alone.toml", "mrt = 'x'\njson-filter = 'eor'\n");
+    write("tables.toml", "mrt-rib = 'x'\nonly-changes = true\n");
     write("value.toml", "checksums = 'maybe'\n");
     write("number.toml", "host = ['a', 'b']\n");
     write("both.toml", "[read]\nno-rib = true\nrib-memory = 64\n");
@@ -347,6 +348,14 @@ fn configurations() {
             &[
                 "alone.toml:2: `json-filter` needs `json`",
                 "try: add `json`, or leave `json-filter` out",
+            ],
+        ),
+        (
+            "config check tables.toml",
+            2,
+            &[
+                "tables.toml:2: `only-changes` needs `json` or `mrt`",
+                "leave `only-changes` out",
             ],
         ),
         (
@@ -518,6 +527,9 @@ fn options_without_their_output() {
         ("--evidence-disk", &["1"], "'--evidence <DIR>'"),
         ("--text-filter", &expr, "'--text <FILE>'"),
         ("--verbose", &[], "'--text <FILE>'"),
+        ("--only-changes", &[], "'--json <FILE>'"),
+        ("--only-changes", &[], "'--evidence <DIR>'"),
+        ("--only-changes", &[], "'--text <FILE>'"),
     ];
     let scratch = files();
     for (option, value, output) in cases {
@@ -551,8 +563,18 @@ fn options_without_their_output() {
         );
     }
     // Text comes unasked where nothing else is asked for.
-    let (status, text) = run(&scratch.path(""), "read good.pcap -v --text-filter eor");
-    assert_eq!(status, Some(0), "{text}");
+    for options in ["-v --text-filter eor", "--only-changes"] {
+        let (status, text) = run(&scratch.path(""), &format!("read good.pcap {options}"));
+        assert_eq!(status, Some(0), "{options}: {text}");
+    }
+    // Tables have nothing that changes.
+    for tables in ["--mrt-rib", "--rib-out"] {
+        let line = format!("read good.pcap --only-changes {tables} tables");
+        let (status, text) = run(&scratch.path(""), &line);
+        assert_eq!(status, Some(2), "{line}: {text}");
+        assert!(text.contains("'--only-changes' belongs to"), "{text}");
+        assert!(!scratch.path("tables").exists(), "{line}");
+    }
 }
 
 /// A start that is refused for the last of its outputs has emptied no file, and made no file or folder.
