@@ -383,6 +383,7 @@ fn configurations_of_kafka() {
     let scratch = files();
     let write = |name: &str, text: &str| fs::write(scratch.path(name), text).unwrap();
     write("list.toml", "json = 'x'\nkafka = 'a:9092,'\n");
+    write("port.toml", "kafka = 'a:port'\n");
     write("array.toml", "kafka = ['a:9092', 'b:9092']\n");
     write("empty.toml", "kafka = ''\n");
     write("format.toml", "kafka = 'a:9092'\nkafka-format = 'xml'\n");
@@ -400,6 +401,14 @@ fn configurations_of_kafka() {
         "kafka = 'a:9092,[::1]:9093'\nkafka-format = 'json'\nkafka-topic = 'bgp.{router}'\n",
     );
     let cases: &[Case] = &[
+        (
+            "config check port.toml",
+            2,
+            &[
+                "port.toml:1: `kafka`: `a:port` is no broker: its port is to be 1 to 65535",
+                "kafka = 'a:port'",
+            ],
+        ),
         (
             "config check list.toml",
             2,
