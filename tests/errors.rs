@@ -280,6 +280,7 @@ fn configurations() {
     write("unknown.toml", "json = 'x'\n[live]\nrign = 64\n");
     write("strange.toml", "zzzzzzzz = 1\n");
     write("alone.toml", "mrt = 'x'\njson-filter = 'eor'\n");
+    write("tables.toml", "mrt-rib = 'x'\nonly-changes = true\n");
     write("value.toml", "checksums = 'maybe'\n");
     write("number.toml", "host = ['a', 'b']\n");
     write("both.toml", "[read]\nno-rib = true\nrib-memory = 64\n");
@@ -350,6 +351,14 @@ fn configurations() {
             ],
         ),
         (
+            "config check tables.toml",
+            2,
+            &[
+                "tables.toml:2: `only-changes` needs `json` or `mrt`",
+                "leave `only-changes` out",
+            ],
+        ),
+        (
             "read good.pcap --config alone.toml",
             2,
             &[
@@ -374,6 +383,7 @@ fn configurations_of_kafka() {
     let scratch = files();
     let write = |name: &str, text: &str| fs::write(scratch.path(name), text).unwrap();
     write("list.toml", "json = 'x'\nkafka = 'a:9092,'\n");
+    write("port.toml", "kafka = 'a:port'\n");
     write("array.toml", "kafka = ['a:9092', 'b:9092']\n");
     write("empty.toml", "kafka = ''\n");
     write("format.toml", "kafka = 'a:9092'\nkafka-format = 'xml'\n");
@@ -391,6 +401,14 @@ fn configurations_of_kafka() {
         "kafka = 'a:9092,[::1]:9093'\nkafka-format = 'json'\nkafka-topic = 'bgp.{router}'\n",
     );
     let cases: &[Case] = &[
+        (
+            "config check port.toml",
+            2,
+            &[
+                "port.toml:1: `kafka`: `a:port` is no broker: its port is to be 1 to 65535",
+                "kafka = 'a:port'",
+            ],
+        ),
         (
             "config check list.toml",
             2,
@@ -518,6 +536,9 @@ fn options_without_their_output() {
         ("--evidence-disk", &["1"], "'--evidence <DIR>'"),
         ("--text-filter", &expr, "'--text <FILE>'"),
         ("--verbose", &[], "'--text <FILE>'"),
+        ("--only-changes", &[], "'--json <FILE>'"),
+        ("--only-changes", &[], "'--evidence <DIR>'"),
+        ("--only-changes", &[], "'--text <FILE>'"),
     ];
     let scratch = files();
     for (option, value, output) in cases {
@@ -551,8 +572,18 @@ fn options_without_their_output() {
         );
     }
     // Text comes unasked where nothing else is asked for.
-    let (status, text) = run(&scratch.path(""), "read good.pcap -v --text-filter eor");
-    assert_eq!(status, Some(0), "{text}");
+    for options in ["-v --text-filter eor", "--only-changes"] {
+        let (status, text) = run(&scratch.path(""), &format!("read good.pcap {options}"));
+        assert_eq!(status, Some(0), "{options}: {text}");
+    }
+    // Tables have nothing that changes.
+    for tables in ["--mrt-rib", "--rib-out"] {
+        let line = format!("read good.pcap --only-changes {tables} tables");
+        let (status, text) = run(&scratch.path(""), &line);
+        assert_eq!(status, Some(2), "{line}: {text}");
+        assert!(text.contains("'--only-changes' belongs to"), "{text}");
+        assert!(!scratch.path("tables").exists(), "{line}");
+    }
 }
 
 /// A start that is refused for the last of its outputs has emptied no file, and made no file or folder.

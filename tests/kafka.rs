@@ -2,6 +2,9 @@
 #![cfg(all(feature = "capture", feature = "kafka"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[allow(unreachable_pub, reason = "a module of another test, too")]
+#[path = "filtered_outputs/changes.rs"]
+mod changes;
 mod support;
 
 use bgpkit_parser::parser::bmp::messages::{parse_bmp_common_header, parse_per_peer_header};
@@ -124,6 +127,52 @@ fn routers_speak_openbmp_to_kafka() {
         }
     }
     assert!(consumed.unread.is_empty(), "{:?}", consumed.unread);
+}
+
+/// With `--only-changes` UPDATEs are missing that change no table of the test's own, and nothing else is.
+#[test]
+fn routers_speak_of_changes_to_kafka() {
+    if !have("kcat") {
+        return;
+    }
+    let broker = Broker::start();
+    let kafka = ["--kafka", &broker.address, "--host", "tap1"];
+    let consumed = |topic: &str| {
+        let mut consumed = Consumed::default();
+        for (key, payload) in broker.records(topic) {
+            consumed.add(&key, payload);
+        }
+        let kinds = consumed.kinds.into_values().flatten();
+        let mut counts = BTreeMap::<u8, usize>::new();
+        kinds.for_each(|kind| *counts.entry(kind).or_default() += 1);
+        counts
+    };
+    let run = read(
+        recording(),
+        &[&kafka[..], &["--kafka-topic", "whole"]].concat(),
+    );
+    let mut wanted = consumed("whole");
+    let output = Command::new(env!("CARGO_BIN_EXE_bgptap"))
+        .args(["read", "--only-changes", "--kafka-topic", "changes"])
+        .args(kafka)
+        .arg(recording())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let counts = consumed("changes");
+    // The end of a transfer, what keeps stale routes, and what is treated as a withdrawal is told whatever the filter is.
+    let is_told = |event: &Value| {
+        let told = [&event["eor"], &event["rib"]["refreshed"], &event["errors"]];
+        told.into_iter().any(|value| !value.is_null())
+    };
+    let changes = changes::of(run.events.iter());
+    let idle = run.events.iter().zip(changes);
+    let idle = idle.filter(|(event, changes)| !changes && !is_told(event));
+    // By both ends of the session.
+    let idle = 2 * idle.count();
+    assert!(idle > 0, "each of the UPDATEs changes something");
+    *wanted.get_mut(&0).unwrap() -= idle;
+    assert_eq!(counts, wanted);
 }
 
 /// The lines of `--json`, each keyed by whoever sent the message.

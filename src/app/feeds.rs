@@ -68,10 +68,10 @@ pub(super) fn feeds(options: &cli::Outputs, wanted: Vec<Wanted>, host: &str) -> 
     Bmp::new(wanted, routers, host, statistics)
 }
 
-/// What stations are told. Whether something changes a table they see for themselves.
+/// Which routes stations are told of.
 pub(super) fn selection(options: &cli::Outputs) -> Selection {
     let own = options.bmp.bmp_filter.as_ref();
-    options.filters.of_states(own)
+    options.filters.of_events(own)
 }
 
 /// Hangs up, and says what was not told. `reads`: a file was told, of which nothing is to be lost.

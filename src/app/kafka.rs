@@ -83,7 +83,7 @@ pub(super) fn selection_of_lines(options: &cli::Outputs) -> Selection {
 /// Which routes are told by BMP.
 pub(super) fn selection_of_routes(options: &cli::Outputs) -> Selection {
     let own = options.kafka.kafka_filter.as_ref();
-    options.filters.of_states(own)
+    options.filters.of_events(own)
 }
 
 /// What tells a producer of BMP from others.

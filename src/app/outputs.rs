@@ -263,7 +263,7 @@ pub(super) fn table_dumps(
 ) -> TableDumps {
     let filters = &options.filters;
     let mut dumps = TableDumps::new(writer, every);
-    dumps.selection = filters.of_states(filters.mrt_rib_filter.as_ref());
+    dumps.selection = filters.of_tables(filters.mrt_rib_filter.as_ref());
     dumps
 }
 
@@ -304,7 +304,7 @@ pub(super) fn start_evidence(
     let started = Evidence::start(evidence, when_full);
     let mut started = started.map_err(|error| cannot_write_into(&evidence.folder, &error))?;
     let filters = &options.filters;
-    started.selection = filters.of_states(filters.evidence_filter.as_ref());
+    started.selection = filters.of_events(filters.evidence_filter.as_ref());
     Ok(started)
 }
 

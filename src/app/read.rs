@@ -30,7 +30,7 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     paths::check(&options.files, &named)?;
     let text = rib_out.is_none();
     let mut files = outputs::Files::open(&options.outputs, text)?;
-    let selection = options.outputs.filters.of_states(None);
+    let selection = options.outputs.filters.of_tables(None);
     let rib_out = rib_out.map(|path| super::rib::Out::open(path, selection));
     let mut rib_out = rib_out.transpose()?;
     let ports = Ports::new(&options.outputs.ports);

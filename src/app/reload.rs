@@ -280,8 +280,8 @@ impl Running {
                 mrt: filters.of_events(filters.mrt_filter.as_ref()),
                 text: filters.of_events(filters.text_filter.as_ref()),
                 stream: filters.of_events(None),
-                evidence: filters.of_states(filters.evidence_filter.as_ref()),
-                tables: filters.of_states(filters.mrt_rib_filter.as_ref()),
+                evidence: filters.of_events(filters.evidence_filter.as_ref()),
+                tables: filters.of_tables(filters.mrt_rib_filter.as_ref()),
                 #[cfg(feature = "kafka")]
                 kafka: kafka::selection_of_lines(options),
                 #[cfg(not(feature = "kafka"))]

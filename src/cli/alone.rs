@@ -6,9 +6,10 @@ use std::fmt;
 
 /// Options, and outputs of which one has to be given with them.
 ///
-/// Those that all outputs have in common, `--filter` for instance, are none of them. Nor are those that only say how
+/// Those that all outputs have in common, `--filter` for instance, are none of them; of `--only-changes` it is those that
+/// tell events. Nor are those that only say how
 /// something is shown if it is: `--color`, `--peer-name`, `--raw`.
-const OF_OUTPUTS: [(&[&str], &[&str]); 8] = [
+const OF_OUTPUTS: [(&[&str], &[&str]); 9] = [
     (
         &[
             "json-format",
@@ -34,6 +35,13 @@ const OF_OUTPUTS: [(&[&str], &[&str]); 8] = [
         &["evidence"],
     ),
     (&["text-filter", "verbose"], &[TEXT]),
+    // Tables do not tell what changed them.
+    (
+        &["only-changes"],
+        &[
+            "json", "mrt", "bmp", "kafka", "evidence", TEXT, "http", "top",
+        ],
+    ),
 ];
 
 /// Lines for people come unasked, where nothing else is asked for.

@@ -79,7 +79,31 @@ fn brokers(text: &str) -> Result<String, String> {
     if text.split(',').any(|broker| broker.trim().is_empty()) {
         return Err("a broker is empty; give them as HOST:PORT,HOST:PORT".into());
     }
-    Ok(text)
+    let mut brokers = text.split(',').map(str::trim);
+    match brokers.find(|broker| !is_broker(broker)) {
+        Some(broker) => Err(format!(
+            "`{broker}` is no broker: its port is to be 1 to 65535; give them as HOST:PORT,HOST:PORT"
+        )),
+        None => Ok(text),
+    }
+}
+
+/// Whether its port, if it has one, is a number. Colons inside brackets, or several without any, are those of an IPv6
+/// address.
+#[cfg(feature = "kafka")]
+fn is_broker(broker: &str) -> bool {
+    // librdkafka takes `PLAINTEXT://` before it, too.
+    let broker = broker.rsplit_once("://").map_or(broker, |(_, rest)| rest);
+    let port = match broker.rsplit_once(']') {
+        Some((_, rest)) if rest.is_empty() => return true,
+        Some((_, rest)) => rest.strip_prefix(':'),
+        None => match broker.split_once(':') {
+            Some((_, port)) if !port.contains(':') => Some(port),
+            _ => return true,
+        },
+    };
+    let port = port.and_then(|port| port.parse::<u16>().ok());
+    port.is_some_and(|port| port != 0)
 }
 
 /// The longest name of a topic, characters.
@@ -134,10 +158,25 @@ mod tests {
     #[cfg(feature = "kafka")]
     #[test]
     fn brokers_and_topics_that_none_can_be() {
-        for wrong in ["", " , ", "a:9092,", ",a:9092"] {
+        for wrong in [
+            "",
+            " , ",
+            "a:9092,",
+            ",a:9092",
+            "a:port",
+            "a:9092,b:0",
+            "a:",
+            "a:65536",
+            "[::1]:x",
+            "[::1]9092",
+            "PLAINTEXT://a:x",
+        ] {
             assert!(brokers(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(brokers("a:9092, b"), Ok("a:9092, b".into()));
+        let right = ["a:9092, b", "[::1]:9092,[::2]", "2001:db8::1"];
+        for right in [&right[..], &["PLAINTEXT://a:9092"]].concat() {
+            assert_eq!(brokers(right), Ok(right.into()));
+        }
         let long = "a".repeat(250);
         for wrong in ["", "a b", "{peer}", "a/{router}", ".", long.as_str()] {
             assert!(topic(wrong).is_err(), "{wrong}");

@@ -39,9 +39,9 @@ impl Filters {
         filters.into_iter().flatten().cloned().collect()
     }
 
-    /// The same for an output that does not care whether events change a table.
+    /// What snapshots of tables get: a route in a table says nothing of which message changed it.
     #[must_use]
-    pub fn of_states(&self, own: Option<&Filter>) -> Selection {
+    pub fn of_tables(&self, own: Option<&Filter>) -> Selection {
         let filters = [self.filter.as_ref(), own];
         filters.into_iter().flatten().cloned().collect()
     }

@@ -69,10 +69,10 @@ impl Key {
         })
     }
 
-    /// Identifies one TCP connection between these endpoints: the same for the same
-    /// bytes on the wire, whenever and however they are captured.
+    /// Identifies one TCP connection between these endpoints.
     ///
-    /// `epoch` is the first sequence number that was seen of the connection.
+    /// `epoch` is the first sequence number that was seen of the connection: the identifier is the same for all
+    /// captures that begin with the same segment of it. One that joins later has another.
     #[must_use]
     pub fn session_id(&self, epoch: u32) -> u64 {
         let mut hash = fnv::FnvHasher::default();

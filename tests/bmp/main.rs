@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, reason = "modules of this test alone")]
 
+#[path = "../filtered_outputs/changes.rs"]
+mod changes;
 mod conversation;
 mod ends;
 #[cfg(feature = "capture")]
@@ -200,5 +202,47 @@ fn a_filtered_feed_has_the_routes_of_the_whole_that_fit() {
         assert_eq!(told, wanted, "{asn}");
         assert!(ours.events == all.events, "{asn}: other lines");
         assert!(ours.tables == all.tables, "{asn}: other tables");
+    }
+}
+
+/// What `--only-changes` leaves of a feed: UPDATEs that change a table of the test's own, end a transfer or keep a route
+/// from going with it, and all that is no UPDATE. So a follower ends with the same tables.
+#[test]
+fn a_feed_of_changes_lacks_nothing_but_updates_without_one() {
+    let run = |more: &[&str]| {
+        let station = Station::start();
+        let ours = ours::read(support::recording(), station.address, more);
+        assert_eq!(ours.status, Some(0), "{}", ours.log);
+        (views(&station.finish()), ours)
+    };
+    let (whole, mut ours) = run(&[]);
+    let (told, _) = run(&["--only-changes"]);
+    let changes = changes::of(ours.events.iter());
+    let all = ours.events.len();
+    let mut changes = changes.into_iter();
+    ours.events.retain(|event| {
+        let ends_or_refreshes = !event["eor"].is_null() || !event["rib"]["refreshed"].is_null();
+        changes.next().unwrap() || ends_or_refreshes || ours::is_errored(event)
+    });
+    let idle = all - ours.events.len();
+    assert!(idle > 0, "each of the UPDATEs changes something");
+    for (side, said) in ours.updates() {
+        check_updates(told.get(&side.0), &side, &said, "changes");
+    }
+    assert_eq!(tables(&told), tables(&whole));
+    assert!(told.keys().eq(whole.keys()));
+    let updates = |views: &BTreeMap<IpAddr, View>| -> usize {
+        views.values().map(|view| view.updates.len()).sum()
+    };
+    // By both ends of the session.
+    assert_eq!(updates(&told) + 2 * idle, updates(&whole));
+    for (router, view) in &told {
+        let whole = &whole[router];
+        assert_eq!(view.peer_ups, whole.peer_ups, "{router}");
+        assert_eq!(view.downs.len(), whole.downs.len(), "{router}");
+        assert_eq!(view.mirrored, whole.mirrored, "{router}");
+        for (address, peer) in &view.peers {
+            assert_eq!(peer.figures, whole.peers[address].figures, "{router}");
+        }
     }
 }

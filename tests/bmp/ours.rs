@@ -109,14 +109,7 @@ impl Ours {
         for event in self.events.iter().filter(|event| event["type"] == "UPDATE") {
             let (peer, local) = ends(event);
             let bytes = event["raw"].as_str().unwrap();
-            let errors = event["errors"].as_array().into_iter().flatten();
-            let errored = errors.into_iter().any(|error| {
-                let disposition = error["disposition"].as_str().unwrap();
-                matches!(
-                    disposition,
-                    "treat-as-withdraw" | "afi-safi-disable" | "session-reset"
-                )
-            });
+            let errored = is_errored(event);
             for side in sides(peer, local) {
                 let list = updates.entry(side).or_default();
                 list.push((bytes.to_owned(), errored));
@@ -124,6 +117,18 @@ impl Ours {
         }
         updates
     }
+}
+
+/// Whether the receiver of an UPDATE cannot use it.
+pub fn is_errored(event: &Value) -> bool {
+    let mut errors = event["errors"].as_array().into_iter().flatten();
+    errors.any(|error| {
+        let disposition = error["disposition"].as_str().unwrap();
+        matches!(
+            disposition,
+            "treat-as-withdraw" | "afi-safi-disable" | "session-reset"
+        )
+    })
 }
 
 /// Whom a route or message is told of as. A capture on a loopback has both ends at one address: there the router is

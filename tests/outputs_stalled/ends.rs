@@ -2,10 +2,11 @@
 
 use super::consumers::archived;
 use super::support::Scratch;
-use super::support::net::{Live, Net, TAP, allowed, run};
-use super::{MRT, RATE, Wire};
+use super::support::net::{Live, Net, TAP, WIRE, allowed, run};
+use super::{MRT, RATE, Wire, nothing_lost_in_capture};
 use std::fs::File;
 use std::io::Read;
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -59,4 +60,46 @@ fn the_end_does_not_wait_for_ever() {
     let recorded = archived(&[archive]).len();
     assert!(recorded >= usize::from(wire.said), "{recorded}");
     assert!(late > 0 && late + lines >= recorded, "{late}, {lines}");
+}
+
+/// A broker that takes connections and answers nothing costs its own records, each of which is counted, and nobody else
+/// anything. The end does not wait for it for ever.
+#[test]
+fn a_broker_that_says_nothing_has_only_its_own_records_lost() {
+    if !allowed() {
+        return;
+    }
+    let (net, scratch) = (Net::new(), Scratch::new("mute"));
+    // The kernel takes connections in its place.
+    let broker = Net::within(&net.mon, || TcpListener::bind("127.0.0.1:0").unwrap());
+    let address = broker.local_addr().unwrap().to_string();
+    let json = scratch.path("events.json");
+    let options = [
+        "--json",
+        json.to_str().unwrap(),
+        "--kafka",
+        &address,
+        "--kafka-format",
+        "json",
+    ];
+    let live = Live::start(&net.mon, TAP, &scratch, &options);
+    let sent = Net::counter(&net.wire, WIRE, "tx_packets");
+    let mut wire = Wire::new();
+    let part = wire.part(&scratch, 2 * RATE);
+    wire.send(&net, &part);
+    let sent = Net::counter(&net.wire, WIRE, "tx_packets") - sent;
+    let started = Instant::now();
+    let summary = live.stop_with(0);
+    assert!(started.elapsed() < 2 * WITHIN, "{:?}", started.elapsed());
+    nothing_lost_in_capture(&summary, &wire, sent);
+    broker.set_nonblocking(true).unwrap();
+    assert!(broker.accept().is_ok(), "nobody has come");
+
+    let lines = std::fs::read_to_string(&json).unwrap().lines().count();
+    assert!(lines > usize::from(wire.said), "{lines}");
+    let lost = serde_json::json!({"kafka": {"dropped": {"undelivered": lines}}});
+    assert_eq!(summary["outputs"], lost, "all of its own, and no other's");
+    let log = std::fs::read_to_string(scratch.path("live.log")).unwrap();
+    let told = format!("kafka: 0 lines delivered, {lines} not: ");
+    assert!(log.contains(&told), "{told}: {log}");
 }

@@ -22,6 +22,7 @@ use tokio::time::{sleep, timeout};
 
 /// Bytes that may wait for one station, over all its routers.
 const WAITING_BYTES_MAX: u64 = 256 << 20;
+/// How long one address of a station is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The first pause after a connection failed; it doubles from time to time.
 const BACK_OFF_MIN: Duration = Duration::from_millis(250);
@@ -353,7 +354,7 @@ impl Connection {
         let mut epoch = 0;
         while !self.pipe.closing.load(Acquire) {
             let mut lasted = Duration::ZERO;
-            if let Ok(Ok(stream)) = timeout(CONNECT_TIMEOUT, connect(&self.addresses)).await {
+            if let Ok(stream) = connect(&self.addresses, CONNECT_TIMEOUT).await {
                 epoch += 1;
                 let since = Instant::now();
                 self.pipe.epoch.store(epoch, Release);
@@ -452,15 +453,18 @@ fn pause_after(pause: Duration, lasted: Duration) -> Duration {
     (2 * pause).clamp(BACK_OFF_MIN, BACK_OFF_MAX)
 }
 
-async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+/// Connects to the first address that accepts. Each has its own time: one that answers nothing, by a route that leads
+/// nowhere for instance, does not keep the next from being tried.
+async fn connect(addresses: &[SocketAddr], each: Duration) -> io::Result<TcpStream> {
     let mut last = io::ErrorKind::AddrNotAvailable.into();
     for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
+        match timeout(each, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
                 watch_over(&stream)?;
                 return Ok(stream);
             }
-            Err(error) => last = error,
+            Ok(Err(error)) => last = error,
+            Err(elapsed) => last = elapsed.into(),
         }
     }
     Err(last)

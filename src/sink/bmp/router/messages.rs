@@ -27,7 +27,9 @@ pub(in crate::sink::bmp) struct Heard<'a> {
 impl Heard<'_> {
     /// Whether it is told as it is. What ends a transfer concerns all routes.
     fn is_selected(&self, selection: &mut Selection) -> bool {
-        let (meta, what) = (&self.meta, What::Message(self.message, self.changes));
+        // A stale route that comes again may be one that the listener was not told of since the peer came up.
+        let changes = self.changes.filter(|changes| changes.refreshed == 0);
+        let (meta, what) = (&self.meta, What::Message(self.message, changes));
         selection.is_empty()
             || self.update.eor().is_some()
             || selection.wants(&Event { meta, what })

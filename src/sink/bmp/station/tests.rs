@@ -22,13 +22,89 @@ fn a_station_that_vanishes_is_noticed() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let runtime = Builder::new_current_thread().enable_all().build();
-    let stream = runtime
-        .expect("a runtime")
-        .block_on(async { connect(&[address]).await.expect("it listens") });
+    let stream = runtime.expect("a runtime").block_on(async {
+        connect(&[address], CONNECT_TIMEOUT)
+            .await
+            .expect("it listens")
+    });
     let socket = SockRef::from(&stream);
     assert_eq!(socket.tcp_user_timeout().expect("it is set"), Some(STALL));
     assert!(socket.keepalive().expect("it is set"));
     assert_eq!(socket.tcp_keepalive_time().expect("it is set"), KEEPALIVE);
+}
+
+/// A listener that nobody may connect to any more: its queue of connections is full, and the kernel drops what asks for
+/// another one, as a firewall does.
+struct Mute {
+    address: SocketAddr,
+    _listener: socket2::Socket,
+    _waiting: Vec<std::net::TcpStream>,
+}
+
+impl Mute {
+    fn new() -> Self {
+        let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let listener = listener.expect("a socket");
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        listener.bind(&any.into()).expect("a port");
+        listener.listen(0).expect("a queue");
+        let address = listener.local_addr().expect("an address").as_socket();
+        let address = address.expect("of IPv4");
+        let brief = Duration::from_millis(200);
+        let waiting = || std::net::TcpStream::connect_timeout(&address, brief).ok();
+        Self {
+            address,
+            _waiting: std::iter::from_fn(waiting).collect(),
+            _listener: listener,
+        }
+    }
+}
+
+/// As with a name that has an address that cannot be reached beside one that can.
+#[test]
+fn an_address_that_is_mute_does_not_take_the_time_of_the_next() {
+    let mute = Mute::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let each = Duration::from_millis(300);
+    let begun = Instant::now();
+    let stream = runtime.block_on(connect(&[mute.address, address], each));
+    let stream = stream.expect("the second listens");
+    assert_eq!(stream.peer_addr().expect("it is connected"), address);
+    assert!(begun.elapsed() >= each, "the first was not mute");
+    let error = runtime.block_on(connect(&[mute.address], each));
+    let error = error.expect_err("it is mute");
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+}
+
+/// Whoever reads a file waits for room, but what was meant for a connection that is over is lost, and counted.
+#[test]
+fn a_station_that_hangs_up_on_a_reader_of_files_costs_what_waited() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let mut station = Station::start(&[address], WhenFull::Wait, 1).expect("a thread");
+    let name = RouterName {
+        address: [192, 0, 2, 1].into(),
+    };
+    let line = station.open(&name);
+    let (stream, _) = listener.accept().expect("a connection");
+    assert!(station.await_listener(line));
+    let first = station.epoch(line);
+    assert_ne!(first, 0);
+    station.send(line, &mut |out| out.push(0));
+    drop(stream);
+    let until = Instant::now() + Duration::from_secs(60);
+    while station.epoch(line) == first && Instant::now() < until {
+        std::thread::sleep(PAUSE);
+    }
+    let fate = station.ledger().fate();
+    assert_eq!((fate.sent, fate.queue_full, fate.undelivered), (0, 0, 1));
+    // It comes back, and hears of it as of a new one.
+    let (_stream, _) = listener.accept().expect("another connection");
+    assert!(station.await_listener(line));
+    assert!(station.epoch(line) > first);
 }
 
 /// However much was dropped before, a connection that is given up in an orderly way ends with a Termination
