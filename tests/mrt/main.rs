@@ -12,6 +12,7 @@ mod full_table;
 mod made;
 mod moving;
 mod mrtparse;
+mod mrtparse_tables;
 mod rotation;
 #[path = "../support/speakers.rs"]
 mod speakers;
