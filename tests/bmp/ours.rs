@@ -1,7 +1,7 @@
 //! What bgptap itself says of a capture.
 
 use super::support::Scratch;
-use super::view::{Key, Table, Value as Route};
+use super::view::{AllAttributes, Key, Table, Value as Route, attributes};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +16,8 @@ pub struct Ours {
     pub events: Vec<Value>,
     /// The tables at the end: unicast routes.
     pub tables: BTreeMap<Side, Table>,
+    /// Their attributes.
+    pub attributes: BTreeMap<Side, AllAttributes>,
     /// Routes at the end by side and family.
     pub counts: BTreeMap<(Side, (u64, u64)), u64>,
     pub log: String,
@@ -40,6 +42,7 @@ pub fn read(file: &Path, station: SocketAddr, more: &[&str]) -> Ours {
     let mut ours = Ours {
         events: lines(&json),
         tables: BTreeMap::new(),
+        attributes: BTreeMap::new(),
         counts: BTreeMap::new(),
         log: String::from_utf8_lossy(&output.stderr).into_owned(),
         status: output.status.code(),
@@ -76,6 +79,11 @@ impl Ours {
                 *self.counts.entry((side, family)).or_default() += routes;
             } else if matches!(family, (1 | 2, 1 | 2)) {
                 let (key, value) = route(line);
+                let mut all = attributes::of_ours(&line["attributes"]);
+                // Routes without a path have an empty one there.
+                all["path"] = value.0.as_str().into();
+                let known = self.attributes.entry(side).or_default();
+                known.insert(key.clone(), all);
                 self.tables.entry(side).or_default().insert(key, value);
             }
         }

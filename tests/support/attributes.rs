@@ -66,6 +66,8 @@ pub fn of_bgpkit(attributes: &Attributes) -> Value {
         let (name, value) = match &attribute.value {
             AttributeValue::Origin(origin) => ("origin", origin.to_string().to_lowercase().into()),
             AttributeValue::AsPath(path) => ("path", path.to_string().into()),
+            // RFC 4760 §3: ignored where MP_REACH_NLRI has one.
+            AttributeValue::NextHop(_) if form.contains_key("next_hop") => continue,
             AttributeValue::NextHop(hop) => ("next_hop", hop.to_string().into()),
             AttributeValue::MpReachNlri(reach) => {
                 ("next_hop", hops(reach.next_hop.unwrap()).into())
@@ -91,11 +93,15 @@ pub fn of_bgpkit(attributes: &Attributes) -> Value {
             AttributeValue::Ipv6AddressSpecificExtendedCommunities(_) => {
                 ("extended_ipv6", chunks(attribute, 20, hex))
             }
-            AttributeValue::As4Path(_)
-            | AttributeValue::As4Aggregator { .. }
-            | AttributeValue::MpUnreachNlri(_) => {
-                continue;
+            // RFC 6793 §4.2.3: it counts if AGGREGATOR has AS_TRANS.
+            AttributeValue::As4Aggregator { asn, id } => {
+                let short = form.get("aggregator").and_then(Value::as_str);
+                if !short.is_some_and(|short| short.starts_with("23456:")) {
+                    continue;
+                }
+                ("aggregator", format!("{asn}:{id}").into())
             }
+            AttributeValue::As4Path(_) | AttributeValue::MpUnreachNlri(_) => continue,
             _ => match (attribute.value.attr_code(), octets(attribute)) {
                 // RFC 7311 §3: TLVs, of which type 1 is the metric.
                 (26, value) => {
