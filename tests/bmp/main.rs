@@ -4,6 +4,7 @@
 
 mod conversation;
 mod ends;
+mod figures;
 #[cfg(feature = "capture")]
 mod live;
 mod ours;
@@ -75,6 +76,14 @@ fn check_figures(views: &BTreeMap<IpAddr, View>, ours: &Ours, what: &str) {
             figure,
             Some(routes),
             "{what}: {router}, {neighbour}, sent: {sent}"
+        );
+    }
+    for ((router, neighbour, kind), routes) in figures::totals(ours) {
+        let figure = views[&router].peers[&neighbour].figures.get(kind);
+        assert_eq!(
+            figure,
+            Some(&routes),
+            "{what}: {router}, {neighbour}, {kind}"
         );
     }
 }
