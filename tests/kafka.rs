@@ -81,14 +81,21 @@ fn routers_speak_openbmp_to_kafka() {
     }
     let broker = Broker::start();
     let run = read(recording(), &["--kafka", &broker.address, "--host", "tap1"]);
-    let mut consumed = Consumed::default();
-    for (key, payload) in broker.records("openbmp.bmp_raw") {
+    let (mut consumed, mut partitions) = (Consumed::default(), BTreeMap::new());
+    for (partition, key, payload) in broker.placed_records("openbmp.bmp_raw") {
+        let first = *partitions.entry(key.clone()).or_insert(partition);
+        assert_eq!(partition, first, "a router stays where it is");
         consumed.add(&key, payload);
     }
+    // The cluster gives a topic several (four, unless told otherwise), so that they could be elsewhere.
+    let used: BTreeSet<u32> = partitions.into_values().collect();
+    assert!(used.len() > 1, "{used:?}");
     let updates = || run.events.iter().filter(|event| event["type"] == "UPDATE");
     let routers: BTreeSet<String> = updates()
         .flat_map(|event| ["peer", "local"].map(|end| event[end].as_str().unwrap().to_owned()))
         .collect();
+    let keys: BTreeSet<&Vec<u8>> = consumed.keys.values().collect();
+    assert_eq!(keys.len(), consumed.keys.len(), "a key of its own each");
     let told: BTreeSet<String> = consumed.kinds.keys().map(ToString::to_string).collect();
     assert_eq!(told, routers, "both ends of each session");
     for kinds in consumed.kinds.values() {

@@ -185,3 +185,6 @@ fn write_prefix(out: &mut Vec<u8>, prefix: &Prefix) {
         IpAddr::V6(addr) => out.extend(addr.octets().iter().take(octets)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,21 @@ pub struct Conversation {
     port: u16,
 }
 
+/// What `announce` adds: communities and large ones, and an attribute that nobody knows.
+const MORE: [&[u8]; 3] = [
+    &[0xc0, 8, 4, 0xfd, 0xe9, 0, 7],
+    &[0xc0, 32, 12, 0, 0, 0xfd, 0xe9, 0, 0, 0, 1, 0, 0, 0, 2],
+    &[0xe0, 198, 3, 1, 2, 3],
+];
+
+/// All attributes of a route that was announced by it with a path.
+pub fn attributes(path: &str) -> serde_json::Value {
+    serde_json::json!({
+        "origin": "igp", "path": path, "next_hop": "192.0.2.1", "communities": ["65001:7"],
+        "large": ["65001:1:2"], "unknown": [[198, "010203"]],
+    })
+}
+
 /// The longest payload of a segment.
 const MSS: usize = 1400;
 
@@ -55,7 +70,7 @@ impl Conversation {
 
     /// Announces a prefix of such a number with a path of two.
     pub fn announce(&mut self, number: u32, origin: u16) {
-        self.announce_with(number, origin, &[]);
+        self.announce_with(number, origin, &MORE.concat());
     }
 
     /// The same with further attributes.

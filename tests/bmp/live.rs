@@ -1,6 +1,6 @@
 //! Stations that stall, die and come back while a capture goes on.
 
-use super::conversation::Conversation;
+use super::conversation::{self, Conversation};
 use super::pmacct;
 use super::station::{Messages, Station};
 use super::support::net::{Live, Net, TAP, allowed, run};
@@ -16,12 +16,15 @@ fn routes(messages: &Messages) -> Option<BTreeMap<String, String>> {
     let peer = view.peers.get(&"192.0.2.1".parse().unwrap())?;
     assert_eq!(view.name, "192.0.2.2");
     assert_eq!(view.refused, Vec::<String>::new());
-    let routes = peer.tables[0].iter();
-    Some(
-        routes
-            .map(|((prefix, _), (path, _))| (prefix.clone(), path.clone()))
-            .collect(),
-    )
+    let routes: BTreeMap<_, _> = (peer.tables[0].iter())
+        .map(|((prefix, _), (path, _))| (prefix.clone(), path.clone()))
+        .collect();
+    // Whether as it was said or from a table: with all that it was announced with.
+    for ((prefix, _), attributes) in &peer.attributes[0] {
+        let wanted = conversation::attributes(&routes[prefix]);
+        assert_eq!(*attributes, wanted, "{prefix}");
+    }
+    Some(routes)
 }
 
 /// Whether any connection's follower knows exactly these routes.

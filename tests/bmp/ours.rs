@@ -1,7 +1,7 @@
 //! What bgptap itself says of a capture.
 
 use super::support::Scratch;
-use super::view::{Key, Table, Value as Route};
+use super::view::{AllAttributes, Key, Table, Value as Route, attributes};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +16,8 @@ pub struct Ours {
     pub events: Vec<Value>,
     /// The tables at the end: unicast routes.
     pub tables: BTreeMap<Side, Table>,
+    /// Their attributes.
+    pub attributes: BTreeMap<Side, AllAttributes>,
     /// Routes at the end by side and family.
     pub counts: BTreeMap<(Side, (u64, u64)), u64>,
     pub log: String,
@@ -40,6 +42,7 @@ pub fn read(file: &Path, station: SocketAddr, more: &[&str]) -> Ours {
     let mut ours = Ours {
         events: lines(&json),
         tables: BTreeMap::new(),
+        attributes: BTreeMap::new(),
         counts: BTreeMap::new(),
         log: String::from_utf8_lossy(&output.stderr).into_owned(),
         status: output.status.code(),
@@ -76,6 +79,11 @@ impl Ours {
                 *self.counts.entry((side, family)).or_default() += routes;
             } else if matches!(family, (1 | 2, 1 | 2)) {
                 let (key, value) = route(line);
+                let mut all = attributes::of_ours(&line["attributes"]);
+                // Routes without a path have an empty one there.
+                all["path"] = value.0.as_str().into();
+                let known = self.attributes.entry(side).or_default();
+                known.insert(key.clone(), all);
                 self.tables.entry(side).or_default().insert(key, value);
             }
         }
@@ -83,17 +91,23 @@ impl Ours {
 
     /// Addresses, in both orders, of which one has sent an OPEN that offers path identifiers.
     pub fn pairs_with_add_path(&self) -> BTreeSet<(IpAddr, IpAddr)> {
-        let opens = self.events.iter().filter(|event| event["type"] == "OPEN");
-        let offering = opens.filter(|event| {
+        let offering = self.add_path().into_keys();
+        offering.flat_map(|(a, b)| [(a, b), (b, a)]).collect()
+    }
+
+    /// Families for which OPENs offer path identifiers (RFC 7911 §4), by sender and receiver.
+    pub fn add_path(&self) -> BTreeMap<(IpAddr, IpAddr), BTreeSet<String>> {
+        let mut offers = BTreeMap::<_, BTreeSet<_>>::new();
+        for event in self.events.iter().filter(|event| event["type"] == "OPEN") {
             let capabilities = event["capabilities"].as_array().into_iter().flatten();
-            capabilities
-                .into_iter()
-                .any(|capability| capability["name"] == "add-path")
-        });
-        offering
-            .map(ends)
-            .flat_map(|(a, b)| [(a, b), (b, a)])
-            .collect()
+            for capability in capabilities.filter(|capability| capability["name"] == "add-path") {
+                let families = capability["families"].as_array().into_iter().flatten();
+                let families =
+                    families.map(|family| format!("{}/{}", family["afi"], family["safi"]));
+                offers.entry(ends(event)).or_default().extend(families);
+            }
+        }
+        offers
     }
 
     /// The AS numbers by the OPENs of an address that are as they should be.
@@ -101,6 +115,27 @@ impl Ours {
         let opens = self.events.iter().filter(|event| event["type"] == "OPEN");
         let own = opens.filter(|event| ends(event).0 == address && event["errors"].is_null());
         own.map(|event| event["asn"].as_u64().unwrap()).collect()
+    }
+
+    /// Every unicast route that was announced, once each, whether it stayed or not.
+    pub fn announced(&self) -> BTreeSet<(Side, Key)> {
+        let mut announced = BTreeSet::new();
+        let updates = self.events.iter();
+        let sound = updates.filter(|event| event["type"] == "UPDATE" && event["errors"].is_null());
+        for event in sound {
+            let (peer, local) = ends(event);
+            let lists = event["announcements"].as_array().into_iter().flatten();
+            let unicast = lists.filter(|list| list["safi"] == 1);
+            for prefix in unicast.flat_map(|list| list["prefixes"].as_array().unwrap()) {
+                let text = prefix.as_str().or(prefix["prefix"].as_str());
+                let id = prefix["path_id"].as_u64();
+                let id = id.map(|id| u32::try_from(id).unwrap());
+                for side in sides(peer, local) {
+                    announced.insert((side, (text.unwrap().to_owned(), id)));
+                }
+            }
+        }
+        announced
     }
 
     /// The UPDATEs of each side, in order: as hex, and whether their receiver cannot use them.

@@ -3,7 +3,7 @@
 use super::ours::{self, Side};
 use super::support::skip::skip;
 use super::support::{Scratch, have, recording};
-use super::view::Table;
+use super::view::{Key, Table};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, TcpListener, TcpStream};
@@ -171,13 +171,31 @@ pub fn tables(events: &[Value]) -> BTreeMap<Side, Table> {
     tables
 }
 
+/// Every route that its log says was announced, once each.
+fn announced(events: &[Value]) -> BTreeSet<(Side, Key)> {
+    let names = routers(events);
+    let told = of(events, "route_monitor").filter(|event| event["log_type"] == "update");
+    let told = told.filter_map(|event| {
+        let prefix = event["ip_prefix"].as_str()?.to_owned();
+        let id = event["as_path_id"]
+            .as_u64()
+            .map(|id| u32::try_from(id).unwrap());
+        let neighbour = address(&event["peer_ip"]);
+        Some((
+            (names[&port(event)], neighbour, event["is_out"] == 1),
+            (prefix, id),
+        ))
+    });
+    told.collect()
+}
+
 /// What it knows of routers, peers and their routes is what we know, after each of several captures.
 #[test]
 fn pmbmpd_has_our_peers_and_routes() {
     if !have("pmbmpd") {
         return;
     }
-    let mut routes = 0;
+    let (mut routes, mut told) = (0, 0);
     for file in captures() {
         let scratch = Scratch::new("pmacct");
         let daemon = Daemon::start(&scratch);
@@ -200,6 +218,20 @@ fn pmbmpd_has_our_peers_and_routes() {
         let mut theirs = tables(&events);
         theirs.retain(|side, _| comparable(side));
         assert_eq!(theirs, wanted, "{}", file.display());
+        // And all that were told on the way, whatever became of them. An Adj-RIB-In it reads with the path
+        // identifiers that the sender offers, whether or not the router takes them.
+        let offers = ours.add_path();
+        let offered = |from, to| offers.get(&(from, to)).cloned().unwrap_or_default();
+        let comparable = |routes: BTreeSet<(Side, Key)>| -> BTreeSet<_> {
+            let routes = routes.into_iter().filter(|(side, _)| {
+                let taken = offered(side.0, side.1);
+                comparable(side) && (side.2 || offered(side.1, side.0).is_subset(&taken))
+            });
+            routes.collect()
+        };
+        let theirs = comparable(announced(&events));
+        assert_eq!(theirs, comparable(ours.announced()), "{}", file.display());
+        told += theirs.len();
         let names =
             of(&events, "init").map(|event| event["bmp_init_info_sysname"].as_str().unwrap());
         let names: BTreeSet<IpAddr> = names.map(|name| name.parse().unwrap()).collect();
@@ -224,7 +256,8 @@ fn pmbmpd_has_our_peers_and_routes() {
         }
         routes += wanted.values().map(BTreeMap::len).sum::<usize>();
     }
-    assert!(routes >= 10, "{routes}");
+    println!("{routes} routes in the end, {told} announced");
+    assert!(routes > 200 && told > 2000, "{routes}, {told}");
 }
 
 /// The recording of the lab, and captures from elsewhere: with OPENs and without, 2-octet AS numbers, IPv6.

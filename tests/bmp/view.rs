@@ -13,6 +13,9 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+#[path = "../support/attributes.rs"]
+pub mod attributes;
+
 /// A prefix and its path identifier.
 pub type Key = (String, Option<u32>);
 /// AS path and next hop.
@@ -20,6 +23,8 @@ pub type Value = (String, Option<IpAddr>);
 /// `A` of an announcement, `W` of a withdrawal.
 pub type Action = char;
 pub type Table = BTreeMap<Key, Value>;
+/// All attributes of each route, as `attributes::of_bgpkit` has them.
+pub type AllAttributes = BTreeMap<Key, serde_json::Value>;
 
 /// A session as the router told of it.
 #[derive(Clone, Debug)]
@@ -27,6 +32,8 @@ pub struct Peer {
     pub up: PeerUpNotification,
     /// Adj-RIB-In and Adj-RIB-Out: unicast routes.
     pub tables: [Table; 2],
+    /// The same routes with all they have.
+    pub attributes: [AllAttributes; 2],
     /// Figures of the last report.
     pub figures: BTreeMap<String, u64>,
     /// Families that were ended by End-of-RIB, in each table.
@@ -115,6 +122,7 @@ impl View {
                 let peer = Peer {
                     up,
                     tables: Default::default(),
+                    attributes: Default::default(),
                     figures: BTreeMap::new(),
                     ends: [0; 2],
                 };
@@ -233,6 +241,10 @@ impl Peer {
             }
             _ => None,
         };
+        let form = match &message {
+            BgpMessage::Update(update) => attributes::of_bgpkit(&update.attributes),
+            _ => serde_json::Value::Null,
+        };
         let (zero, mut told) = (IpAddr::from([0; 4]), Vec::new());
         for elem in Elementor::bgp_to_elems(message, 0.0, &zero, &0.into()) {
             let key = (elem.prefix.prefix.to_string(), elem.prefix.path_id);
@@ -245,9 +257,19 @@ impl Peer {
                         .as_path
                         .map(|path| path.to_string())
                         .unwrap_or_default();
+                    let mut form = form.clone();
+                    // Completed by AS4_PATH; and of two next hops that of this family.
+                    form["path"] = path.as_str().into();
+                    if next_hop.is_none()
+                        && let Some(hop) = elem.next_hop
+                    {
+                        form["next_hop"] = hop.to_string().into();
+                    }
+                    self.attributes[usize::from(sent)].insert(key.clone(), form);
                     table.insert(key, (path, next_hop.or(elem.next_hop)));
                 }
                 ElemType::WITHDRAW => {
+                    self.attributes[usize::from(sent)].remove(&key);
                     table.remove(&key);
                 }
             }

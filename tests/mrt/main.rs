@@ -3,12 +3,16 @@
 #![allow(unreachable_pub, reason = "modules of one test program")]
 
 mod archives;
+#[path = "../support/attributes.rs"]
+mod attributes;
 mod bgpdump;
 mod bgpkit;
 #[path = "../support/full_table.rs"]
 mod full_table;
+mod made;
 mod moving;
 mod mrtparse;
+mod mrtparse_tables;
 mod rotation;
 #[path = "../support/speakers.rs"]
 mod speakers;

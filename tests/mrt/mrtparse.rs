@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Debian's Python, which has Debian's packages.
-const PYTHON: &str = "/usr/bin/python3";
+pub const PYTHON: &str = "/usr/bin/python3";
 
 /// Prints for each record what it holds: a state, or the type of a message with the prefixes of the families that
 /// mrtparse knows.
@@ -65,10 +65,10 @@ for record in Reader(plain(open(sys.argv[1], 'rb').read())):
     print(json.dumps(told))
 ";
 
-/// Its words about the records of a file; `None`, and a word about it, if it is not installed.
-fn records(mrt: &Path) -> Option<Vec<Value>> {
+/// What a script with it prints about the records of a file; `None`, and a word about it, if it is not installed.
+pub fn told_by(script: &str, mrt: &Path) -> Option<Vec<Value>> {
     let mut python = Command::new(PYTHON);
-    let output = python.args(["-c", SCRIPT]).arg(mrt).output().unwrap();
+    let output = python.args(["-c", script]).arg(mrt).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     if said.contains("No module named 'mrtparse'") {
         skip::skip("Python has no mrtparse: scripts/setup --lab");
@@ -197,7 +197,9 @@ fn it_reads_the_same_messages_and_prefixes() {
     for file in files {
         let converted = Converted::new(&file);
         let Some(mrt) = converted.mrt() else { continue };
-        let Some(records) = records(&mrt) else { return };
+        let Some(records) = told_by(SCRIPT, &mrt) else {
+            return;
+        };
         let events = converted.events.iter();
         let events = events.filter(|event| event.get("raw").is_some() || event["type"] == "STATE");
         let events: Vec<_> = events.collect();

@@ -1,20 +1,23 @@
 //! `--mrt-rib` against `--rib-out`: the same routes, by bgpkit-parser and bgpdump.
 
+use super::attributes;
 use super::bgpdump;
 use super::support::have;
-use super::{Scratch, archive, lines, read, recording};
+use super::{Scratch, archive, lines, made, read, recording};
 use bgpkit_parser::BgpkitParser;
+use bgpkit_parser::models::{MrtMessage, TableDumpV2Message};
 use serde_json::Value;
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-struct Tables {
+pub struct Tables {
     scratch: Scratch,
-    routes: Vec<Value>,
+    pub routes: Vec<Value>,
 }
 
 impl Tables {
-    fn of(file: &Path) -> Self {
+    pub fn of(file: &Path) -> Self {
         Self::filtered(file, &[])
     }
 
@@ -28,48 +31,94 @@ impl Tables {
         Self { scratch, routes }
     }
 
-    fn mrt(&self) -> PathBuf {
+    pub fn mrt(&self) -> PathBuf {
         self.scratch.path("rib.mrt")
     }
 
     /// Routes of families that all readers know, as they count them.
-    fn known(&self, safis: &[u64]) -> Vec<String> {
-        let known = |route: &&Value| {
-            matches!(route["afi"].as_u64(), Some(1 | 2))
-                && route["safi"]
-                    .as_u64()
-                    .is_some_and(|safi| safis.contains(&safi))
-        };
+    pub fn known(&self, safis: &[u64]) -> Vec<String> {
+        self.known_if(|route| {
+            let safi = route["safi"].as_u64();
+            safi.is_some_and(|safi| safis.contains(&safi))
+        })
+    }
+
+    /// Those of IPv4 and IPv6 that `wanted` takes.
+    pub fn known_if(&self, wanted: impl Fn(&Value) -> bool) -> Vec<String> {
+        let known = |route: &&Value| matches!(route["afi"].as_u64(), Some(1 | 2)) && wanted(route);
         let routes = self.routes.iter().filter(known).map(|route| {
-            let attributes = &route["attributes"];
-            let path = attributes["path_text"].as_str().unwrap_or_default();
-            let asn = route["peer_asn"].as_str().unwrap_or("0");
+            let asn = route["peer_asn"].as_str().unwrap_or("0").parse().unwrap();
             let text = |field: &str| route[field].as_str().unwrap();
-            let (peer, prefix) = (text("peer"), text("prefix"));
-            format!("{peer} {asn} {prefix} {path} {}", route["since"])
+            let place = Place {
+                peer: text("peer").to_owned(),
+                asn,
+                prefix: text("prefix").to_owned(),
+                path_id: route["path_id"].as_u64(),
+                since: route["since"].as_u64().unwrap(),
+            };
+            place.with(&attributes::of_ours(&route["attributes"]))
         });
         routes.collect()
     }
-}
 
-impl Tables {
-    /// The routes as bgpkit-parser reads them.
-    fn by_bgpkit(&self) -> impl Iterator<Item = String> {
+    /// The routes as bgpkit-parser reads them: entries with what the table of peers before them says.
+    fn by_bgpkit(&self) -> Vec<String> {
         let parser = BgpkitParser::from_reader(File::open(self.mrt()).unwrap());
-        parser.into_elem_iter().map(|elem| {
-            let path = elem.as_path.map(|path| path.to_string());
-            let path = path.unwrap_or_default();
-            let (peer, asn) = (elem.peer_ip, elem.peer_asn);
-            // Path identifiers belong to entries in these records, and it leaves them there.
-            let prefix = elem.prefix.prefix;
-            format!("{peer} {asn} {prefix} {path} {}", elem.timestamp)
-        })
+        let (mut peers, mut routes) = (HashMap::new(), Vec::new());
+        for record in parser.into_record_iter() {
+            let rib = match record.message {
+                MrtMessage::TableDumpV2Message(TableDumpV2Message::PeerIndexTable(table)) => {
+                    peers = table.id_peer_map;
+                    continue;
+                }
+                MrtMessage::TableDumpV2Message(TableDumpV2Message::RibAfi(rib)) => rib,
+                MrtMessage::TableDumpV2Message(TableDumpV2Message::RibGeneric(_)) => continue,
+                other => panic!("{other:?}"),
+            };
+            for entry in rib.rib_entries {
+                let peer = &peers[&entry.peer_index];
+                let place = Place {
+                    peer: peer.peer_ip.to_string(),
+                    asn: peer.peer_asn.to_u32(),
+                    prefix: rib.prefix.prefix.to_string(),
+                    path_id: entry.path_id.map(u64::from),
+                    since: entry.originated_time.into(),
+                };
+                routes.push(place.with(&attributes::of_bgpkit(&entry.attributes)));
+            }
+        }
+        routes
     }
 }
 
-/// The lab's recording, and archives: with path identifiers, of AS numbers of two octets, of several families.
-fn sources() -> Option<Vec<PathBuf>> {
-    let mut sources = vec![recording().to_owned()];
+/// What readers tell of a route besides its attributes.
+pub struct Place {
+    pub peer: String,
+    pub asn: u32,
+    pub prefix: String,
+    pub path_id: Option<u64>,
+    pub since: u64,
+}
+
+impl Place {
+    /// As one line, attributes last.
+    pub fn with(&self, attributes: &Value) -> String {
+        let Self {
+            peer,
+            asn,
+            prefix,
+            path_id,
+            since,
+        } = self;
+        let path_id = path_id.map_or(String::new(), |id| format!("#{id}"));
+        format!("{peer} {asn} {prefix}{path_id} {since} {attributes}")
+    }
+}
+
+/// The lab's recording, routes with all attributes, and archives: with path identifiers, of AS numbers of two octets,
+/// of several families.
+pub fn sources(scratch: &Scratch) -> Option<Vec<PathBuf>> {
+    let mut sources = vec![recording().to_owned(), made::archive(scratch)];
     for name in [
         "mrtparse/bird-mrtdump_bgp",
         "mrtparse/openbgpd_bgp",
@@ -83,7 +132,10 @@ fn sources() -> Option<Vec<PathBuf>> {
 
 #[test]
 fn bgpkit_parser_reads_the_routes_that_there_are() {
-    let Some(sources) = sources() else { return };
+    let scratch = Scratch::new("sources");
+    let Some(sources) = sources(&scratch) else {
+        return;
+    };
     for source in sources {
         let tables = Tables::of(&source);
         let theirs = bgpdump::counted(tables.by_bgpkit());
@@ -95,7 +147,10 @@ fn bgpkit_parser_reads_the_routes_that_there_are() {
 
 #[test]
 fn bgpdump_reads_the_routes_of_each_peer_with_path_identifiers_and_attributes() {
-    let Some(sources) = sources() else { return };
+    let scratch = Scratch::new("sources");
+    let Some(sources) = sources(&scratch) else {
+        return;
+    };
     if !have("bgpdump") {
         return;
     }
@@ -110,7 +165,7 @@ fn bgpdump_reads_the_routes_of_each_peer_with_path_identifiers_and_attributes() 
             let text = |field: &str| route[field].as_str().unwrap().to_owned();
             let path_id = route["path_id"].as_u64();
             let path_id = path_id.map_or(String::new(), |id| format!("|{id}"));
-            let attributes = attributes(&route["attributes"]);
+            let attributes = short(&route["attributes"]);
             format!("{}|{}{path_id}|{attributes}", text("peer"), text("prefix"))
         });
         let theirs = bgpdump::typed_lines(&tables.mrt())
@@ -131,7 +186,7 @@ fn bgpdump_reads_the_routes_of_each_peer_with_path_identifiers_and_attributes() 
 }
 
 /// What bgpdump prints behind a path: origin, next hop, local preference, MED, communities, aggregation.
-fn attributes(attributes: &Value) -> String {
+fn short(attributes: &Value) -> String {
     let text = |field: &str| attributes[field].as_str().unwrap_or_default();
     let number = |field: &str| attributes[field].as_u64().unwrap_or(0);
     let communities = attributes["community"].as_array().into_iter().flatten();
@@ -188,7 +243,7 @@ fn routes_of_other_families_are_there_as_they_were_sent() {
 const RIB_GENERIC: u16 = 6;
 
 /// Subtypes and bodies of the records of a file (RFC 6396 §2).
-fn records(mrt: &Path) -> Vec<(u16, Vec<u8>)> {
+pub fn records(mrt: &Path) -> Vec<(u16, Vec<u8>)> {
     let bytes = std::fs::read(mrt).unwrap();
     let (mut rest, mut records) = (&bytes[..], Vec::new());
     while let Some((header, after)) = rest.split_first_chunk::<12>() {
@@ -235,8 +290,9 @@ fn a_filter_selects_routes() {
     let source = recording();
     let all = Tables::of(source).known(&[1, 2]);
     let path_of = |route: &str| -> String {
-        let words: Vec<_> = route.split(' ').collect();
-        words[3..words.len() - 1].join(" ")
+        let (_, attributes) = route.split_at(route.find('{').unwrap());
+        let attributes: Value = serde_json::from_str(attributes).unwrap();
+        attributes["path"].as_str().unwrap_or_default().to_owned()
     };
     let asns: std::collections::BTreeSet<String> = (all.iter())
         .flat_map(|route| {

@@ -140,12 +140,16 @@ fn routes(messages: &Messages) -> Option<BTreeMap<String, String>> {
     let view = View::of(messages);
     let peer = view.peers.get(&"192.0.2.1".parse().unwrap())?;
     assert_eq!(view.refused, Vec::<String>::new());
-    let routes = peer.tables[0].iter();
-    Some(
-        routes
-            .map(|((prefix, _), (path, _))| (prefix.clone(), path.clone()))
-            .collect(),
-    )
+    let routes: BTreeMap<_, _> = (peer.tables[0].iter())
+        .map(|((prefix, _), (path, _))| (prefix.clone(), path.clone()))
+        .collect();
+    // With the attribute that nobody knows, from tables too.
+    let unknown = serde_json::json!([[199, "55".repeat(1200)]]);
+    for ((prefix, _), attributes) in &peer.attributes[0] {
+        assert_eq!(attributes["unknown"], unknown, "{prefix}");
+        assert_eq!(attributes["next_hop"], "192.0.2.1", "{prefix}");
+    }
+    Some(routes)
 }
 
 /// The numbers of the UPDATEs among messages.

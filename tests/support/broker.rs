@@ -75,6 +75,12 @@ impl Broker {
 
     /// All records of a topic: key and payload, in the order of each partition.
     pub fn records(&self, topic: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let records = self.placed_records(topic).into_iter();
+        records.map(|(_, key, payload)| (key, payload)).collect()
+    }
+
+    /// The same with the number of the partition before them.
+    pub fn placed_records(&self, topic: &str) -> Vec<(u32, Vec<u8>, Vec<u8>)> {
         let mut kcat = match &self.space {
             Some(space) => {
                 let mut ip = Command::new("ip");
@@ -84,17 +90,20 @@ impl Broker {
             None => Command::new("kcat"),
         };
         kcat.args(["-q", "-b", &self.address, "-C", "-t", topic]);
-        // Both lengths before their bytes.
-        kcat.args(["-o", "beginning", "-e", "-f", "%K %S\\n%k%s"]);
+        // The partition, and both lengths before their bytes.
+        kcat.args(["-o", "beginning", "-e", "-f", "%p %K %S\\n%k%s"]);
         // Debian's librdkafka: cargo would have it take the one that was built for us.
         let output = run(kcat.env_remove("LD_LIBRARY_PATH"));
         let (mut rest, mut records) = (&output.stdout[..], Vec::new());
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let lengths = std::str::from_utf8(&rest[..end]).unwrap();
-            let (key, payload) = lengths.split_once(' ').unwrap();
-            let (key, payload): (usize, usize) = (key.parse().unwrap(), payload.parse().unwrap());
+            let numbers = lengths.split(' ').map(|number| number.parse().unwrap());
+            let [partition, key, payload] = numbers.collect::<Vec<usize>>()[..] else {
+                panic!("{lengths}");
+            };
             let bytes = &rest[end + 1..];
-            records.push((bytes[..key].to_vec(), bytes[key..key + payload].to_vec()));
+            let payload_of = bytes[key..key + payload].to_vec();
+            records.push((partition as u32, bytes[..key].to_vec(), payload_of));
             rest = &bytes[key + payload..];
         }
         records

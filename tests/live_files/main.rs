@@ -1,0 +1,56 @@
+//! Files that a live capture writes while it goes on: evidence, and archives that are closed by the clock.
+#![cfg(feature = "capture")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, reason = "modules of this test alone")]
+
+#[allow(dead_code, reason = "a part of it serves here")]
+#[path = "../bmp/conversation.rs"]
+mod conversation;
+mod evidence;
+mod rotation;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use support::Scratch;
+use support::encode::{Frame, Order, pcap};
+use support::net::{Net, WIRE, run};
+
+/// Sends frames as they are, by a packet socket: AF_XDP's own ring, which `replay` uses, has shorter slots.
+fn send(net: &Net, scratch: &Scratch, frames: &[Frame]) {
+    let file = scratch.write("sent.pcap", &pcap(frames, Order::Little, true));
+    let script = format!(
+        r#"
+import socket, struct
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("{WIRE}", 0))
+rest = open("{}", "rb").read()[24:]
+while rest:
+    length = struct.unpack_from("<I", rest, 8)[0]
+    assert s.send(rest[16 : 16 + length]) == length
+    rest = rest[16 + length :]
+"#,
+        file.display()
+    );
+    run(&mut Net::python(&net.wire, &script));
+}
+
+/// Waits until files in a folder have names that `wanted` takes; those of them, in order.
+fn wait_for_files(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let started = Instant::now();
+    loop {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let names = entries.map(|entry| entry.unwrap().path());
+        let mut found: Vec<_> = names.collect();
+        found.sort();
+        let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+        let (good, others): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|path| wanted(&name(path)));
+        if !good.is_empty() {
+            return good;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{others:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
