@@ -95,7 +95,7 @@ fn is_broker(broker: &str) -> bool {
     // librdkafka takes `PLAINTEXT://` before it, too.
     let broker = broker.rsplit_once("://").map_or(broker, |(_, rest)| rest);
     let port = match broker.rsplit_once(']') {
-        Some((_, rest)) if rest.is_empty() => return true,
+        Some((_, "")) => return true,
         Some((_, rest)) => rest.strip_prefix(':'),
         None => match broker.split_once(':') {
             Some((_, port)) if !port.contains(':') => Some(port),
