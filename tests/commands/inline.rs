@@ -105,6 +105,7 @@ pub const NOT_RUN: &[(Why, &[&str])] = &[
             "cargo bench --bench xdp_filter",
             "cargo bench --bench xdp_load",
             "scripts/bench",
+            "scripts/bench --profiles",
             "scripts/memory",
             "scripts/sizing ARCHIVE",
         ],
