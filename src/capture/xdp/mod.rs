@@ -324,7 +324,6 @@ impl<'p> XdpSource<'p> {
         let now = Instant::now();
         if self.sample(now) == 0 && self.lanes.is_empty() {
             // Two looks of three find nothing, and clocks are read for frames only.
-            self.waiting.set(0);
             return false;
         }
         let monotonic_ns = self.monotonic.as_mut().map(MonotonicOffset::read_ns);
