@@ -73,9 +73,9 @@ pub struct Output {
 }
 
 impl Alone {
-    /// The first such option among what was given to a subcommand. `reloads`: outputs may come later.
+    /// Such options among what was given to a subcommand. `reloads`: outputs may come later.
     #[must_use]
-    pub fn find(command: &Command, given: &ArgMatches, reloads: bool) -> Option<Self> {
+    pub fn all(command: &Command, given: &ArgMatches, reloads: bool) -> Vec<Self> {
         let arg = |long: &str| -> Option<&Arg> {
             let mut args = command.get_arguments();
             args.find(|arg| arg.get_long() == Some(long))
@@ -89,10 +89,13 @@ impl Alone {
             is_given(output) || unasked
         };
         let of_outputs = OF_OUTPUTS.iter();
-        let mut missing = of_outputs.filter(|(_, outputs)| !outputs.iter().any(|o| is_there(o)));
-        missing.find_map(|(options, outputs)| {
-            let mut options = options.iter().filter(|option| is_given(option));
-            let option = options.find(|option| !(reloads && BEFORE_A_RELOAD.contains(option)))?;
+        let missing = of_outputs.filter(|(_, outputs)| !outputs.iter().any(|o| is_there(o)));
+        let options = missing.flat_map(|(options, outputs)| {
+            let given = options.iter().filter(|option| is_given(option));
+            given.map(move |option| (*option, *outputs))
+        });
+        let options = options.filter(|(option, _)| !(reloads && BEFORE_A_RELOAD.contains(option)));
+        let alone = options.filter_map(|(option, outputs)| {
             // Without the feature there is no such flag.
             let outputs = outputs.iter().filter_map(|output| {
                 let shown = shown(arg(output)?);
@@ -106,7 +109,8 @@ impl Alone {
                 shown: shown(arg(option)?),
                 outputs: outputs.collect(),
             })
-        })
+        });
+        alone.collect()
     }
 }
 

@@ -66,18 +66,26 @@ impl CommandLine {
         let mut whole = Cli::command();
         let matches = whole.try_get_matches_from_mut(all)?;
         let reloads = name == "live" && given.file.is_some();
-        let matched = matches.subcommand_matches(name);
-        if let Some(alone) = matched.and_then(|matched| Alone::find(&command, matched, reloads)) {
-            return Err(match &given.file {
-                Some(file) if said.contains_key(alone.option) => {
-                    alone_in(file, name, &alone)?.into()
+        let alone = match matches.subcommand_matches(name) {
+            Some(matched) => Alone::all(&command, matched, reloads),
+            None => Vec::new(),
+        };
+        for alone in alone {
+            match &given.file {
+                Some(path) if said.contains_key(alone.option) => {
+                    let text = read_text(path)?;
+                    let file = File::parse(path, &text)?;
+                    if file.is_for_nothing(name, alone.option)? {
+                        return Err(file.is_alone(&alone, &file.entries(name)?).into());
+                    }
                 }
-                _ => whole
-                    .find_subcommand_mut(name)
-                    .map_or_else(Command::default, std::mem::take)
-                    .error(ErrorKind::MissingRequiredArgument, &alone)
-                    .into(),
-            });
+                _ => {
+                    let command = whole.find_subcommand_mut(name);
+                    let mut command = command.map_or_else(Command::default, std::mem::take);
+                    let error = command.error(ErrorKind::MissingRequiredArgument, &alone);
+                    return Err(error.into());
+                }
+            }
         }
         Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut whole).into())
     }
@@ -219,11 +227,39 @@ fn is_overruled(command: &Command, key: &str, given: &BTreeSet<String>) -> bool 
         .any(|flag| conflict(key, flag) || conflict(flag, key))
 }
 
-/// What is said of a key of the file whose output is not there.
-fn alone_in(path: &Path, name: &str, alone: &Alone) -> Result<ConfigError, ConfigError> {
-    let text = read_text(path)?;
-    let file = File::parse(path, &text)?;
-    Ok(file.is_alone(alone, &file.entries(name)?))
+impl File<'_> {
+    /// Whether a key that this subcommand has no output for has none anywhere: one at the top is for all, and enough if it
+    /// means something to one of them.
+    fn is_for_nothing(&self, name: &str, key: &str) -> Result<bool, ConfigError> {
+        if self.is_own(name, key) {
+            return Ok(true);
+        }
+        for other in COMMANDS {
+            let command = command(other);
+            if self.is_own(other, key) || keys::key(&command, key).is_none() {
+                continue;
+            }
+            let entries = self.entries(other)?;
+            let Ok(matches) = together(other, &command, &entries.iter().collect::<Vec<_>>()) else {
+                continue;
+            };
+            if alone(other, &command, &matches)
+                .iter()
+                .all(|alone| alone.option != key)
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Keys of a file without their outputs, as one subcommand sees them.
+fn alone(name: &str, command: &Command, matches: &ArgMatches) -> Vec<Alone> {
+    match matches.subcommand_matches(name) {
+        Some(matched) => Alone::all(command, matched, name == "live"),
+        None => Vec::new(),
+    }
 }
 
 /// Reads a file as each subcommand would; what only a command line can tell is made up. Long names of the flags that
@@ -248,13 +284,12 @@ pub fn check(path: &Path) -> Result<Vec<String>, ConfigError> {
         let error = match together(name, &command, &all) {
             Err(error) => error,
             Ok(matches) => {
-                let matched = matches.subcommand_matches(name);
-                let alone =
-                    matched.and_then(|matched| Alone::find(&command, matched, name == "live"));
-                match alone {
-                    Some(alone) => return Err(file.is_alone(&alone, &entries)),
-                    None => continue,
+                for alone in alone(name, &command, &matches) {
+                    if file.is_for_nothing(name, alone.option)? {
+                        return Err(file.is_alone(&alone, &entries));
+                    }
                 }
+                continue;
             }
         };
         // Whose absence makes it right is at fault, as far as one alone is.

@@ -92,6 +92,14 @@ impl<'t> File<'t> {
             .hint(hint))
     }
 
+    /// Whether the key stands in the table of that subcommand.
+    pub(super) fn is_own(&self, name: &str, key: &str) -> bool {
+        match self.table.get(name).map(Spanned::get_ref) {
+            Some(DeValue::Table(own)) => own.get(key).is_some(),
+            _ => false,
+        }
+    }
+
     /// What the file says to a subcommand: its own table goes before what is said to all.
     pub(super) fn entries(&self, name: &str) -> Result<Vec<Entry>, ConfigError> {
         let command = command(name).mut_args(|arg| arg.required(false));

@@ -330,10 +330,53 @@ fn what_a_reload_cannot_change_may_come_before_its_output() {
     let config = "router = '192.0.2.1'\nbmp-queue = 1\nbmp-statistics = 7";
     with(config, "bgptap live -i a").expect("stations may come");
     assert!(
-        with(config, "bgptap read x").is_err(),
+        with(&format!("[read]\n{config}"), "bgptap read x").is_err(),
         "a file is read once"
     );
     assert!(parse("bgptap live -i a --router 192.0.2.1").is_err());
+}
+
+/// One file serves both subcommands: what stands at its top is refused where it means nothing to either.
+#[test]
+fn a_key_at_the_top_needs_an_output_of_one_subcommand() {
+    for config in [
+        "bmp-queue = 1",
+        "only-changes = true\nsummary = 'x'\nhttp = true",
+        "json-rotate = '1h'\n[live]\njson = 'x'",
+        "mrt-filter = 'eor'\n[read]\nmrt = 'x'",
+        "text-filter = 'eor'\n[read]\nsummary = 'x'",
+    ] {
+        check(&Written::new(config).0).expect(config);
+        for args in ["bgptap live -i a", "bgptap read x"] {
+            with(config, args).expect(config);
+        }
+    }
+    for (config, line, args) in [
+        ("[read]\nbmp-queue = 1", 2, "bgptap read x"),
+        (
+            "json-rotate = '1h'\n[live]\nmrt = 'x'",
+            1,
+            "bgptap live -i a",
+        ),
+        (
+            "[live]\njson-rotate = '1h'\n[read]\njson = 'x'",
+            2,
+            "bgptap live -i a",
+        ),
+        // The table's own key stands instead of that at the top.
+        (
+            "json-rotate = '1h'\n[live]\njson = 'x'\njson-rotate = '2h'",
+            1,
+            "bgptap read x",
+        ),
+    ] {
+        let checked = check(&Written::new(config).0).expect_err(config);
+        assert_eq!(checked.line(), Some(line), "{checked}");
+        let Err(Refused::Config(error)) = with(config, args) else {
+            panic!("{config}: {args}");
+        };
+        assert_eq!(error.line(), Some(line), "{error}");
+    }
 }
 
 #[test]
