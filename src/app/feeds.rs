@@ -88,8 +88,7 @@ pub(super) fn close(bmp: &mut Bmp, until: Deadline, options: &cli::Outputs, read
         ended = Ended::InPart;
     }
     for (output, fate, why) in bmp.fates() {
-        let lost = fate.queue_full + fate.undelivered;
-        if lost > 0 {
+        if fate.lost() > 0 {
             #[cfg(feature = "kafka")]
             let remedy = (output == "kafka" && fate.undelivered > 0)
                 .then(|| format!(": {}", super::kafka::remedy(options, why)));
@@ -102,6 +101,11 @@ pub(super) fn close(bmp: &mut Bmp, until: Deadline, options: &cli::Outputs, read
                 fate.undelivered,
                 remedy.unwrap_or_default()
             );
+            if fate.late > 0 {
+                let late = fate.late;
+                eprintln!("bgptap: {output}: {late} messages dropped at the end: they were not taken in time");
+                ended = Ended::InPart;
+            }
             // A station is told the tables instead. What a broker did not take is gone.
             let gone = reads && output == "kafka" && fate.undelivered > 0;
             if options.strict || gone {

@@ -368,9 +368,10 @@ fn close(mut retired: Retired) {
     }
     for mut carrier in retired.carriers {
         let ledger = carrier.ledger();
-        let before = ledger.fate().undelivered;
+        let undelivered = || ledger.fate().undelivered + ledger.fate().late;
+        let before = undelivered();
         carrier.close(Deadline::NEVER);
-        let lost = ledger.fate().undelivered.saturating_sub(before);
+        let lost = undelivered().saturating_sub(before);
         if lost > 0 {
             let output = carrier.name();
             eprintln!("bgptap: closing the former output {output}: {lost} messages not delivered");

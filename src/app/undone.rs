@@ -31,7 +31,7 @@ impl Late {
             let (file, made) = open_as_it_is(path)?;
             Ok(Self {
                 to: Box::new(file.try_clone()?),
-                idle: Some((file, made.then(|| path.to_owned()))),
+                idle: Some((file, made)),
             })
         };
         open().map_err(|error| cannot_write(path, &error))
@@ -129,6 +129,22 @@ mod tests {
             late.into_writer().write_all(b"this run").expect("written");
             assert_eq!(fs::read(path).expect("there"), b"this run");
         }
+        fs::remove_dir_all(scratch).expect("removed");
+    }
+
+    #[test]
+    fn what_a_link_leads_to_goes_and_the_link_stays() {
+        let scratch = scratch("link");
+        let (link, target) = (scratch.join("link"), scratch.join("target"));
+        std::os::unix::fs::symlink(&target, &link).expect("linked");
+        drop(Late::open(&link).expect("opened"));
+        assert!(!target.exists(), "it was not there");
+        assert!(link.is_symlink(), "it was");
+        let late = Late::open(&link).expect("opened");
+        late.into_writer().write_all(b"this run").expect("written");
+        assert_eq!(fs::read(&target).expect("there"), b"this run");
+        drop(Late::open(&link).expect("opened"));
+        assert_eq!(fs::read(&target).expect("there"), b"this run");
         fs::remove_dir_all(scratch).expect("removed");
     }
 

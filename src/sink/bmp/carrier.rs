@@ -21,6 +21,16 @@ pub struct Fate {
     pub queue_full: u64,
     /// Messages dropped because a connection ended before they were sent, or could not be delivered.
     pub undelivered: u64,
+    /// Messages dropped because the end did not wait for whoever should have taken them any longer.
+    pub late: u64,
+}
+
+impl Fate {
+    /// Messages that were given to the carrier, and that nobody will see.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.queue_full + self.undelivered + self.late
+    }
 }
 
 /// What has become of a carrier's messages: to be asked also when the carrier is at work elsewhere, or gone.

@@ -47,7 +47,13 @@ pub(crate) const ROUTERS_MAX: usize = 1024;
 const PLACES_PER_TICK: usize = 2048;
 
 /// Values of the label `reason` of `bgptap_output_dropped_total`.
-const REASONS: [&str; 4] = ["queue_full", "disconnected", "resync", "router_limit"];
+const REASONS: [&str; 5] = [
+    "queue_full",
+    "disconnected",
+    "late",
+    "resync",
+    "router_limit",
+];
 
 /// Which addresses are monitored routers, and which of them are the same router.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -420,7 +426,7 @@ impl Bmp {
     }
 
     /// What the metrics show of each feed: messages dropped because the queue was full, not delivered because
-    /// a connection ended, not told because their listener was not there or not up to date (it
+    /// a connection ended, or not taken by the end, not told because their listener was not there or not up to date (it
     /// gets the tables instead), and of routers that there is no place for.
     #[must_use]
     pub fn figures(&self) -> Vec<Output> {
@@ -429,6 +435,7 @@ impl Bmp {
             let dropped = [
                 fate.queue_full,
                 fate.undelivered,
+                fate.late,
                 untold.missed,
                 untold.no_place,
             ];

@@ -24,6 +24,9 @@ pub(super) struct Counts {
     pub(super) sent: AtomicU64,
     pub(super) queue_full: AtomicU64,
     pub(super) undelivered: AtomicU64,
+    late: AtomicU64,
+    /// Nobody waits for the station any more.
+    pub(super) over: AtomicBool,
 }
 
 impl Ledger for Counts {
@@ -32,6 +35,37 @@ impl Ledger for Counts {
             sent: self.sent.load(Ordering::Relaxed),
             queue_full: self.queue_full.load(Ordering::Relaxed),
             undelivered: self.undelivered.load(Ordering::Relaxed),
+            late: self.late.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// A chunk that is being written: it is lost, and counted, wherever that is broken off.
+pub(super) struct InHand<'p> {
+    pipe: &'p Pipe,
+    chunk: Option<Chunk>,
+}
+
+impl InHand<'_> {
+    pub(super) fn bytes(&self) -> &[u8] {
+        let chunk = self.chunk.as_ref();
+        chunk.map_or(&[], |chunk| chunk.bytes.as_slice())
+    }
+
+    /// All of it was written.
+    pub(super) fn sent(mut self) {
+        if let Some(chunk) = self.chunk.take() {
+            let sent = &self.pipe.counts.sent;
+            sent.fetch_add(chunk.messages, Ordering::Relaxed);
+            self.pipe.recycle(chunk.bytes);
+        }
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        if let Some(chunk) = self.chunk.take() {
+            self.pipe.discard(chunk);
         }
     }
 }
@@ -118,11 +152,24 @@ impl Pipe {
         let _ = self.spare.push(bytes);
     }
 
-    /// Nobody will see these.
+    /// Nobody will see these: they are late if whoever they are for is still there when it all ends.
     pub(super) fn discard(&self, chunk: Chunk) {
-        let undelivered = &self.counts.undelivered;
-        undelivered.fetch_add(chunk.messages, Ordering::Relaxed);
+        let counts = &self.counts;
+        let listens = chunk.epoch != 0 && self.epoch.load(Ordering::Acquire) == chunk.epoch;
+        let count = match counts.over.load(Ordering::Acquire) && listens {
+            true => &counts.late,
+            false => &counts.undelivered,
+        };
+        count.fetch_add(chunk.messages, Ordering::Relaxed);
         self.recycle(chunk.bytes);
+    }
+
+    /// Has a chunk counted as lost, unless it is [sent](InHand::sent).
+    pub(super) const fn in_hand(&self, chunk: Chunk) -> InHand<'_> {
+        InHand {
+            pipe: self,
+            chunk: Some(chunk),
+        }
     }
 
     /// Nobody will see what waits.

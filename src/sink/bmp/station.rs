@@ -312,6 +312,7 @@ impl Carrier for Station {
             }
             std::thread::sleep(PAUSE);
         }
+        self.counts.over.store(true, Release);
         self.stop.notify_one();
         if let Some(thread) = self.thread.take() {
             // It cannot panic but by a fault of the runtime; there is nothing left to be saved then.
@@ -420,15 +421,13 @@ impl Connection {
             self.pipe.discard(chunk);
             return true;
         }
-        let written = write(stream, &chunk.bytes).await;
-        if written.is_err() {
-            self.pipe.discard(chunk);
-            return false;
+        // The end of it all drops this future where it is.
+        let chunk = self.pipe.in_hand(chunk);
+        let written = write(stream, chunk.bytes()).await;
+        if written.is_ok() {
+            chunk.sent();
         }
-        let sent = &self.pipe.counts.sent;
-        sent.fetch_add(chunk.messages, Relaxed);
-        self.pipe.recycle(chunk.bytes);
-        true
+        written.is_ok()
     }
 
     fn pop(&self) -> Option<Chunk> {

@@ -23,10 +23,10 @@ impl Direct {
     /// # Errors
     /// It cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let (file, is_new) = open_as_it_is(path)?;
+        let (file, made) = open_as_it_is(path)?;
         Ok(Self {
             file,
-            made: is_new.then(|| path.to_owned()),
+            made,
             whole: 0,
             retry: false,
         })
@@ -40,18 +40,21 @@ impl Direct {
     }
 }
 
-/// Opens a file to be written, with what is in it; and whether there was none, so that it had to be made.
+/// Opens a file to be written, with what is in it; and its name if there was none, so that it had to be made.
 ///
 /// # Errors
 /// It can be neither opened nor made.
-pub fn open_as_it_is(path: &Path) -> io::Result<(File, bool)> {
+pub fn open_as_it_is(path: &Path) -> io::Result<(File, Option<PathBuf>)> {
     let mut options = OpenOptions::new();
     options.write(true);
     match options.clone().create_new(true).open(path) {
-        Ok(file) => Ok((file, true)),
+        Ok(file) => Ok((file, Some(path.to_owned()))),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            // A link may lead to no file as yet.
+            let leads_nowhere = !path.exists();
             let file = options.create(true).truncate(false).open(path)?;
-            Ok((file, false))
+            let made = leads_nowhere.then(|| fs::canonicalize(path));
+            Ok((file, made.and_then(Result::ok)))
         }
         Err(error) => Err(error),
     }

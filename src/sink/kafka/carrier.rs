@@ -22,9 +22,8 @@ impl Ledger for Records {
         Fate {
             sent: self.delivered.delivered.load(Relaxed),
             queue_full: self.lost.full(),
-            undelivered: self.delivered.failed.load(Relaxed)
-                + self.lost.broken()
-                + self.lost.late(),
+            undelivered: self.delivered.failed.load(Relaxed) + self.lost.broken(),
+            late: self.lost.late(),
         }
     }
 
@@ -94,14 +93,13 @@ impl Carrier for KafkaCarrier {
     }
 
     fn losses(&self, _: usize) -> u64 {
-        let fate = self.records.fate();
-        fate.queue_full + fate.undelivered
+        self.records.fate().lost()
     }
 
     /// Of all lines: records are not told apart.
     fn is_settled(&self, _: usize) -> bool {
         let fate = self.records.fate();
-        fate.sent + fate.queue_full + fate.undelivered >= self.made
+        fate.sent + fate.lost() >= self.made
     }
 
     fn has_room(&self, _: usize) -> bool {

@@ -194,7 +194,13 @@ pub(super) const LOSSES: [(&str, &[&str]); 8] = [
     ),
     (
         "bmp",
-        &["queue_full", "disconnected", "resync", "router_limit"],
+        &[
+            "queue_full",
+            "disconnected",
+            "late",
+            "resync",
+            "router_limit",
+        ],
     ),
     (
         "kafka",

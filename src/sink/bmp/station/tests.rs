@@ -135,3 +135,37 @@ fn the_last_word_finds_room_in_a_full_queue() {
     let rest = &told[..told.len() - last.len()];
     assert!(rest.len() >= CHUNK_BYTES && rest.iter().all(|octet| *octet == 0));
 }
+
+/// Whatever has become of a message, it is counted once: also of those that were being written when it all ended.
+#[test]
+fn what_a_station_does_not_take_by_the_end_is_late() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let mut station = Station::start(&[address], WhenFull::Drop, 1).expect("a thread");
+    let name = RouterName {
+        address: [192, 0, 2, 1].into(),
+    };
+    let line = station.open(&name);
+    let (_reads_nothing, _) = listener.accept().expect("a connection");
+    assert!(station.await_listener(line));
+    assert_ne!(station.epoch(line), 0);
+    let mut made = 0;
+    // What the kernel has room for is sent; then the queue stays full.
+    let mut refused = 0;
+    while refused < 100 {
+        let before = station.losses(line);
+        station.send(line, &mut |out| out.extend([0; CHUNK_BYTES]));
+        made += 1;
+        match station.losses(line) > before {
+            true => refused += 1,
+            false => refused = 0,
+        }
+        std::thread::sleep(PAUSE);
+    }
+    station.close(Deadline::after(Duration::from_millis(50)));
+    let fate = station.ledger().fate();
+    assert_eq!(fate.sent + fate.lost(), made, "{fate:?}");
+    assert_eq!(fate.undelivered, 0, "{fate:?}");
+    // A queue, and the one that was being written.
+    assert!(fate.late >= 5, "{fate:?}");
+}
