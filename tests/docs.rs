@@ -14,6 +14,7 @@ mod skip;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// File name and code of each block of Rust that follows a line with nothing but a file name.
 fn excerpts(page: &str) -> Vec<(&str, String)> {
@@ -40,6 +41,24 @@ fn excerpts_are_what_the_files_say() {
         let text = fs::read_to_string(root.join(file)).expect(file);
         assert!(text.contains(&code), "{file} has no longer:\n{code}");
     }
+}
+
+/// The example of an event, whose lines were broken to be read more easily.
+#[test]
+fn the_event_of_the_readme_is_in_the_recording() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("README.md")).expect("readable");
+    let (_, example) = page.split_once("```json\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("its end");
+    let example: String = example.lines().map(str::trim).collect();
+    let read = Command::new(env!("CARGO_BIN_EXE_bgptap"))
+        .args(["read", "tests/data/lab-session.pcap", "--json", "-"])
+        .args(["--host", "tap1"])
+        .current_dir(root)
+        .output()
+        .expect("it runs");
+    let events = String::from_utf8(read.stdout).expect("JSON");
+    assert!(events.lines().any(|event| event == example), "{example}");
 }
 
 /// Every file below a directory.
