@@ -22,8 +22,7 @@ const OF_OUTPUTS: [(&[&str], &[&str]); 9] = [
     (&["mrt-filter", "mrt-rotate", "mrt-rotate-size"], &["mrt"]),
     (&["mrt-rib-filter", "mrt-rib-interval"], &["mrt-rib"]),
     (&["bmp-filter", "bmp-queue"], &["bmp"]),
-    // Kafka may be told BMP too.
-    (&["bmp-statistics", "router"], &["bmp", "kafka"]),
+    (&["bmp-statistics", "router"], &["bmp", OPENBMP]),
     (&["kafka-filter", "kafka-format", "kafka-topic"], &["kafka"]),
     (
         &[
@@ -44,6 +43,8 @@ const OF_OUTPUTS: [(&[&str], &[&str]); 9] = [
     ),
 ];
 
+/// `--kafka`, if it is told BMP.
+const OPENBMP: &str = "openbmp";
 /// Lines for people come unasked, where nothing else is asked for.
 const TEXT: &str = "text";
 const INSTEAD_OF_TEXT: [&str; 9] = [
@@ -70,6 +71,8 @@ pub struct Output {
     /// The long name of its flag.
     pub long: &'static str,
     shown: String,
+    /// What there is to be said of it beside that.
+    pub form: &'static str,
 }
 
 impl Alone {
@@ -85,8 +88,11 @@ impl Alone {
             source == Some(ValueSource::CommandLine)
         };
         let is_there = |output: &str| {
-            let unasked = output == TEXT && !INSTEAD_OF_TEXT.into_iter().any(is_given);
-            is_given(output) || unasked
+            match output {
+                OPENBMP => is_given("kafka") && !is_told_lines(given),
+                TEXT => is_given(TEXT) || !INSTEAD_OF_TEXT.into_iter().any(is_given),
+                _ => is_given(output),
+            }
         };
         let of_outputs = OF_OUTPUTS.iter();
         let missing = of_outputs.filter(|(_, outputs)| !outputs.iter().any(|o| is_there(o)));
@@ -98,10 +104,14 @@ impl Alone {
         let alone = options.filter_map(|(option, outputs)| {
             // Without the feature there is no such flag.
             let outputs = outputs.iter().filter_map(|output| {
-                let shown = shown(arg(output)?);
+                let (long, form) = match *output {
+                    OPENBMP => ("kafka", " in the format openbmp"),
+                    long => (long, ""),
+                };
                 Some(Output {
-                    long: output,
-                    shown,
+                    long,
+                    shown: shown(arg(long)?),
+                    form,
                 })
             });
             Some(Self {
@@ -112,6 +122,18 @@ impl Alone {
         });
         alone.collect()
     }
+}
+
+/// Whether Kafka has lines instead of BMP.
+#[cfg(feature = "kafka")]
+fn is_told_lines(given: &ArgMatches) -> bool {
+    use super::KafkaFormat;
+    given.get_one("kafka_format") == Some(&KafkaFormat::Json)
+}
+
+#[cfg(not(feature = "kafka"))]
+const fn is_told_lines(_: &ArgMatches) -> bool {
+    false
 }
 
 /// The flag with the name of its value, as clap shows it.
@@ -129,7 +151,7 @@ impl fmt::Display for Alone {
         let outputs: Vec<_> = self
             .outputs
             .iter()
-            .map(|o| format!("'{}'", o.shown))
+            .map(|o| format!("'{}'{}", o.shown, o.form))
             .collect();
         let (outputs, option) = (outputs.join(" or "), &self.shown);
         write!(

@@ -200,7 +200,7 @@ impl<'t> File<'t> {
         let outputs: Vec<_> = alone
             .outputs
             .iter()
-            .map(|o| format!("`{}`", o.long))
+            .map(|o| format!("`{}`{}", o.long, o.form))
             .collect();
         let outputs = outputs.join(" or ");
         let what = format!("`{key}` needs {outputs}");

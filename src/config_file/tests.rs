@@ -324,6 +324,23 @@ fn an_option_without_its_output_is_refused_where_it_stands() {
     }
 }
 
+/// Which routers are told of is said to who is told BMP.
+#[cfg(feature = "kafka")]
+#[test]
+fn kafka_that_is_told_lines_has_no_routers() {
+    let read = "bgptap read x --kafka localhost:7";
+    for option in ["--router 192.0.2.1", "--bmp-statistics 7"] {
+        parse(&format!("{read} {option}")).expect("it is told BMP");
+        let lines = format!("{read} {option} --kafka-format json");
+        let Err(Refused::CommandLine(error)) = parse(&lines) else {
+            panic!("{option} means nothing");
+        };
+        let text = "belongs to '--bmp <HOST:PORT>' or '--kafka <BROKERS>' in the format openbmp";
+        assert!(error.to_string().contains(text), "{error}");
+        parse(&format!("{lines} --bmp localhost:7")).expect("a station has routers");
+    }
+}
+
 /// What only a restart changes may wait for an output that a reload brings.
 #[test]
 fn what_a_reload_cannot_change_may_come_before_its_output() {
