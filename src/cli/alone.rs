@@ -87,12 +87,10 @@ impl Alone {
             let source = arg(long).and_then(|arg| given.value_source(arg.get_id().as_str()));
             source == Some(ValueSource::CommandLine)
         };
-        let is_there = |output: &str| {
-            match output {
-                OPENBMP => is_given("kafka") && !is_told_lines(given),
-                TEXT => is_given(TEXT) || !INSTEAD_OF_TEXT.into_iter().any(is_given),
-                _ => is_given(output),
-            }
+        let is_there = |output: &str| match output {
+            OPENBMP => is_given("kafka") && !is_told_lines(given),
+            TEXT => is_given(TEXT) || !INSTEAD_OF_TEXT.into_iter().any(is_given),
+            _ => is_given(output),
         };
         let of_outputs = OF_OUTPUTS.iter();
         let missing = of_outputs.filter(|(_, outputs)| !outputs.iter().any(|o| is_there(o)));

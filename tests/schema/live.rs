@@ -2,6 +2,7 @@
 #![cfg(feature = "capture")]
 
 use super::{have_validator, refused, validate};
+use crate::support::http;
 use crate::support::net::{Live, Net, TAP, allowed};
 use crate::support::synth::Synth;
 use crate::support::talk::Talk;
@@ -34,6 +35,49 @@ fn listen(net: &Net) -> BufReader<TcpStream> {
     reader
 }
 
+/// What is asked by paths of HTTP.
+fn validate_answers(net: &Net, scratch: &Scratch) {
+    let address = HTTP.parse().unwrap();
+    let ask = |path: &str| Net::within(&net.mon, || http::one(address, path));
+    let (sessions, status) = (ask("/sessions"), ask("/status"));
+    let told = sessions["sessions"].as_array().unwrap();
+    assert!(told.len() > 3, "{sessions}");
+    let ids = told
+        .iter()
+        .map(|session| session["session"].as_str().unwrap());
+    // Those that are over have none.
+    let (tables, without): (Vec<_>, Vec<_>) = ids
+        .map(|id| {
+            let path = format!("/rib?session={id}");
+            let (status, answer) = Net::within(&net.mon, || http::get(address, "localhost", &path));
+            (path, status, answer)
+        })
+        .partition(|(_, status, _)| *status == 200);
+    assert!(without.iter().all(|(_, status, _)| *status == 404));
+    let mut answers = Vec::new();
+    for (path, _, answer) in tables {
+        for table in answer["tables"].as_array().unwrap() {
+            let [peer, afi, safi] = ["peer", "afi", "safi"].map(|key| &table[key]);
+            let peer = peer.as_str().unwrap();
+            answers.push(ask(&format!("{path}&peer={peer}&afi={afi}&safi={safi}")));
+        }
+        answers.push(answer);
+    }
+    assert!(answers.iter().any(|answer| answer["routes"][0].is_object()));
+    answers.extend([sessions, status]);
+    let lines: Vec<_> = answers.iter().map(Value::to_string).collect();
+    let file = scratch.write("answers", lines.join("\n").as_bytes());
+    assert_eq!(validate("http.schema.json", &file), answers.len());
+    for answer in &mut answers {
+        answer["more"] = 1.into();
+        assert!(refused("http.schema.json", scratch, answer), "{answer}");
+    }
+    let mut sessions = answers.swap_remove(answers.len() - 2);
+    sessions["sessions"][0]["directions"][0]["tcp"]["more"] = 1.into();
+    sessions.as_object_mut().unwrap().remove("more");
+    assert!(refused("http.schema.json", scratch, &sessions));
+}
+
 #[test]
 fn a_capture_and_whoever_listens_to_it_say_what_the_schemas_say() {
     if !allowed() || !have_validator() {
@@ -43,6 +87,7 @@ fn a_capture_and_whoever_listens_to_it_say_what_the_schemas_say() {
     let live = Live::start(&net.mon, TAP, &scratch, &["--raw", "--http", HTTP]);
     let mut listener = listen(&net);
     net.replay(recording(), &["--speed", "8"]);
+    validate_answers(&net, &scratch);
     let summary = live.stop();
     let mut heard = Vec::new();
     listener.read_to_end(&mut heard).unwrap();

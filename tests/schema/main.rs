@@ -1,4 +1,4 @@
-//! What `--json`, `--json-format elem`, `/events` and `--summary` write is what `docs/schema` says, by
+//! What `--json`, `--json-format elem`, `--http`, `--rib-out` and `--summary` write is what `docs/schema` says, by
 //! python3-jsonschema. The schemas are closed: a field that they do not name fails here.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, reason = "modules of one test program")]
@@ -66,6 +66,15 @@ struct Outputs {
     events: Vec<u8>,
     elements: Vec<u8>,
     summaries: Vec<u8>,
+    tables: Vec<u8>,
+}
+
+/// Lines of each kind that are valid.
+struct Valid {
+    events: usize,
+    elements: usize,
+    summaries: usize,
+    tables: usize,
 }
 
 impl Outputs {
@@ -75,6 +84,7 @@ impl Outputs {
             events: Vec::new(),
             elements: Vec::new(),
             summaries: Vec::new(),
+            tables: Vec::new(),
         }
     }
 
@@ -87,18 +97,25 @@ impl Outputs {
         );
         self.events.extend(std::fs::read(&events).unwrap());
         self.summaries.extend(std::fs::read(&summary).unwrap());
-        run(file, &events, &["--json-format", "elem"]);
+        let tables = self.scratch.path("tables");
+        let more = ["--rib-out", tables.to_str().unwrap()];
+        run(
+            file,
+            &events,
+            &[&["--json-format", "elem"][..], &more].concat(),
+        );
         self.elements.extend(std::fs::read(&events).unwrap());
+        self.tables.extend(std::fs::read(&tables).unwrap());
     }
 
-    /// Lines of each kind.
-    fn validate(self) -> [usize; 3] {
-        [
-            ("event.schema.json", self.events),
-            ("elem.schema.json", self.elements),
-            ("summary.schema.json", self.summaries),
-        ]
-        .map(|(schema, lines)| validate(schema, &self.scratch.write("lines", &lines)))
+    fn validate(self) -> Valid {
+        let valid = |schema, lines: &[u8]| validate(schema, &self.scratch.write("lines", lines));
+        Valid {
+            events: valid("event.schema.json", &self.events),
+            elements: valid("elem.schema.json", &self.elements),
+            summaries: valid("summary.schema.json", &self.summaries),
+            tables: valid("rib.schema.json", &self.tables),
+        }
     }
 }
 
@@ -127,12 +144,14 @@ fn a_recorded_session_is_what_the_schemas_say() {
     }
     let mut outputs = Outputs::new();
     outputs.read(recording());
-    let [events, elements, summaries] = outputs.validate();
+    let valid = outputs.validate();
+    let (events, elements) = (valid.events, valid.elements);
     assert!(
         events > 100 && elements > 100,
         "{events} events, {elements} elements"
     );
-    assert_eq!(summaries, 1);
+    assert_eq!(valid.summaries, 1);
+    assert!(valid.tables > 5, "{} tables and routes", valid.tables);
 }
 
 #[test]
@@ -147,12 +166,14 @@ fn all_captures_of_the_corpus_are_what_the_schemas_say() {
         .iter()
         .filter(with_bgp)
         .for_each(|file| outputs.read(file));
-    let [events, elements, summaries] = outputs.validate();
+    let valid = outputs.validate();
+    let (events, elements) = (valid.events, valid.elements);
     assert!(
         events > 1000 && elements > 500,
         "{events} events, {elements} elements"
     );
-    assert!(summaries > 80, "{summaries} summaries");
+    assert!(valid.summaries > 80, "{} summaries", valid.summaries);
+    assert!(valid.tables > 500, "{} tables and routes", valid.tables);
 }
 
 #[test]
@@ -192,9 +213,9 @@ fn read_archive(archive: &[u8]) -> (String, usize) {
     let file = outputs.scratch.write("messages.mrt", archive);
     outputs.read(&file);
     let lines = String::from_utf8(outputs.events.clone()).unwrap();
-    let [events, _, summaries] = outputs.validate();
-    assert_eq!(summaries, 1);
-    (lines, events)
+    let valid = outputs.validate();
+    assert_eq!(valid.summaries, 1);
+    (lines, valid.events)
 }
 
 fn has(lines: &str, key: &str) -> bool {
@@ -256,6 +277,37 @@ fn the_schemas_refuse_what_is_not_in_the_contract() {
             refused("event.schema.json", &scratch, &wrong),
             "{what} is let through"
         );
+    }
+}
+
+#[test]
+fn the_schema_of_tables_refuses_what_it_does_not_name() {
+    if !have_validator() {
+        return;
+    }
+    let scratch = Scratch::new("schema-rib");
+    let tables = scratch.path("tables");
+    let more = ["--rib-out", tables.to_str().unwrap()];
+    run(recording(), &scratch.path("events"), &more);
+    let lines = std::fs::read_to_string(tables).unwrap();
+    let first = |kind: &str| -> Value {
+        let mut lines = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap());
+        lines.find(|line: &Value| line["type"] == kind).unwrap()
+    };
+    for (kind, place, key) in [
+        ("TABLE", "", "more"),
+        ("TABLE", "", "reason"),
+        ("ROUTE", "", "more"),
+        ("ROUTE", "", "routes"),
+        ("ROUTE", "", "nlri_raw"),
+        ("ROUTE", "/attributes", "more"),
+    ] {
+        let mut line = first(kind);
+        assert!(!refused("rib.schema.json", &scratch, &line));
+        line.pointer_mut(place).unwrap()[key] = json!("gap");
+        assert!(refused("rib.schema.json", &scratch, &line), "{kind}: {key}");
     }
 }
 

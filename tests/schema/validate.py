@@ -4,12 +4,32 @@ Prints each line's first error, up to ten of them, and fails if there is any; el
 """
 
 import json
+import pathlib
+import re
 import sys
 
 import jsonschema
 
-with open(sys.argv[1], encoding="utf-8") as file:
-    schema = json.load(file)
+
+def bundle(path):
+    """The schema with those beside it whose definitions it names, within `$defs`: each release of jsonschema finds files otherwise."""
+    parts, waiting = {}, [path.name]
+    while waiting:
+        name = waiting.pop()
+        if name in parts:
+            continue
+        text = (path.parent / name).read_text(encoding="utf-8")
+        waiting += re.findall(r'"\$ref": "([^"#]+)#', text)
+        own = "" if name == path.name else f"/$defs/{name}"
+        text = text.replace('"$ref": "#', f'"$ref": "#{own}')
+        text = re.sub(r'"\$ref": "([^"#]+)#', r'"$ref": "#/$defs/\1', text)
+        parts[name] = json.loads(text)
+    schema = parts.pop(path.name)
+    schema.setdefault("$defs", {}).update(parts)
+    return schema
+
+
+schema = bundle(pathlib.Path(sys.argv[1]))
 jsonschema.Draft202012Validator.check_schema(schema)
 validator = jsonschema.Draft202012Validator(schema)
 read = wrong = 0
