@@ -3,6 +3,7 @@
 use super::error::ConfigError;
 use super::keys::{COMMANDS, Takes, command, key, keys};
 use crate::cli::Alone;
+use crate::filter::FilterError;
 use crate::hint::nearest;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
@@ -35,7 +36,9 @@ impl<'t> File<'t> {
     pub(super) fn parse(path: &'t Path, text: &'t str) -> Result<Self, ConfigError> {
         let table = DeTable::parse(text).map_err(|error| {
             let span = error.span().unwrap_or(0..0);
-            ConfigError::at(path, text, span, error.message())
+            let twice = error.message() == "duplicate key";
+            let hint = twice.then(|| "leave one of them out, or make a list of both values".into());
+            ConfigError::at(path, text, span, error.message()).hint(hint)
         })?;
         let file = Self {
             path,
@@ -83,13 +86,26 @@ impl<'t> File<'t> {
             return Ok(());
         }
         let known = || commands.iter().flat_map(keys).map(|(long, _)| long);
+        let unknown = format!("unknown key `{text}`");
+        let meant = |near: &str| Some(format!("`{near}`, if that is meant"));
         let dashed = text.replace('_', "-");
-        let near = known().find(|known| *known == dashed);
-        let hint = near.or_else(|| nearest(text, known()));
-        let hint = hint.map(|near| format!("`{near}`, if that is meant"));
-        Err(self
-            .error(name.span(), format!("unknown key `{text}`"))
-            .hint(hint))
+        let is_of = |other: &&&str| key(&command(other), &dashed).is_some();
+        let (what, hint) = if known().any(|known| known == dashed) {
+            (unknown, meant(&dashed))
+        } else if let Some(other) = COMMANDS.iter().find(is_of) {
+            let hint = format!("`{dashed}` in [{other}]");
+            (format!("`{text}` is no key of this table"), Some(hint))
+        } else {
+            // Tables stand at the top only.
+            let tables = COMMANDS.into_iter().filter(|_| commands.len() > 1);
+            match nearest(text, known().chain(tables)) {
+                Some(near) if COMMANDS.contains(&near) => {
+                    (unknown, Some(format!("[{near}], if that is meant")))
+                }
+                near => (unknown, near.and_then(meant)),
+            }
+        };
+        Err(self.error(name.span(), what).hint(hint))
     }
 
     /// Whether the key stands in the table of that subcommand.
@@ -212,6 +228,22 @@ impl<'t> File<'t> {
         error.hint(Some(format!("add {outputs}, or leave `{key}` out")))
     }
 
+    /// A filter with a mistake, at the place that it has in the file unless it stands there otherwise (escaped).
+    fn in_filter(&self, entry: &Entry, mistake: &FilterError) -> ConfigError {
+        let written = self.text.get(entry.value.clone()).unwrap_or_default();
+        let start = written.find(mistake.text());
+        let span = start.map(|start| {
+            let (start, span) = (entry.value.start + start, mistake.span());
+            start + span.start..start + span.end
+        });
+        let what = match span {
+            Some(_) => format!("`{}`: {}", entry.key, mistake.what()),
+            None => format!("`{}`: {mistake}", entry.key),
+        };
+        let error = self.error(span.unwrap_or_else(|| entry.value.clone()), what);
+        error.hint(mistake.hint().map(str::to_owned))
+    }
+
     /// Has clap judge the value, alone.
     fn check_value(&self, command: &Command, entry: &Entry) -> Result<(), ConfigError> {
         let parse = command
@@ -225,6 +257,9 @@ impl<'t> File<'t> {
             ErrorKind::MissingRequiredArgument | ErrorKind::ArgumentConflict
         ) {
             return Ok(());
+        }
+        if let Some(mistake) = error.source().and_then(|e| e.downcast_ref::<FilterError>()) {
+            return Err(self.in_filter(entry, mistake));
         }
         let what = match error.source() {
             Some(source) => format!("`{}`: {source}", entry.key),

@@ -203,8 +203,13 @@ fn mistakes_are_told_with_their_line() {
         ("raw = true\nfiltr = 'eor'", 2, "try: `filter`, if"),
         ("json_filter = 'eor'", 1, "try: `json-filter`"),
         ("[live]\n\nrign = 64", 3, "try: `ring`"),
-        ("[read]\nring = 64", 2, "unknown key `ring`"),
+        ("[read]\nring = 64", 2, "`ring` is no key of this table"),
         ("[lve]\nring = 64", 1, "unknown key `lve`"),
+        ("[liv]\nring = 64", 1, "try: [live], if"),
+        ("[raed]\nraw = true", 1, "try: [read], if"),
+        ("[read]\ninterface = 'a'", 2, "try: `interface` in [live]"),
+        ("[live]\nrib_out = 'a'", 2, "try: `rib-out` in [read]"),
+        ("[live]\nrig = 7", 2, "try: `ring`, if"),
         ("config = 'x'", 1, "unknown key `config`"),
         ("live = 3", 1, "is a table"),
         ("raw = 'yes'", 1, "is `true` or `false`"),
@@ -221,6 +226,18 @@ fn mistakes_are_told_with_their_line() {
         ),
         ("raw = ", 1, ""),
         ("raw = true\nraw = true", 2, "duplicate key"),
+        ("raw = true\nraw = true", 2, "try: leave one of them out"),
+        (
+            "filter = \'\'\'\ntype update\nand famly ipv4\'\'\'",
+            3,
+            "  and famly ipv4\'\'\'\n      ^^^^^\n  try: perhaps `family`",
+        ),
+        ("filter = \"aspath '(1'\"", 1, "                   ^\n"),
+        (
+            "filter = \"type update\\nand famly ipv4\"",
+            1,
+            "      ^^^^^",
+        ),
     ] {
         let Err(Refused::Config(error)) = with(config, "bgptap read x") else {
             panic!("{config} is wrong");

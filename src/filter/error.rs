@@ -28,6 +28,21 @@ impl FilterError {
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
+
+    /// The expression, as far as it was read.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What is wrong, without the place.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
 }
 
 impl fmt::Display for FilterError {
@@ -49,6 +64,8 @@ impl std::error::Error for FilterError {}
 pub(super) struct Mistake {
     what: String,
     hint: Option<String>,
+    /// Which octets of the value are at fault, if not all.
+    place: Option<Range<usize>>,
 }
 
 impl Mistake {
@@ -56,7 +73,20 @@ impl Mistake {
         Self {
             what: what.into(),
             hint: None,
+            place: None,
         }
+    }
+
+    /// Only these octets of the value are wrong.
+    pub(super) fn at(mut self, place: Range<usize>) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// The octets of an expression that are at fault, if the value stands in it from `start` on.
+    pub(super) fn place_from(&self, start: usize) -> Option<Range<usize>> {
+        let place = self.place.as_ref()?;
+        Some(start + place.start..start + place.end)
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -191,7 +191,12 @@ impl<'t> Parser<'t> {
                 return self.fail(mistake.hint("`peer 192.0.2.1`, `not peer 192.0.2.1`"));
             }
             let span = self.token.span.clone();
-            values.push(read(text).map_err(|mistake| self.error(span, mistake))?);
+            let quote = usize::from(matches!(self.token.kind, Kind::Quoted(_)));
+            let value = read(text).map_err(|mistake| {
+                let place = mistake.place_from(span.start + quote);
+                self.error(place.unwrap_or(span), mistake)
+            });
+            values.push(value?);
             self.advance()?;
             if !self.takes(Kind::Comma)? {
                 return Ok(values);

@@ -2,6 +2,7 @@
 
 use super::error::Mistake;
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
 use std::fmt;
 
 /// The most memory that one regular expression may take, bytes: it may come from a config file or over HTTP.
@@ -24,7 +25,7 @@ impl PathPattern {
             .dfa_size_limit(SIZE_MAX)
             .unicode(false)
             .build()
-            .map_err(|error| Mistake::new("no regular expression").hint(reason(&error)))?;
+            .map_err(|error| mistake(&error, written))?;
         Ok(Self {
             written: written.to_owned(),
             regex,
@@ -36,26 +37,43 @@ impl PathPattern {
     }
 }
 
-/// The last line of what `regex` says is the reason; those before it show the place with carets.
-fn reason(error: &regex::Error) -> String {
-    match error {
-        regex::Error::CompiledTooBig(_) => "it would take too much memory".into(),
-        other => {
-            let text = other.to_string();
-            let reason = text.lines().last().unwrap_or_default();
-            reason.trim_start_matches("error: ").to_owned()
-        }
+/// What is wrong, and where: that is what the parser below `regex` tells.
+fn mistake(error: &regex::Error, written: &str) -> Mistake {
+    let mistake = Mistake::new("no regular expression");
+    if let regex::Error::CompiledTooBig(_) = error {
+        return mistake.hint("it would take too much memory");
     }
+    let mut parser = ParserBuilder::new().unicode(false).utf8(false).build();
+    let (what, span) = match parser.parse(&with_delimiters(written)) {
+        Err(regex_syntax::Error::Parse(error)) => (error.kind().to_string(), *error.span()),
+        Err(regex_syntax::Error::Translate(error)) => (error.kind().to_string(), *error.span()),
+        _ => return mistake.hint(error.to_string()),
+    };
+    let place = [span.start, span.end].map(|at| place(written, at.offset));
+    mistake.hint(what).at(place[0]..place[1])
+}
+
+/// Where that was written which stands at an offset of the text with delimiters.
+fn place(written: &str, offset: usize) -> usize {
+    let mut end = 0;
+    let mut parts = parts(written).filter(|(_, part)| {
+        end += part.len();
+        end > offset
+    });
+    parts.next().map_or(written.len(), |(at, _)| at)
 }
 
 /// Replaces `_`, but neither behind a backslash nor inside brackets.
 fn with_delimiters(written: &str) -> String {
-    let mut out = String::with_capacity(written.len());
+    parts(written).map(|(_, part)| part).collect()
+}
+
+/// Each character, or what stands for it, and where it was written.
+fn parts(written: &str) -> impl Iterator<Item = (usize, &str)> {
     let (mut escaped, mut in_class) = (false, false);
-    for c in written.chars() {
+    written.char_indices().map(move |(at, c)| {
         if c == '_' && !escaped && !in_class {
-            out.push_str(DELIMITER);
-            continue;
+            return (at, DELIMITER);
         }
         match c {
             '[' if !escaped => in_class = true,
@@ -63,9 +81,8 @@ fn with_delimiters(written: &str) -> String {
             _ => {}
         }
         escaped = c == '\\' && !escaped;
-        out.push(c);
-    }
-    out
+        (at, written.get(at..at + c.len_utf8()).unwrap_or_default())
+    })
 }
 
 impl PartialEq for PathPattern {

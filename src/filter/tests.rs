@@ -108,7 +108,14 @@ fn mistakes_are_told_where_they_are() {
         ("as 4294967296", "4294967296", "32 bits"),
         ("as 5-4", "5-4", "empty"),
         ("as +5", "+5", "no number"),
-        ("aspath '(1'", "'(1'", "unclosed group"),
+        ("aspath '(1'", "(", "unclosed group"),
+        ("aspath _1_, '_2_ *(3'", "(", "unclosed group"),
+        ("aspath '_1_+|_2_[3'", "[", "unclosed character class"),
+        (
+            "aspath '_é{2,1}'",
+            "{2,1}",
+            "invalid repetition count range",
+        ),
         (
             "aspath \"a{1000}{1000}\"",
             "\"a{1000}{1000}\"",
