@@ -1,7 +1,7 @@
 //! The `bgptap` command.
 #![forbid(unsafe_code)]
 
-use bgptap::app::{self, Ended};
+use bgptap::app;
 use bgptap::config_file::{CommandLine, Refused};
 use std::io::Write;
 use std::process::ExitCode;
@@ -17,8 +17,7 @@ fn main() -> ExitCode {
         }
     };
     match app::run(cli, &command_line) {
-        Ok(Ended::Done) => ExitCode::SUCCESS,
-        Ok(Ended::InPart) => ExitCode::from(1),
+        Ok(ended) => ExitCode::from(ended.status()),
         Err(error) => {
             tell(&error);
             ExitCode::from(2)

@@ -2,10 +2,9 @@
 
 use super::unwritable::cannot_write;
 use crate::error::SetupError;
-use crate::sink::files::{Direct, Files, Pattern, Rotation};
+use crate::sink::files::{Direct, Files, Pattern, Rotation, Stream};
 use crate::sink::writer::{self, Division, WhenFull, Writer};
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,10 +32,26 @@ impl Options {
 
     /// It is one file, which whoever reads it may move away.
     #[cfg(feature = "capture")]
-    pub(super) fn was_moved(&self) -> bool {
+    pub(super) fn is_single(&self) -> bool {
         let pattern = Pattern::new(&self.path);
-        let single = pattern.is_ok_and(|pattern| self.is_direct(&pattern));
-        single && self.path.as_os_str() != "-" && !self.path.exists()
+        let direct = pattern.is_ok_and(|pattern| self.is_direct(&pattern));
+        direct && !is_stream(&self.path)
+    }
+
+    /// Refuses what means nothing where there is no file.
+    ///
+    /// # Errors
+    /// A stream is to be begun anew by time or size.
+    pub(super) fn check(&self) -> Result<(), SetupError> {
+        if self.rotates() && is_stream(&self.path) {
+            return Err(SetupError::Other {
+                what: format!("writing {} and beginning another file", self.path.display()),
+                why: "it is standard output, a pipe or a device".into(),
+                remedy: "name a file, or leave out that another one is begun by time or size"
+                    .into(),
+            });
+        }
+        Ok(())
     }
 
     fn rotates(&self) -> bool {
@@ -50,8 +65,14 @@ impl Options {
 }
 
 /// Standard output, a pipe or a device.
-fn is_stream(path: &Path) -> bool {
+pub(super) fn is_stream(path: &Path) -> bool {
     path.as_os_str() == "-" || path.exists() && !path.is_file()
+}
+
+/// The time stands in the name.
+#[cfg(feature = "capture")]
+pub(super) fn is_dated(path: &Path) -> bool {
+    Pattern::new(path).is_ok_and(|pattern| pattern.is_dated())
 }
 
 /// What files are.
@@ -67,21 +88,23 @@ pub(super) enum Kind {
 
 /// Opened, and without a thread yet.
 pub(super) enum Destination {
-    Stream(Box<dyn Write + Send>),
+    Stream(Stream),
     Direct(Direct),
     Files(Box<Files>, Division),
 }
 
 impl Destination {
-    pub(super) fn open(options: &Options) -> Result<Self, SetupError> {
+    pub(super) fn open(options: &Options, when_full: WhenFull) -> Result<Self, SetupError> {
         let path = options.path.as_path();
         let failed = |error: io::Error| cannot_write(path, &error);
+        options.check()?;
         if path.as_os_str() == "-" {
-            return Ok(Self::Stream(Box::new(io::stdout())));
+            return Ok(Self::Stream(Stream::stdout()));
         }
         if is_stream(path) {
-            let stream = File::options().write(true).open(path).map_err(failed)?;
-            return Ok(Self::Stream(Box::new(stream)));
+            // A capture does not wait for whoever reads the pipe.
+            let stream = Stream::open(path, when_full == WhenFull::Wait).map_err(failed)?;
+            return Ok(Self::Stream(stream));
         }
         let pattern = Pattern::new(path).map_err(|error| SetupError::Other {
             what: format!("writing {}", path.display()),
@@ -114,7 +137,9 @@ impl Destination {
             chunks,
         };
         match self {
-            Self::Stream(stream) => Writer::start(stream, when_full, chunks),
+            Self::Stream(stream) => {
+                Writer::start_with(stream.retrying(retry), options(Division::None))
+            }
             Self::Direct(file) => Writer::start_with(file.retrying(retry), options(Division::None)),
             Self::Files(files, division) => {
                 Writer::start_with(files.retrying(retry), options(division))

@@ -236,7 +236,7 @@ impl<'o> Run<'o> {
             warnings: doctor::admit(&doctor::preflight(wanted), options.force)?,
             listener: Listener::bind(options.metrics)?,
             http: http.transpose()?,
-            files: outputs::Files::open(&options.outputs, for_people)?,
+            files: outputs::Files::open(&options.outputs, for_people, WhenFull::Drop)?,
         })
     }
 
@@ -349,7 +349,7 @@ impl<'o> Run<'o> {
         let mut summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
         summary.capture = source.modes();
         summary.tap = copies;
-        let ended = outputs::close(outputs, self.files, closing, &outcome, &mut summary, false)?;
+        let ended = outputs::close(outputs, self.files, closing, &outcome, &mut summary, false);
         report_latency(&outcome);
         drop((server, http));
         Ok(ended)

@@ -55,6 +55,17 @@ pub enum Ended {
     InPart,
 }
 
+impl Ended {
+    /// The exit status.
+    #[must_use]
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::InPart => 1,
+        }
+    }
+}
+
 /// Runs a command. Of the command line a configuration file can be read again.
 ///
 /// # Errors
@@ -128,9 +139,13 @@ fn no_top() -> SetupError {
 fn stop_on_signals(reloads: bool) -> Result<Arc<AtomicBool>, SetupError> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| not_registered(&error))?;
+        signal_hook::flag::register_conditional_shutdown(
+            signal,
+            Ended::InPart.status().into(),
+            Arc::clone(&stop),
+        )
+        .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+        .map_err(|error| not_registered(&error))?;
     }
     if reloads {
         return Ok(stop);

@@ -67,9 +67,13 @@ impl Files {
     }
 
     /// Opens them; without any, lines for people go to standard output if `text`.
-    pub(super) fn open(options: &cli::Outputs, text: bool) -> Result<Self, SetupError> {
+    pub(super) fn open(
+        options: &cli::Outputs,
+        text: bool,
+        when_full: WhenFull,
+    ) -> Result<Self, SetupError> {
         let open = |files: Option<destination::Options>| {
-            let destination = files.map(|files| Destination::open(&files));
+            let destination = files.map(|files| Destination::open(&files, when_full));
             destination.transpose()
         };
         let summary = options.summary.as_deref();
@@ -86,7 +90,7 @@ impl Files {
                 .iter()
                 .map(|name| feeds::find(name))
                 .collect::<Result<_, _>>()?,
-            text: Text::open(options, text)?,
+            text: Text::open(options, text, when_full)?,
         })
     }
 
@@ -141,6 +145,7 @@ impl Files {
         let text = text.map(|text| text.start(options, when_full));
         outputs.text = text.transpose()?;
         self.summary.iter_mut().for_each(Late::begin);
+        outputs.summarised = self.summary.is_some();
         Ok(outputs)
     }
 
@@ -467,13 +472,14 @@ pub(super) fn close(
     outcome: &Outcome,
     summary: &mut Summary,
     reads: bool,
-) -> Result<Ended, SetupError> {
+) -> Ended {
     let mut ended = Ended::Done;
     for interrupted in &outcome.interrupted {
         eprintln!("bgptap: {interrupted}; what came before it was kept");
         ended = Ended::InPart;
     }
     outputs.conclude(summary);
+    let for_nobody = outputs.are_for_nobody();
     for (output, left_out) in outputs.filtered().filter(|(_, left_out)| *left_out > 0) {
         eprintln!("bgptap: filters left out {left_out} events of {output}");
     }
@@ -498,7 +504,7 @@ pub(super) fn close(
         }
         if let Some(error) = closed.error
             // Whoever reads our output may stop reading: `| head` is no failure.
-            && error.kind() != io::ErrorKind::BrokenPipe
+            && !(error.kind() == io::ErrorKind::BrokenPipe && is_on_stdout(options, output))
         {
             let lost = closed.lost_broken;
             eprintln!("bgptap: writing {output}: {error}; events lost: {lost}");
@@ -512,6 +518,9 @@ pub(super) fn close(
             }
         }
     }
+    if for_nobody && reads && ended == Ended::InPart {
+        eprintln!("bgptap: no output was left, so not all was read");
+    }
     #[cfg(feature = "kafka")]
     if kafka::tell(options, &outputs.kafka_delivered) && (options.strict || reads) {
         ended = Ended::InPart;
@@ -521,7 +530,8 @@ pub(super) fn close(
     }
     if let Some(evidence) = &mut outputs.evidence {
         let counts = evidence.close_by(until);
-        if !tell_evidence(counts) && (options.strict || counts.late > 0) {
+        let failed = counts.late + counts.write_error > 0;
+        if !tell_evidence(counts) && (options.strict || failed) {
             ended = Ended::InPart;
         }
     }
@@ -551,8 +561,23 @@ pub(super) fn close(
         );
     }
     if let (Some(path), Some(target)) = (&options.summary, files.summary) {
-        let written = summary::write(target.into_writer(), summary, reads);
-        written.map_err(|source| cannot_write(path, &source))?;
+        if let Err(error) = summary::write(target.into_writer(), summary, reads) {
+            eprintln!("bgptap: {}", cannot_write(path, &error));
+            ended = Ended::InPart;
+        }
     }
-    Ok(ended)
+    ended
+}
+
+/// Whether an output, by its name in metrics, goes to standard output.
+fn is_on_stdout(options: &cli::Outputs, output: &str) -> bool {
+    let path = match output {
+        "json" => options.json.as_deref(),
+        "mrt" => options.files.mrt.as_deref(),
+        "mrt_rib" => options.files.mrt_rib.as_deref(),
+        // Unasked they go there.
+        "text" => Some(options.text.text.as_deref().unwrap_or(Path::new("-"))),
+        _ => None,
+    };
+    path == Some(Path::new("-"))
 }

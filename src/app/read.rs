@@ -29,7 +29,7 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     named.push(("--rib-out", rib_out));
     paths::check(&options.files, &named)?;
     let text = rib_out.is_none();
-    let mut files = outputs::Files::open(&options.outputs, text)?;
+    let mut files = outputs::Files::open(&options.outputs, text, WhenFull::Wait)?;
     let selection = options.outputs.filters.of_tables(None);
     let rib_out = rib_out.map(|path| super::rib::Out::open(path, selection));
     let mut rib_out = rib_out.transpose()?;
@@ -43,6 +43,7 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     // Nothing is refused behind this.
     let mut outputs = files.start(&options.outputs, metrics, WhenFull::Wait)?;
     rib_out.iter_mut().for_each(super::rib::Out::begin);
+    outputs.summarised |= rib_out.is_some();
     outputs.set_interfaces(source.interfaces());
     let mut worker = Worker::new(limits, ports, outputs, memory);
 
@@ -67,15 +68,19 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     }
     let mut summary = outputs::summarise(&outcome, frames(&outcome));
     drop(server);
-    if let (Some(out), Some(ribs)) = (rib_out, &outcome.ribs) {
-        out.write(ribs)?;
+    let mut ended = Ended::Done;
+    if let (Some(out), Some(ribs)) = (rib_out, &outcome.ribs)
+        && let Err(error) = out.write(ribs)
+    {
+        eprintln!("bgptap: {error}");
+        ended = Ended::InPart;
     }
     let (out, summary) = (&options.outputs, &mut summary);
     let closed = outputs::close(out, files, closing, &outcome, summary, true);
     // The process ends: its memory goes back at once, while a million routes that are dropped take each other's
     // attributes apart one by one.
     std::mem::forget(outcome);
-    closed
+    Ok(ended.max(closed))
 }
 
 /// What may be amiss where no BGP was found.

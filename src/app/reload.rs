@@ -3,6 +3,8 @@
 //! A thread reads, opens and closes; the worker takes over between two batches of frames. What cannot be
 //! used is refused as a whole, and everything stays as it was.
 
+mod names;
+
 use super::destination::{self, Destination};
 use super::feeds::{self, Found};
 #[cfg(feature = "kafka")]
@@ -25,11 +27,12 @@ use crate::sink::kafka::Settings;
 use crate::sink::outputs::JsonLines;
 use crate::sink::reload::{Change, Exchange, News, Retired, Selections};
 use crate::sink::writer::{WhenFull, Writer};
+use names::Names;
 use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,6 +92,7 @@ impl Reloader {
             said: command_line.said().unwrap_or_default(),
             command_line,
             at: Places::of(outputs),
+            names: Names::of(outputs),
             tables: !outputs.no_rib,
             bounds,
             exchange: Arc::clone(&exchange),
@@ -201,6 +205,7 @@ struct Running {
     /// What the file said when it was last read.
     said: BTreeMap<String, Vec<String>>,
     at: Places,
+    names: Names,
     /// There are tables.
     tables: bool,
     bounds: Bounds,
@@ -230,6 +235,7 @@ impl Running {
         };
         let at = Places::of(&outputs);
         let news = self.news(&outputs, &at)?;
+        self.note_names(&at, &news);
         // There is room: the news before were taken.
         let _ = self.exchange.news.push(news);
         self.retire();
@@ -246,6 +252,20 @@ impl Running {
         Ok(later)
     }
 
+    /// Takes note of the files that are opened.
+    fn note_names(&mut self, at: &Places, news: &News) {
+        let json = at.json.as_ref().map(|(files, _)| files);
+        for (flag, files, is_new) in [
+            ("--json", json, news.json.is_new()),
+            ("--mrt", at.mrt.as_ref(), news.mrt.is_new()),
+            ("--mrt-rib", at.tables.as_ref(), news.tables.is_new()),
+        ] {
+            if let Some(files) = files.filter(|_| is_new) {
+                self.names.add(flag, &files.path);
+            }
+        }
+    }
+
     /// Opens what is new, so that nothing is left to fail.
     fn news(&self, options: &cli::Outputs, at: &Places) -> Result<News, SetupError> {
         paths::check(&[], &outputs::Files::named(options))?;
@@ -258,9 +278,13 @@ impl Running {
         let kafka = self.kafka(options, at)?;
         #[cfg(not(feature = "kafka"))]
         let kafka = Change::Same;
-        let json = renewed(&self.at.json, &at.json, |(files, _)| files)?;
-        let mrt = renewed(&self.at.mrt, &at.mrt, |files| files)?;
-        let tables = renewed(&self.at.tables, &at.tables, |files| files)?;
+        let (now, names) = (&self.at, &self.names);
+        let json = (&now.json, &at.json);
+        let json = renewed(json, (names, "--json"), |(files, _)| files)?;
+        let mrt = (&now.mrt, &at.mrt);
+        let mrt = renewed(mrt, (names, "--mrt"), |files| files)?;
+        let tables = (&now.tables, &at.tables);
+        let tables = renewed(tables, (names, "--mrt-rib"), |files| files)?;
         let evidence = if self.at.evidence == at.evidence {
             Change::Same
         } else {
@@ -388,8 +412,8 @@ type Opened = (Destination, PathBuf);
 /// What becomes of an output that goes to files. A file of the same name is opened again only if it was moved
 /// away.
 fn renewed<T: PartialEq>(
-    now: &Option<T>,
-    wanted: &Option<T>,
+    (now, wanted): (&Option<T>, &Option<T>),
+    (names, flag): (&Names, &'static str),
     files: impl Fn(&T) -> &destination::Options,
 ) -> Result<Change<Opened>, SetupError> {
     let Some(to) = wanted else {
@@ -400,14 +424,13 @@ fn renewed<T: PartialEq>(
     };
     let same = now.as_ref() == Some(to);
     let to = files(to);
-    if same && !to.was_moved() {
+    if same && !names.was_moved(flag, to) {
         return Ok(Change::Same);
     }
-    let path = to.path.as_path();
-    if !same && !to.adds() && now.as_ref().is_some_and(|now| files(now).path == path) {
-        return Err(overwritten(path));
+    if !same {
+        names.admit(to)?;
     }
-    let opened = (Destination::open(to)?, to.path.clone());
+    let opened = (Destination::open(to, WhenFull::Drop)?, to.path.clone());
     Ok(Change::Other(Some(opened)))
 }
 
@@ -421,12 +444,4 @@ fn started(opened: Change<Opened>, chunks: usize) -> Result<Change<Writer>, Setu
     let writer = destination.start(WhenFull::Drop, chunks);
     let writer = writer.map_err(|error: io::Error| cannot_write(&path, &error))?;
     Ok(Change::Other(Some(writer)))
-}
-
-fn overwritten(path: &Path) -> SetupError {
-    SetupError::Other {
-        what: format!("writing {} otherwise than before", path.display()),
-        why: "the new file would take the place of the one that is being written".into(),
-        remedy: "give it another name, or parts of the time in its name".into(),
-    }
 }

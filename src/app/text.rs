@@ -22,6 +22,7 @@ impl Text {
     pub(super) fn open(
         options: &cli::Outputs,
         otherwise: bool,
+        when_full: WhenFull,
     ) -> Result<Option<Self>, SetupError> {
         let stdout = Path::new("-");
         let path = options.text.text.as_deref();
@@ -31,12 +32,13 @@ impl Text {
         if path == stdout {
             refuse_mixed(options)?;
         }
-        let target = Destination::open(&destination::Options {
+        let files = destination::Options {
             path: path.to_owned(),
             every: None,
             size_max: None,
             kind: Kind::Lines,
-        })?;
+        };
+        let target = Destination::open(&files, when_full)?;
         Ok(Some(Self {
             path: path.to_owned(),
             target,

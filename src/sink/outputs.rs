@@ -95,6 +95,8 @@ pub struct Outputs {
     pub(super) interfaces: Vec<String>,
     /// Lines for people, if asked for.
     pub text: Option<TextLines>,
+    /// Somebody wants to know what it all comes to in the end.
+    pub summarised: bool,
     /// Over the whole run.
     pub totals: Totals,
     /// Name of this monitor.
@@ -123,6 +125,7 @@ impl Outputs {
             former: BTreeMap::new(),
             interfaces: Vec::new(),
             text: None,
+            summarised: false,
             totals: Totals::default(),
             host,
             bmp: None,

@@ -75,6 +75,12 @@ impl<T> Change<T> {
         }
     }
 
+    /// Another one is there from now on.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        matches!(self, Self::Other(Some(_)))
+    }
+
     fn apply(self, slot: &mut Option<T>) -> Option<T> {
         match self {
             Self::Same => None,

@@ -205,7 +205,7 @@ impl<F: Frame> Worker<F> {
         self.snapshot_now(|snapshot| gather(source, snapshot));
         let mut published = Instant::now();
         let mut wait = Duration::ZERO;
-        while !stop.load(Ordering::Relaxed) && !self.outputs.is_broken() {
+        while !stop.load(Ordering::Relaxed) && !self.outputs.are_for_nobody() {
             match source.poll(&mut batch, wait) {
                 Ok(Polled::Frames) => {
                     self.batch(&mut batch);

@@ -90,6 +90,17 @@ impl Feed {
         }
     }
 
+    /// Messages that were not told, and that no tables will make up for as it is now.
+    pub(super) fn lost_for_good(&mut self) -> u64 {
+        let Self {
+            routers, carrier, ..
+        } = self;
+        let mut unheard = |router: &&Router| carrier.epoch(router.line()) == 0;
+        let unheard = routers.iter().filter(|router| unheard(router));
+        let missed: u64 = unheard.map(|router| router.missed).sum();
+        missed + self.untold.no_place
+    }
+
     /// The last word to the listeners.
     pub(super) fn farewell(&mut self) {
         for index in 0..self.routers.len() {

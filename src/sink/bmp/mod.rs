@@ -412,10 +412,15 @@ impl Bmp {
         }
     }
 
-    /// A file is read for listeners, and one cannot be reached.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.feeds.iter().any(|feed| feed.carrier.is_broken())
+    /// Of each listener, whether a file is read for it and it cannot be reached.
+    pub fn are_broken(&self) -> impl Iterator<Item = bool> {
+        self.feeds.iter().map(|feed| feed.carrier.is_broken())
+    }
+
+    /// Messages that were not told, and will not be made up for: of routers whose listener is not there now, and of those
+    /// that there is no place for.
+    pub fn lost_for_good(&mut self) -> u64 {
+        self.feeds.iter_mut().map(Feed::lost_for_good).sum()
     }
 
     /// The keys of those that cannot be reached.

@@ -14,6 +14,13 @@ const SUFFIX: &str = ".pcapng";
 /// Behind the name of a file that is not complete.
 const DRAFT: &str = ".part";
 
+/// Whether files can be made in a folder: whatever hinders is told at the start, not with the first incident.
+fn probe(folder: &Path) -> io::Result<()> {
+    let name = folder.join(format!("{}{DRAFT}", std::process::id()));
+    fs::File::create(&name)?;
+    fs::remove_file(name)
+}
+
 /// What lies in the folder, by session: those of the session that has most go first, so that one
 /// which makes mistakes all day does not push out what others left.
 pub(super) struct Folder {
@@ -34,6 +41,7 @@ impl Folder {
     /// Looks through the folder for what earlier runs left.
     pub(super) fn open(path: &Path, bytes_max: u64) -> io::Result<Self> {
         fs::create_dir_all(path)?;
+        probe(path)?;
         let mut folder = Self {
             path: path.to_owned(),
             bytes_max,

@@ -6,9 +6,11 @@
 mod direct;
 mod gzip;
 mod pattern;
+mod stream;
 
 pub use direct::{Direct, open_as_it_is};
 pub use pattern::{NoPattern, Pattern};
+pub use stream::Stream;
 
 use super::writer::{Recovery, Target};
 use gzip::Gzip;

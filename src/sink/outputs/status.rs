@@ -39,6 +39,10 @@ impl Outputs {
     /// Hands over what has been encoded so far, to whom has nothing else to do.
     pub fn flush(&mut self) {
         self.writers_mut().for_each(Writer::offer);
+        // Those who come and go while nothing is told would else be too many.
+        if let Some(stream) = &mut self.stream {
+            stream.look_round();
+        }
         if let Some(bmp) = &mut self.bmp {
             bmp.flush();
         }
@@ -91,11 +95,16 @@ impl Outputs {
             .chain(bmp)
     }
 
-    /// An output has nobody left to write for.
+    /// There were outputs, and none of them has anybody left to write for.
     #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.writers().any(|(_, writer)| writer.is_broken())
-            || self.bmp.as_ref().is_some_and(|bmp| bmp.is_broken())
+    pub fn are_for_nobody(&self) -> bool {
+        if self.summarised || self.stream.is_some() || self.evidence.is_some() {
+            return false;
+        }
+        let writers = self.writers().map(|(_, writer)| writer.is_broken());
+        let bmp = self.bmp.iter().flat_map(|bmp| bmp.are_broken());
+        let mut broken = writers.chain(bmp).peekable();
+        broken.peek().is_some() && broken.all(|broken| broken)
     }
 
     /// What each output that can lose events has come to: one by that name, whatever it was before a reload.
