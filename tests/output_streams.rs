@@ -190,4 +190,77 @@ mod live {
             assert!(text.contains("UPDATE"), "{text}");
         }
     }
+    /// Whoever asks twice does not wait for an output that hangs, and is told that not all was done.
+    #[test]
+    fn a_second_signal_ends_at_once() {
+        if !allowed() {
+            return;
+        }
+        let (net, scratch) = (Net::new(), Scratch::new("twice"));
+        let pipe = scratch.path("pipe");
+        run(Command::new("mkfifo").arg(&pipe));
+        // Held open, and never read.
+        let mut held = fs::File::options();
+        let held = held.read(true).write(true).open(&pipe).unwrap();
+        let live = Live::start(&net.mon, TAP, &scratch, &["--json", pipe.to_str().unwrap()]);
+        net.replay(recording(), &["--speed", "max"]);
+        live.signal("TERM");
+        let begun = Instant::now();
+        while !live.log().contains("captured") && begun.elapsed() < Duration::from_secs(1) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        live.signal("TERM");
+        assert_eq!(live.ended(), Some(1));
+        assert!(begun.elapsed() < Duration::from_secs(20), "it has waited");
+        drop(held);
+    }
+
+    /// Those who have gone leave their places, also while nothing is told.
+    #[test]
+    fn listeners_come_and_go_before_the_first_frame() {
+        if !allowed() {
+            return;
+        }
+        const HTTP: &str = "127.0.0.1:9180";
+        let (net, scratch) = (Net::new(), Scratch::new("listeners"));
+        let live = Live::start(&net.mon, TAP, &scratch, &["--http", HTTP]);
+        let listen = || -> u16 {
+            use std::io::Write;
+            let stream = std::net::TcpStream::connect(HTTP).unwrap();
+            (&stream)
+                .write_all(b"GET /events HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                .unwrap();
+            let mut head = String::new();
+            BufReader::new(stream).read_line(&mut head).unwrap();
+            head.split(' ').nth(1).unwrap().parse().unwrap()
+        };
+        // Sixteen may listen at a time.
+        for _ in 0..40 {
+            let begun = Instant::now();
+            while Net::within(&net.mon, listen) != 200 {
+                assert!(begun.elapsed() < Duration::from_secs(5), "no place");
+            }
+        }
+        live.stop();
+    }
+
+    /// Nobody was ever there to be told, and nobody will make up for it.
+    #[test]
+    fn a_station_that_never_came_is_a_loss() {
+        if !allowed() {
+            return;
+        }
+        for (strict, status) in [("--strict", 1), ("--raw", 0)] {
+            let (net, scratch) = (Net::new(), Scratch::new("absent"));
+            let log = scratch.path("live.log");
+            let more = ["--bmp", "127.0.0.1:11019", strict];
+            let live = Live::start(&net.mon, TAP, &scratch, &more);
+            net.replay(recording(), &["--speed", "max"]);
+            let summary = live.stop_with(status);
+            let untold = &summary["outputs"]["bmp"]["dropped"]["resync"];
+            let said = fs::read_to_string(log).unwrap();
+            let told = format!("bmp: {untold} messages were not told to anybody");
+            assert!(untold.as_u64() > Some(0) && said.contains(&told), "{said}");
+        }
+    }
 }

@@ -1,0 +1,154 @@
+//! SIGHUP: no output writes over what another one of this run has written, or is going to; and files that were moved away
+//! are opened anew.
+#![cfg(feature = "capture")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use support::net::{Live, Net, TAP, allowed};
+use support::{Scratch, recording};
+
+/// Events of the recording.
+const EVENTS: usize = 3588;
+
+struct Bench {
+    net: Net,
+    scratch: Scratch,
+    live: Live,
+    config: PathBuf,
+    reloads: usize,
+}
+
+impl Bench {
+    /// `keys` are TOML, in which `@` stands for the folder of the outputs.
+    fn start(name: &str, keys: &str) -> Self {
+        let (net, scratch) = (Net::new(), Scratch::new(name));
+        let config = scratch.path("bgptap.toml");
+        fs::create_dir(scratch.path("out")).unwrap();
+        let keys = keys.replace('@', scratch.path("out").to_str().unwrap());
+        fs::write(&config, keys).unwrap();
+        let at = config.to_str().unwrap();
+        let live = Live::start(&net.mon, TAP, &scratch, &["--config", at]);
+        Self {
+            net,
+            scratch,
+            live,
+            config,
+            reloads: 0,
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.scratch.path("out").join(name)
+    }
+
+    /// Has the file read again; what is said of that.
+    fn reload(&mut self, keys: &str) -> String {
+        let keys = keys.replace('@', self.scratch.path("out").to_str().unwrap());
+        fs::write(&self.config, keys).unwrap();
+        self.live.signal("HUP");
+        self.reloads += 1;
+        let begun = Instant::now();
+        loop {
+            let log = self.live.log();
+            if let Some((_, said)) = log.rsplit_once("SIGHUP:")
+                && log.matches("SIGHUP:").count() == self.reloads
+            {
+                return said.to_owned();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "{log}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn replay(&self) {
+        self.net.replay(recording(), &["--speed", "max"]);
+    }
+}
+
+fn lines(file: &Path) -> usize {
+    fs::read_to_string(file).unwrap().lines().count()
+}
+
+fn wait_for_lines(file: &Path, count: usize) {
+    let begun = Instant::now();
+    while fs::read_to_string(file).unwrap_or_default().lines().count() < count {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{}", lines(file));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn what_one_output_has_written_no_other_takes_the_place_of() {
+    if !allowed() {
+        return;
+    }
+    let text = "text = '@/t'\n";
+    let first = format!("{text}json = '@/a'\nmrt = '@/m'\n");
+    let mut bench = Bench::start("reload-names", &first);
+    bench.replay();
+    wait_for_lines(&bench.file("a"), EVENTS);
+    // Without `text`, which a reload does not take away.
+    let refuse = |bench: &mut Bench, keys: &str, flag: &str| {
+        let said = bench.reload(keys);
+        assert!(said.contains("refused, all stays"), "{keys}: {said}");
+        let why = format!("the place of what {flag} writes there in this run");
+        assert!(said.contains(&why), "{keys}: {said}");
+        assert_eq!(lines(&bench.file("a")), EVENTS, "{keys}");
+    };
+    for (keys, flag) in [
+        ("json = '@/m'\n", "--mrt"),
+        ("mrt = '@/a'\n", "--json"),
+        ("json = '@/t'\nmrt = '@/m'\n", "--text"),
+        ("mrt = '@/m'\nmrt-rib = '@/a'\n", "--json"),
+    ] {
+        refuse(&mut bench, keys, flag);
+    }
+    let said = bench.reload(&format!("{text}json = '@/b'\nmrt = '@/n'\n"));
+    assert!(said.contains("in effect"), "{said}");
+    for (keys, flag) in [
+        ("json = '@/m'\nmrt = '@/n'\n", "--mrt"),
+        ("json = '@/a'\nmrt = '@/n'\n", "--json"),
+        ("json = '@/b'\nmrt = '@/a'\n", "--json"),
+    ] {
+        refuse(&mut bench, keys, flag);
+    }
+    // What was moved away is not written over.
+    fs::rename(bench.file("a"), bench.file("a.1")).unwrap();
+    let said = bench.reload(&format!("{text}json = '@/a'\nmrt = '@/n'\n"));
+    assert!(said.contains("in effect"), "{said}");
+    bench.live.stop();
+    assert_eq!(lines(&bench.scratch.path("out").join("a.1")), EVENTS);
+}
+
+/// logrotate(8) with `create`, as Debian has it, makes a new file of the same name.
+#[test]
+fn a_file_that_logrotate_has_made_anew_is_written_to() {
+    if !allowed() {
+        return;
+    }
+    let keys = "json = '@/a'\n";
+    let mut bench = Bench::start("reload-logrotate", keys);
+    let (now, old) = (bench.file("a"), bench.file("a.1"));
+    for create in [true, false] {
+        fs::rename(&now, &old).unwrap();
+        if create {
+            fs::write(&now, "").unwrap();
+        }
+        let said = bench.reload(keys);
+        assert!(said.contains("in effect"), "{said}");
+    }
+    bench.replay();
+    wait_for_lines(&now, EVENTS);
+    let said = bench.reload(keys);
+    assert!(said.contains("in effect"), "{said}");
+    bench.live.stop();
+    assert!(
+        lines(&now) >= EVENTS,
+        "the file goes on where nobody moved it"
+    );
+    assert_eq!(lines(&old), 0);
+}
