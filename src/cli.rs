@@ -76,7 +76,7 @@ pub enum Command {
 #[derive(Args, Debug)]
 pub struct Outputs {
     /// Write one JSON object per message and event to FILE ("-": standard output).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = files::pattern())]
     pub json: Option<PathBuf>,
     /// Add the bytes of each message, in hex, to the JSON lines.
     #[arg(long)]

@@ -220,7 +220,7 @@ fn outputs() {
         (
             "read good.pcap --mrt x.%Q",
             2,
-            &["writing x.%Q", "write %Y, %m, %d, %H, %M, %S or %s"],
+            &["--mrt <FILE>", "write %Y, %m, %d, %H, %M, %S or %s"],
         ),
         (
             "read good.pcap --mrt a --mrt-rib a",
@@ -268,6 +268,54 @@ fn outputs() {
             ],
         ),
     ]);
+}
+
+/// What the start refuses for what a file says, and not for what there is, the check refuses, too.
+#[test]
+fn what_the_check_lets_through_is_not_refused_for_its_text() {
+    let scratch = files();
+    let refused = |text: &str| {
+        fs::write(scratch.path("c.toml"), text).unwrap();
+        let (status, said) = run(&scratch.path(""), "config check c.toml");
+        assert_eq!(status, Some(2), "{text}: {said}");
+        assert!(said.starts_with("bgptap: c.toml:"), "{text}: {said}");
+        assert!(said.contains("\n  try: "), "{text}: {said}");
+        said
+    };
+    for (text, why) in [
+        ("json = '-'\nmrt = '-'", "they would be mixed"),
+        ("json = '-'\ntext = '-'", "would be mixed"),
+        ("json = 'x'\nsummary = './x'", "written to the same file"),
+        ("mrt = 'x'\nmrt-rib = 'x'", "written to the same file"),
+        ("json = 'x'\nevidence = 'x'", "written to the same file"),
+        (
+            "[read]\njson = 'x'\nrib-out = 'x'",
+            "written to the same file",
+        ),
+        ("json = '-'\njson-rotate = '5m'", "it is standard output"),
+        ("mrt = '/dev/null'\nmrt-rotate-size = '1k'", "or a device"),
+        ("json = 'x.%Q'", "begins nothing strftime knows"),
+        ("bmp = '127.0.0.1'", "give the station as HOST:PORT"),
+        ("bmp = ['a:1', 'a:1']", "it is named twice"),
+        #[cfg(feature = "kafka")]
+        ("kafka = 'a:1'\nno-rib = true", "there would be none"),
+        #[cfg(feature = "capture")]
+        (
+            "tap = true\nbackend = 'af-packet'",
+            "copies are captured by AF_XDP",
+        ),
+        #[cfg(feature = "capture")]
+        ("interface = ['a', 'a']", "named twice"),
+        #[cfg(all(feature = "capture", feature = "top"))]
+        ("top = true\njson = '-'", "writes to the same terminal"),
+    ] {
+        let said = refused(text);
+        assert!(said.contains(why), "{text}: {said}");
+    }
+    // A command line that names a file which contradicts itself is told the line, too.
+    let said = refused("no-rib = true\nmrt-rib = 'x'");
+    let (status, again) = run(&scratch.path(""), "read good.pcap --config c.toml");
+    assert_eq!((status, again), (Some(2), said));
 }
 
 /// What is in a file is judged with the key and the line, and what to do.
@@ -405,7 +453,7 @@ fn configurations_of_kafka() {
             "config check port.toml",
             2,
             &[
-                "port.toml:1: `kafka`: `a:port` is no broker: its port is to be 1 to 65535",
+                "port.toml:1: `kafka`: `a:port` is no broker: a name or an address, and a port from 1 to 65535",
                 "kafka = 'a:port'",
             ],
         ),
@@ -602,9 +650,8 @@ fn nothing_is_left_of_a_start_that_is_refused() {
     let before = named();
     let refused = [
         "--mrt no/x",
-        "--mrt x.%Q",
         "--mrt-rib no/x",
-        "--bmp localhost",
+        "--bmp nowhere.invalid:9",
         "--metrics 192.0.2.1:9",
         "--evidence notes.txt",
         "--rib-out no/x",

@@ -109,7 +109,7 @@ impl Destination {
         let pattern = Pattern::new(path).map_err(|error| SetupError::Other {
             what: format!("writing {}", path.display()),
             why: error.to_string(),
-            remedy: "write %Y, %m, %d, %H, %M, %S or %s for parts of the time".into(),
+            remedy: "name another file".into(),
         })?;
         if options.is_direct(&pattern) {
             return Direct::create(path).map(Self::Direct).map_err(failed);

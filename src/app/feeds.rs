@@ -59,6 +59,23 @@ pub(super) fn speak_to(
     Ok(Box::new(station))
 }
 
+/// Refuses a station that is named twice: it would be told all twice.
+///
+/// # Errors
+/// There is one.
+pub(super) fn check(options: &cli::Outputs) -> Result<(), SetupError> {
+    let stations = &options.bmp.bmp;
+    let mut named = stations.iter().enumerate();
+    let twice = named.find(|(at, name)| stations.iter().take(*at).any(|other| other == *name));
+    twice.map_or(Ok(()), |(_, name)| {
+        Err(SetupError::Other {
+            what: format!("telling the BMP station {name}"),
+            why: "it is named twice".into(),
+            remedy: format!("--bmp {name} once"),
+        })
+    })
+}
+
 /// What the listeners are told, whoever they are.
 pub(super) fn feeds(options: &cli::Outputs, wanted: Vec<Wanted>, host: &str) -> Bmp {
     let options = &options.bmp;

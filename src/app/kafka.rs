@@ -54,6 +54,21 @@ pub(super) fn json(
     })
 }
 
+/// Refuses BMP without tables.
+///
+/// # Errors
+/// There are none, and Kafka is to be told BMP.
+pub(super) fn check(options: &cli::Outputs) -> Result<(), SetupError> {
+    if options.no_rib && settings(options, KafkaFormat::Openbmp).is_some() {
+        return Err(SetupError::Other {
+            what: "--kafka with --no-rib".into(),
+            why: "after a loss consumers are told the tables, and there would be none".into(),
+            remedy: "leave --no-rib out, or use --kafka-format json".into(),
+        });
+    }
+    Ok(())
+}
+
 /// BMP to Kafka.
 pub(super) fn openbmp(
     options: &cli::Outputs,
@@ -61,13 +76,6 @@ pub(super) fn openbmp(
     host: &str,
     when_full: WhenFull,
 ) -> Result<Box<dyn Carrier>, SetupError> {
-    if options.no_rib {
-        return Err(SetupError::Other {
-            what: "--kafka with --no-rib".into(),
-            why: "after a loss consumers are told the tables, and there would be none".into(),
-            remedy: "leave --no-rib out, or use --kafka-format json".into(),
-        });
-    }
     let room = options.files.output_queue;
     let settings = patient(settings, when_full);
     let carrier = KafkaCarrier::start(&settings, room, host, when_full);

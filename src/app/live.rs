@@ -2,7 +2,7 @@
 
 use super::reload::{self, Reloader};
 use super::watch::{FRAMES, Watch, warn};
-use super::{Ended, feeds, outputs, paths, screen};
+use super::{Ended, feeds, outputs, screen};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
 use crate::capture::xdp::{
     Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, ZeroCopy, best_mode, plan,
@@ -40,11 +40,29 @@ pub(super) fn run(
     stop: &Arc<AtomicBool>,
     command_line: &CommandLine,
 ) -> Result<Ended, SetupError> {
-    refuse_twice(&options.interfaces)?;
+    check(options)?;
+    if options.top {
+        screen::need_terminal()?;
+    }
     match options.backend {
         cli::Backend::Xdp => by_xdp(options, stop, command_line),
         cli::Backend::AfPacket => by_af_packet(options, stop, command_line),
     }
+}
+
+/// Judges what is asked for by itself.
+///
+/// # Errors
+/// Some of it does not go together.
+pub(super) fn check(options: &cli::Live) -> Result<(), SetupError> {
+    refuse_twice(&options.interfaces)?;
+    if options.tap && options.backend == cli::Backend::AfPacket {
+        return Err(no_tap_by_packets());
+    }
+    if options.top {
+        screen::check(&options.outputs)?;
+    }
+    outputs::Files::check(&options.outputs, &[], &[])
 }
 
 fn by_xdp(
@@ -103,9 +121,6 @@ fn by_af_packet(
     stop: &Arc<AtomicBool>,
     command_line: &CommandLine,
 ) -> Result<Ended, SetupError> {
-    if options.tap {
-        return Err(no_tap_by_packets());
-    }
     let capture = af_packet::Options {
         interfaces: options.interfaces.clone(),
         ports: options.outputs.ports.clone(),
@@ -217,10 +232,6 @@ impl<'o> Run<'o> {
         limits: Limits,
         wanted: &doctor::Wanted,
     ) -> Result<Self, SetupError> {
-        if options.top {
-            screen::need(&options.outputs)?;
-        }
-        paths::check(&[], &outputs::Files::named(&options.outputs))?;
         // Without a file to read again the signal ends the capture.
         let reloader = options.outputs.config.is_some();
         let reloader = reloader.then(Reloader::register);

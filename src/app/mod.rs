@@ -108,8 +108,18 @@ pub fn run(cli: Cli, command_line: &CommandLine) -> Result<Ended, SetupError> {
 fn config(command: &Config) -> Result<Ended, SetupError> {
     match command {
         Config::Check { file } => {
-            let lacking = config_file::check(file)?;
+            let config_file::Checked { lacking, commands } = config_file::check(file)?;
             let file = file.display();
+            for cli in commands {
+                check(&cli.command).map_err(|error| match error {
+                    SetupError::Other { what, why, remedy } => SetupError::Other {
+                        what: format!("{file}: {what}"),
+                        why,
+                        remedy,
+                    },
+                    other => other,
+                })?;
+            }
             eprintln!("bgptap: {file} can be used");
             for key in lacking {
                 eprintln!(
@@ -122,6 +132,16 @@ fn config(command: &Config) -> Result<Ended, SetupError> {
         }
     }
     Ok(Ended::Done)
+}
+
+/// Judges what a command is asked for by itself.
+fn check(command: &Command) -> Result<(), SetupError> {
+    match command {
+        Command::Read(options) => read::check(options),
+        #[cfg(feature = "capture")]
+        Command::Live(options) => live::check(options),
+        _ => Ok(()),
+    }
 }
 
 /// The terminal view was left out.

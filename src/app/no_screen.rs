@@ -11,7 +11,11 @@ use std::sync::atomic::AtomicBool;
 pub(super) struct Screen;
 
 /// It cannot be had.
-pub(super) fn need(_: &cli::Outputs) -> Result<(), SetupError> {
+pub(super) fn check(_: &cli::Outputs) -> Result<(), SetupError> {
+    Err(super::no_top())
+}
+
+pub(super) fn need_terminal() -> Result<(), SetupError> {
     Err(super::no_top())
 }
 

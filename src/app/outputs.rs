@@ -5,10 +5,10 @@ use super::destination::{self, Destination, Kind, nanoseconds};
 use super::feeds::{self, Found};
 #[cfg(feature = "kafka")]
 use super::kafka;
-use super::summary;
-use super::text::Text;
+use super::text::{self, Text};
 use super::undone::{Folder, Late};
 use super::unwritable::{cannot_write, cannot_write_into};
+use super::{paths, summary};
 use crate::bgp::{Disposition, MessageType};
 use crate::cli;
 #[cfg(feature = "kafka")]
@@ -56,14 +56,37 @@ pub(super) struct Files {
 
 impl Files {
     /// What the command line names, by its flags.
-    pub(super) fn named(options: &cli::Outputs) -> [(&'static str, Option<&Path>); 5] {
+    pub(super) fn named(options: &cli::Outputs) -> [(&'static str, Option<&Path>); 6] {
         [
+            ("--evidence", options.evidence.evidence.as_deref()),
             ("--json", options.json.as_deref()),
             ("--summary", options.summary.as_deref()),
             ("--text", options.text.text.as_deref()),
             ("--mrt", options.files.mrt.as_deref()),
             ("--mrt-rib", options.files.mrt_rib.as_deref()),
         ]
+    }
+
+    /// Judges what is asked for by itself, before anything is opened. `inputs` are files that are read, `more` other files
+    /// that are written, by their flags.
+    ///
+    /// # Errors
+    /// Some of it does not go together.
+    pub(super) fn check(
+        options: &cli::Outputs,
+        inputs: &[PathBuf],
+        more: &[(&'static str, Option<&Path>)],
+    ) -> Result<(), SetupError> {
+        let named = [&Self::named(options), more].concat();
+        paths::check(inputs, &named)?;
+        let files = [json_files(options), mrt_files(options)];
+        let mut files = files.iter().flatten();
+        files.try_for_each(destination::Options::check)?;
+        text::check(options)?;
+        feeds::check(options)?;
+        #[cfg(feature = "kafka")]
+        kafka::check(options)?;
+        Ok(())
     }
 
     /// Opens them; without any, lines for people go to standard output if `text`.

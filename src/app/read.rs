@@ -1,6 +1,6 @@
 //! `bgptap read`
 
-use super::{Ended, outputs, paths};
+use super::{Ended, outputs};
 use crate::capture::Source;
 use crate::capture::pcap::PcapSource;
 use crate::cli;
@@ -25,9 +25,7 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
         .map(|address| Server::start(address, Arc::clone(&metrics)))
         .transpose()?;
     let rib_out = options.rib_out.as_deref();
-    let mut named = outputs::Files::named(&options.outputs).to_vec();
-    named.push(("--rib-out", rib_out));
-    paths::check(&options.files, &named)?;
+    check(options)?;
     let text = rib_out.is_none();
     let mut files = outputs::Files::open(&options.outputs, text, WhenFull::Wait)?;
     let selection = options.outputs.filters.of_tables(None);
@@ -81,6 +79,15 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     // attributes apart one by one.
     std::mem::forget(outcome);
     Ok(ended.max(closed))
+}
+
+/// Judges what is asked for by itself.
+///
+/// # Errors
+/// Some of it does not go together.
+pub(super) fn check(options: &cli::Read) -> Result<(), SetupError> {
+    let more = [("--rib-out", options.rib_out.as_deref())];
+    outputs::Files::check(&options.outputs, &options.files, &more)
 }
 
 /// What may be amiss where no BGP was found.

@@ -9,8 +9,8 @@ use super::destination::{self, Destination};
 use super::feeds::{self, Found};
 #[cfg(feature = "kafka")]
 use super::kafka;
+use super::outputs;
 use super::unwritable::cannot_write;
-use super::{outputs, paths};
 #[cfg(feature = "kafka")]
 use crate::cli::KafkaFormat;
 use crate::cli::{self, Command, JsonFormat};
@@ -268,7 +268,7 @@ impl Running {
 
     /// Opens what is new, so that nothing is left to fail.
     fn news(&self, options: &cli::Outputs, at: &Places) -> Result<News, SetupError> {
-        paths::check(&[], &outputs::Files::named(options))?;
+        outputs::Files::check(options, &[], &[])?;
         self.bounds.admit(at, self.tables)?;
         let filters = &options.filters;
         let queues = outputs::Queues::of(options);

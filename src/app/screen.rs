@@ -2,7 +2,8 @@
 
 use super::outputs::Files;
 use super::say;
-use super::top::{need_terminal, no_screen};
+pub(super) use super::top::need_terminal;
+use super::top::no_screen;
 use crate::cli;
 use crate::error::SetupError;
 use crate::http::{Desk, Status};
@@ -18,7 +19,10 @@ use std::time::Duration;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Refuses what the screen would be mixed with.
-pub(super) fn need(outputs: &cli::Outputs) -> Result<(), SetupError> {
+///
+/// # Errors
+/// Something else is written to the terminal.
+pub(super) fn check(outputs: &cli::Outputs) -> Result<(), SetupError> {
     let files = Files::named(outputs);
     let mixed = files.iter().find(|(flag, path)| {
         // The summary comes when the screen is gone.
@@ -31,7 +35,7 @@ pub(super) fn need(outputs: &cli::Outputs) -> Result<(), SetupError> {
             remedy: format!("give {flag} a file, or run `bgptap top` in another terminal"),
         });
     }
-    need_terminal()
+    Ok(())
 }
 
 /// Opens it, if it is wanted. From then on all that is told is told there.

@@ -29,9 +29,6 @@ impl Text {
         let Some(path) = path.or((otherwise && is_idle(options)).then_some(stdout)) else {
             return Ok(None);
         };
-        if path == stdout {
-            refuse_mixed(options)?;
-        }
         let files = destination::Options {
             path: path.to_owned(),
             every: None,
@@ -82,8 +79,14 @@ fn is_idle(options: &cli::Outputs) -> bool {
     !named && options.bmp.bmp.is_empty() && options.evidence.evidence.is_none() && !kafka
 }
 
-/// Lines for people go to standard output: nothing else that is told of events may.
-fn refuse_mixed(options: &cli::Outputs) -> Result<(), SetupError> {
+/// Where lines for people go to standard output, nothing else that is told of events may.
+///
+/// # Errors
+/// Something does.
+pub(super) fn check(options: &cli::Outputs) -> Result<(), SetupError> {
+    if options.text.text.as_deref() != Some(Path::new("-")) {
+        return Ok(());
+    }
     let files = super::outputs::Files::named(options);
     let mixed = files.iter().find(|(flag, path)| {
         let mixes = !matches!(*flag, "--text" | "--summary");

@@ -63,12 +63,14 @@ pub struct Addresses(pub Vec<IpAddr>);
 
 /// `HOST:PORT`; what else is wrong with it shows when it is looked up.
 fn station(text: &str) -> Result<String, String> {
-    let port = text
+    let (host, port) = name(text)?
         .rsplit_once(':')
-        .and_then(|(_, port)| port.parse::<u16>().ok());
+        .map(|(host, port)| (host.to_owned(), port.parse::<u16>().ok()))
+        .unwrap_or_default();
     match port {
         Some(0) => Err("nobody listens on port 0; give the station as HOST:PORT".into()),
-        _ => name(text),
+        Some(_) if !host.is_empty() && !host.contains(char::is_whitespace) => Ok(text.to_owned()),
+        _ => Err("give the station as HOST:PORT, the port from 1 to 65535".into()),
     }
 }
 
@@ -82,7 +84,7 @@ fn brokers(text: &str) -> Result<String, String> {
     let mut brokers = text.split(',').map(str::trim);
     match brokers.find(|broker| !is_broker(broker)) {
         Some(broker) => Err(format!(
-            "`{broker}` is no broker: its port is to be 1 to 65535; give them as HOST:PORT,HOST:PORT"
+            "`{broker}` is no broker: a name or an address, and a port from 1 to 65535; give them as HOST:PORT,HOST:PORT"
         )),
         None => Ok(text),
     }
@@ -94,16 +96,23 @@ fn brokers(text: &str) -> Result<String, String> {
 fn is_broker(broker: &str) -> bool {
     // librdkafka takes `PLAINTEXT://` before it, too.
     let broker = broker.rsplit_once("://").map_or(broker, |(_, rest)| rest);
-    let port = match broker.rsplit_once(']') {
-        Some((_, "")) => return true,
-        Some((_, rest)) => rest.strip_prefix(':'),
+    let (host, port) = match broker.rsplit_once(']') {
+        Some((host, "")) => return host.strip_prefix('[').is_some_and(is_ipv6),
+        Some((host, rest)) => (host.strip_prefix('[').unwrap_or(""), rest.strip_prefix(':')),
         None => match broker.split_once(':') {
-            Some((_, port)) if !port.contains(':') => Some(port),
-            _ => return true,
+            Some((host, port)) if !port.contains(':') => (host, Some(port)),
+            Some(_) => return is_ipv6(broker),
+            None => return !broker.contains(char::is_whitespace),
         },
     };
     let port = port.and_then(|port| port.parse::<u16>().ok());
-    port.is_some_and(|port| port != 0)
+    let host = !host.is_empty() && !host.contains(char::is_whitespace);
+    host && port.is_some_and(|port| port != 0)
+}
+
+#[cfg(feature = "kafka")]
+fn is_ipv6(text: &str) -> bool {
+    text.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 /// The longest name of a topic, characters.

@@ -1,7 +1,9 @@
 //! Options of outputs that are files, one after the other.
 
 use super::value::whole;
+use crate::sink::files::Pattern;
 use crate::sink::json;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,7 +44,7 @@ pub struct Files {
     pub json_rotate_size: Option<u64>,
     /// Write each message and change of state as MRT (RFC 6396, BGP4MP_ET) to FILE ("-": standard
     /// output). Parts of the time may stand in its name (%Y%m%d.%H%M, UTC); .gz compresses.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = pattern())]
     pub mrt: Option<PathBuf>,
     /// Begin another file for --mrt each TIME, as for --json-rotate.
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -52,7 +54,7 @@ pub struct Files {
     pub mrt_rotate_size: Option<u64>,
     /// Write all Adj-RIBs as MRT (TABLE_DUMP_V2) to FILE, a file each time and `read` at the end too;
     /// without the time in its name FILE is the newest.
-    #[arg(long, value_name = "FILE", conflicts_with = "no_rib")]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_rib", value_parser = pattern())]
     pub mrt_rib: Option<PathBuf>,
     /// How often, counted from midnight UTC [default: live 2h, `read` only at the end].
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -61,6 +63,11 @@ pub struct Files {
     /// --mrt-rib an eighth. Live, what is more is dropped and counted.
     #[arg(long, value_name = "MIB", default_value = "64", value_parser = whole::<u16>(1..=4096))]
     pub output_queue: u16,
+}
+
+/// A path in which parts of the time may stand.
+pub(super) fn pattern() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| Pattern::new(&path).map(|_| path))
 }
 
 /// `15m`; a number without unit are seconds.

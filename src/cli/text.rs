@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub struct Text {
     /// Write one readable line per message and event, and a table at the end, to FILE ("-": standard
     /// output). Without any output `read` does so on standard output, and so does `live` on a terminal.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::files::pattern())]
     pub text: Option<PathBuf>,
     /// With --text: show all attributes and prefixes of messages, on lines of their own.
     #[arg(short, long)]

@@ -64,7 +64,14 @@ impl CommandLine {
         let all = program.iter().cloned().chain(flags);
         let all = all.chain(given.args.iter().cloned());
         let mut whole = Cli::command();
-        let matches = whole.try_get_matches_from_mut(all)?;
+        let matches = match (whole.try_get_matches_from_mut(all), &given.file) {
+            (Ok(matches), _) => matches,
+            // What the file says may not go together by itself: then the line is told.
+            (Err(error), Some(file)) => {
+                return Err(check(file).err().map_or(error.into(), Into::into));
+            }
+            (Err(error), None) => return Err(error.into()),
+        };
         let reloads = name == "live" && given.file.is_some();
         let alone = match matches.subcommand_matches(name) {
             Some(matched) => Alone::all(&command, matched, reloads),
@@ -240,7 +247,8 @@ impl File<'_> {
                 continue;
             }
             let entries = self.entries(other)?;
-            let Ok(matches) = together(other, &command, &entries.iter().collect::<Vec<_>>()) else {
+            let Ok((_, matches)) = together(other, &command, &entries.iter().collect::<Vec<_>>())
+            else {
                 continue;
             };
             if alone(other, &command, &matches)
@@ -262,15 +270,23 @@ fn alone(name: &str, command: &Command, matches: &ArgMatches) -> Vec<Alone> {
     }
 }
 
-/// Reads a file as each subcommand would; what only a command line can tell is made up. Long names of the flags that
-/// `live` needs and the file does not have.
+/// A file that no subcommand refuses for what it says.
+#[derive(Debug)]
+pub struct Checked {
+    /// Long names of the flags that `live` needs and the file does not have.
+    pub lacking: Vec<String>,
+    /// What it says to each subcommand.
+    pub commands: Vec<Cli>,
+}
+
+/// Reads a file as each subcommand would; what only a command line can tell is made up.
 ///
 /// # Errors
 /// The file cannot be used.
-pub fn check(path: &Path) -> Result<Vec<String>, ConfigError> {
+pub fn check(path: &Path) -> Result<Checked, ConfigError> {
     let text = read_text(path)?;
     let file = File::parse(path, &text)?;
-    let mut lacking = Vec::new();
+    let (mut lacking, mut commands) = (Vec::new(), Vec::new());
     for name in COMMANDS {
         let command = command(name);
         let entries = file.entries(name)?;
@@ -283,7 +299,8 @@ pub fn check(path: &Path) -> Result<Vec<String>, ConfigError> {
         let all: Vec<_> = entries.iter().collect();
         let error = match together(name, &command, &all) {
             Err(error) => error,
-            Ok(matches) => {
+            Ok((cli, matches)) => {
+                commands.push(cli);
                 for alone in alone(name, &command, &matches) {
                     if file.is_for_nothing(name, alone.option)? {
                         return Err(file.is_alone(&alone, &entries));
@@ -302,11 +319,15 @@ pub fn check(path: &Path) -> Result<Vec<String>, ConfigError> {
         let culprit = (0..all.len()).find(|at| together(name, &command, &rest(*at)).is_ok());
         return Err(file.does_not_go(&error, culprit.and_then(|at| entries.get(at))));
     }
-    Ok(lacking)
+    Ok(Checked { lacking, commands })
 }
 
 /// Has clap judge what a file says to a subcommand as a whole.
-fn together(name: &str, command: &Command, entries: &[&Entry]) -> Result<ArgMatches, clap::Error> {
+fn together(
+    name: &str,
+    command: &Command,
+    entries: &[&Entry],
+) -> Result<(Cli, ArgMatches), clap::Error> {
     let mut args = vec!["bgptap".to_owned(), name.to_owned()];
     args.extend(entries.iter().flat_map(|entry| entry.flags.clone()));
     for arg in command.get_arguments().filter(|arg| arg.is_required_set()) {
@@ -317,5 +338,5 @@ fn together(name: &str, command: &Command, entries: &[&Entry]) -> Result<ArgMatc
         }
     }
     let matches = Cli::command().try_get_matches_from(args)?;
-    Cli::from_arg_matches(&matches).map(|_| matches)
+    Cli::from_arg_matches(&matches).map(|cli| (cli, matches))
 }

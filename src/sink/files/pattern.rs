@@ -16,7 +16,9 @@ pub struct Pattern {
 
 /// What in a path is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} has a % that begins nothing strftime knows; a plain one is written %%")]
+#[error(
+    "{0:?} has a % that begins nothing strftime knows; write %Y, %m, %d, %H, %M, %S or %s for parts of the time, and %% for a plain one"
+)]
 pub struct NoPattern(PathBuf);
 
 impl Pattern {
