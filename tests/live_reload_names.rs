@@ -91,7 +91,6 @@ fn what_one_output_has_written_no_other_takes_the_place_of() {
     let mut bench = Bench::start("reload-names", &first);
     bench.replay();
     wait_for_lines(&bench.file("a"), EVENTS);
-    // Without `text`, which a reload does not take away.
     let refuse = |bench: &mut Bench, keys: &str, flag: &str| {
         let said = bench.reload(keys);
         assert!(said.contains("refused, all stays"), "{keys}: {said}");
@@ -151,4 +150,36 @@ fn a_file_that_logrotate_has_made_anew_is_written_to() {
         "the file goes on where nobody moved it"
     );
     assert_eq!(lines(&old), 0);
+}
+
+/// Lines for people move to another file like any output; the table at the end counts what was told before, too.
+#[test]
+fn lines_for_people_move() {
+    if !allowed() {
+        return;
+    }
+    let mut bench = Bench::start("reload-text", "text = '@/a'\n");
+    bench.replay();
+    let (before, after) = (bench.file("a"), bench.file("b"));
+    wait_for_lines(&before, EVENTS / 2);
+    let said = bench.reload("text = '@/b'\n");
+    assert!(
+        said.contains("in effect") && !said.contains("restart"),
+        "{said}"
+    );
+    bench.live.stop();
+    let [before, after] = [before, after].map(|file| fs::read_to_string(file).unwrap());
+    assert!(before.contains(" UPDATE "), "{before}");
+    assert!(!after.contains(" UPDATE "), "{after}");
+    // `read` of the same, whose table the tests of `--text` hold.
+    let read = std::process::Command::new(env!("CARGO_BIN_EXE_bgptap"))
+        .arg("read")
+        .arg(recording())
+        .output()
+        .unwrap();
+    let read = String::from_utf8(read.stdout).unwrap();
+    let totals = read.lines().next_back().unwrap();
+    assert!(totals.contains(" messages, "), "{totals}");
+    assert_eq!(after.lines().next_back(), Some(totals));
+    assert!(!before.contains(totals), "{before}");
 }

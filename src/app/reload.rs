@@ -10,6 +10,7 @@ use super::feeds::{self, Found};
 #[cfg(feature = "kafka")]
 use super::kafka;
 use super::outputs;
+use super::text::{self, Text};
 use super::unwritable::cannot_write;
 #[cfg(feature = "kafka")]
 use crate::cli::KafkaFormat;
@@ -37,7 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Keys of the file that take effect without a restart.
-const AT_ONCE: [&str; 27] = [
+const AT_ONCE: [&str; 28] = [
     "bmp",
     "bmp-filter",
     "evidence",
@@ -64,6 +65,7 @@ const AT_ONCE: [&str; 27] = [
     "mrt-rotate-size",
     "only-changes",
     "raw",
+    "text",
     "text-filter",
 ];
 
@@ -117,6 +119,7 @@ impl Reloader {
 struct Places {
     json: Option<(destination::Options, JsonFormat)>,
     mrt: Option<destination::Options>,
+    text: Option<destination::Options>,
     tables: Option<destination::Options>,
     evidence: Option<evidence::Options>,
     stations: Vec<String>,
@@ -130,6 +133,7 @@ impl Places {
         Self {
             json: outputs::json_files(options).map(|files| (files, format)),
             mrt: outputs::mrt_files(options),
+            text: options.text.text.as_deref().map(text::files),
             tables: outputs::table_files(options),
             evidence: outputs::evidence_options(options),
             stations: options.bmp.bmp.clone(),
@@ -259,6 +263,7 @@ impl Running {
             ("--json", json, news.json.is_new()),
             ("--mrt", at.mrt.as_ref(), news.mrt.is_new()),
             ("--mrt-rib", at.tables.as_ref(), news.tables.is_new()),
+            ("--text", at.text.as_ref(), news.text.is_new()),
         ] {
             if let Some(files) = files.filter(|_| is_new) {
                 self.names.add(flag, &files.path);
@@ -285,6 +290,8 @@ impl Running {
         let mrt = renewed(mrt, (names, "--mrt"), |files| files)?;
         let tables = (&now.tables, &at.tables);
         let tables = renewed(tables, (names, "--mrt-rib"), |files| files)?;
+        let text = (&now.text, &at.text);
+        let text = renewed(text, (names, "--text"), |files| files)?;
         let evidence = if self.at.evidence == at.evidence {
             Change::Same
         } else {
@@ -296,6 +303,14 @@ impl Running {
         let mrt = started(mrt, queues.records)?;
         let tables = started(tables, queues.tables)?;
         let json = started(json, queues.lines)?;
+        let text = match text {
+            Change::Same => Change::Same,
+            Change::Other(opened) => {
+                let text = opened.map(|(target, path)| Text::opened(target, path));
+                let text = text.map(|text| text.start(options, WhenFull::Drop));
+                Change::Other(text.transpose()?)
+            }
+        };
         let tables_every = outputs::tables_every(options, WhenFull::Drop);
         Ok(News {
             raw: options.raw,
@@ -317,6 +332,7 @@ impl Running {
             tables_every,
             evidence,
             kafka,
+            text,
             feeds,
         })
     }

@@ -29,17 +29,17 @@ impl Text {
         let Some(path) = path.or((otherwise && is_idle(options)).then_some(stdout)) else {
             return Ok(None);
         };
-        let files = destination::Options {
-            path: path.to_owned(),
-            every: None,
-            size_max: None,
-            kind: Kind::Lines,
-        };
-        let target = Destination::open(&files, when_full)?;
+        let target = Destination::open(&files(path), when_full)?;
         Ok(Some(Self {
             path: path.to_owned(),
             target,
         }))
+    }
+
+    /// What was opened elsewhere.
+    #[cfg(feature = "capture")]
+    pub(super) const fn opened(target: Destination, path: PathBuf) -> Self {
+        Self { path, target }
     }
 
     /// Lines are going to appear on a terminal.
@@ -65,6 +65,16 @@ impl Text {
             lines,
             selection: filters.of_events(filters.text_filter.as_ref()),
         })
+    }
+}
+
+/// Where lines for people go.
+pub(super) fn files(path: &Path) -> destination::Options {
+    destination::Options {
+        path: path.to_owned(),
+        every: None,
+        size_max: None,
+        kind: Kind::Lines,
     }
 }
 

@@ -6,6 +6,7 @@ use super::deadline::Deadline;
 use super::evidence::Evidence;
 use super::mrt::TableDumps;
 use super::outputs::{JsonLines, MrtRecords, Outputs};
+use super::text::TextLines;
 use super::writer::Writer;
 use crate::filter::Selection;
 use crossbeam_queue::ArrayQueue;
@@ -32,6 +33,8 @@ pub struct News {
     pub evidence: Change<Evidence>,
     /// JSON lines to Kafka.
     pub kafka: Change<JsonLines>,
+    /// Lines for people.
+    pub text: Change<TextLines>,
     /// Listeners of BMP: who is not among them hears no more.
     pub feeds: Vec<Wanted>,
 }
@@ -192,6 +195,12 @@ impl Selecting for MrtRecords {
     }
 }
 
+impl Selecting for TextLines {
+    fn selection(&mut self) -> &mut Selection {
+        &mut self.selection
+    }
+}
+
 impl Selecting for TableDumps {
     fn selection(&mut self) -> &mut Selection {
         &mut self.selection
@@ -255,6 +264,10 @@ impl Outputs {
         let json = change(&mut self.json, news.json, selections.json);
         let mrt = change(&mut self.mrt, news.mrt, selections.mrt);
         let kafka = change(&mut self.kafka, news.kafka, selections.kafka);
+        let mut text = change(&mut self.text, news.text, selections.text);
+        if let (Some(now), Some(before)) = (&mut self.text, &mut text) {
+            now.lines.inherit(&mut before.lines);
+        }
         let tables = change(&mut self.tables, news.tables, selections.tables);
         if let Some(now) = &mut self.tables {
             now.set_interval(news.tables_every);
@@ -264,6 +277,7 @@ impl Outputs {
         writers.extend(mrt.map(|mrt| ("mrt", mrt.writer)));
         writers.extend(tables.map(|tables| ("mrt_rib", tables.writer)));
         writers.extend(kafka.map(|kafka| ("kafka", kafka.writer)));
+        writers.extend(text.map(|text| ("text", text.writer)));
         for (output, writer) in writers {
             let former = self.former.entry(output).or_default();
             former.push(writer.losses());
@@ -274,9 +288,6 @@ impl Outputs {
         if let Some(stream) = &mut self.stream {
             stream.raw = news.raw;
             stream.selection.replace(selections.stream);
-        }
-        if let Some(text) = &mut self.text {
-            text.selection.replace(selections.text);
         }
         retired.evidence = news.evidence.apply(&mut self.evidence);
         if let Some(now) = &mut self.evidence {

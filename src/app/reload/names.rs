@@ -47,7 +47,7 @@ impl Names {
             flag,
             inode: inode(&path),
             path,
-            stays: matches!(flag, "--summary" | "--text"),
+            stays: flag == "--summary",
         });
     }
 

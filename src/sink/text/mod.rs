@@ -67,6 +67,11 @@ pub struct TextWriter {
 }
 
 impl TextWriter {
+    /// Takes over what the table at the end is to say.
+    pub(super) fn inherit(&mut self, before: &mut Self) {
+        self.tally = std::mem::take(&mut before.tally);
+    }
+
     /// A writer that has not seen anything.
     #[must_use]
     pub fn new(options: Options) -> Self {
