@@ -218,6 +218,14 @@ fn outputs() {
             ],
         ),
         (
+            "read good.pcap --mrt no/%Y/x.%H",
+            2,
+            &[
+                "writing no/%Y/x.%H",
+                "a folder that exists, or: mkdir -p no\n",
+            ],
+        ),
+        (
             "read good.pcap --mrt x.%Q",
             2,
             &["--mrt <FILE>", "write %Y, %m, %d, %H, %M, %S or %s"],

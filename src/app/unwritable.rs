@@ -1,6 +1,7 @@
 //! Outputs that cannot be written: why, and what to do about it.
 
 use crate::error::SetupError;
+use crate::sink::files::Pattern;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -39,6 +40,9 @@ pub(super) fn cannot_write_into(folder: &Path, source: &io::Error) -> SetupError
 /// What to do about an output that cannot be written.
 fn to_write(path: &Path, kind: ErrorKind) -> String {
     let folder = path.parent().filter(|parent| *parent != Path::new(""));
+    // Those with the time in their names are made.
+    let pattern = Pattern::new(path).ok().filter(Pattern::is_dated);
+    let folder = pattern.as_ref().map(Pattern::folder).or(folder);
     let folder = folder.unwrap_or(Path::new(".")).display();
     match kind {
         ErrorKind::NotFound => {
