@@ -2,7 +2,7 @@
 
 use super::reload::{self, Reloader};
 use super::watch::{FRAMES, Watch, warn};
-use super::{Ended, feeds, outputs, screen};
+use super::{Ended, closing, feeds, outputs, screen};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
 use crate::capture::xdp::{
     Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, ZeroCopy, best_mode, plan,
@@ -357,10 +357,10 @@ impl<'o> Run<'o> {
         let copies = taps(&source);
         let frames = source.counts();
         let (outcome, closing) = worker.finish(interrupted, started);
-        let mut summary = outputs::summarise(&outcome, add_up(&frames, &outcome));
+        let mut summary = closing::summarise(&outcome, add_up(&frames, &outcome));
         summary.capture = source.modes();
         summary.tap = copies;
-        let ended = outputs::close(outputs, self.files, closing, &outcome, &mut summary, false);
+        let ended = closing::close(outputs, self.files, closing, &outcome, &mut summary, false);
         report_latency(&outcome);
         drop((server, http));
         Ok(ended)

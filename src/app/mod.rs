@@ -7,6 +7,7 @@ macro_rules! eprintln {
     };
 }
 
+mod closing;
 mod destination;
 #[cfg(feature = "capture")]
 mod doctor;

@@ -1,6 +1,6 @@
 //! `bgptap read`
 
-use super::{Ended, outputs};
+use super::{Ended, closing, outputs};
 use crate::capture::Source;
 use crate::capture::pcap::PcapSource;
 use crate::cli;
@@ -64,7 +64,7 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     if let Some(warning) = without_bgp(&outcome, &options.outputs.ports) {
         eprintln!("bgptap: warning: {warning}");
     }
-    let mut summary = outputs::summarise(&outcome, frames(&outcome));
+    let mut summary = closing::summarise(&outcome, frames(&outcome));
     drop(server);
     let mut ended = Ended::Done;
     if let (Some(out), Some(ribs)) = (rib_out, &outcome.ribs)
@@ -74,7 +74,7 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
         ended = Ended::InPart;
     }
     let (out, summary) = (&options.outputs, &mut summary);
-    let closed = outputs::close(out, files, closing, &outcome, summary, true);
+    let closed = closing::close(out, files, closing, &outcome, summary, true);
     // The process ends: its memory goes back at once, while a million routes that are dropped take each other's
     // attributes apart one by one.
     std::mem::forget(outcome);

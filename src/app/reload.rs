@@ -9,9 +9,9 @@ use super::destination::{self, Destination};
 use super::feeds::{self, Found};
 #[cfg(feature = "kafka")]
 use super::kafka;
-use super::outputs;
 use super::text::{self, Text};
 use super::unwritable::cannot_write;
+use super::{closing, outputs};
 #[cfg(feature = "kafka")]
 use crate::cli::KafkaFormat;
 use crate::cli::{self, Command, JsonFormat};
@@ -418,7 +418,7 @@ fn close(mut retired: Retired) {
         }
     }
     if let Some(mut evidence) = retired.evidence {
-        outputs::tell_evidence(evidence.close());
+        closing::tell_evidence(evidence.close());
     }
 }
 
