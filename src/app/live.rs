@@ -1,13 +1,15 @@
 //! `bgptap live`
 
+mod figures;
+
 use super::reload::{self, Reloader};
-use super::watch::{FRAMES, Watch, warn};
+use super::watch::{Watch, warn};
 use super::{Ended, closing, feeds, outputs, screen};
 use crate::capture::af_packet::{self, AfPacketSource, Sockets};
 use crate::capture::xdp::{
-    Options, Taps, Timestamps, Usage, WITHOUT, XdpSource, ZeroCopy, best_mode, plan,
+    Options, Taps, Timestamps, WITHOUT, XdpSource, ZeroCopy, best_mode, plan,
 };
-use crate::capture::{InterfaceCounts, Live, TapCounts};
+use crate::capture::{Live, TapCounts};
 use crate::cli;
 use crate::config::Limits;
 use crate::config_file::CommandLine;
@@ -15,16 +17,18 @@ use crate::doctor;
 use crate::error::SetupError;
 use crate::http::{self, Status};
 use crate::privileges::{self, Confined, Keep};
-use crate::sink::metrics::{Listener, Metrics, Pool, Snapshot};
+use crate::sink::metrics::{Listener, Metrics, Snapshot};
 use crate::sink::stream::Hub;
-use crate::sink::totals::Frames;
 use crate::sink::writer::WhenFull;
-use crate::wire::{Ports, Skip};
-use crate::worker::{Memory, Outcome, Worker};
+use crate::wire::Ports;
+use crate::worker::{Memory, Worker};
 use bgptap_bpf::{Mode, Program, Release, TapMode};
-use bgptap_umem::xsk::{FramePool, Gauges, PoolOptions};
+use bgptap_umem::xsk::{FramePool, PoolOptions};
 use caps::Capability;
-use std::collections::BTreeMap;
+use figures::{
+    add_up, count_frames, describe_blocks, describe_pool, describe_taps, describe_usage,
+    report_latency,
+};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,6 +65,9 @@ pub(super) fn check(options: &cli::Live) -> Result<(), SetupError> {
     }
     if options.top {
         screen::check(&options.outputs)?;
+    }
+    if options.backend == cli::Backend::Xdp {
+        xdp_mode(options)?;
     }
     outputs::Files::check(&options.outputs, &[], &[])
 }
@@ -462,105 +469,4 @@ fn stop_after(duration: Duration, stop: &Arc<AtomicBool>) {
         std::thread::sleep(duration);
         stop.store(true, Ordering::Relaxed);
     });
-}
-
-fn count_frames<S: Live>(source: &S, snapshot: &mut Snapshot) {
-    snapshot.frames.clear();
-    for (name, counts) in source.interfaces().iter().zip(source.counts()) {
-        let mut outcomes = vec![
-            ("seen", counts.seen),
-            ("redirected", counts.redirected),
-            ("received", counts.received),
-        ];
-        outcomes.extend(counts.other);
-        outcomes.extend(counts.drops);
-        snapshot.frames.push((name.clone(), outcomes));
-    }
-}
-
-fn describe_taps(taps: impl Iterator<Item = TapCounts>, snapshot: &mut Snapshot) {
-    for ((_, outcomes), tap) in snapshot.frames.iter_mut().zip(taps) {
-        outcomes.push(("tap_ingress", tap.ingress.copied));
-        outcomes.push(("tap_egress", tap.egress.copied));
-        outcomes.push(("tap_lost", tap.lost()));
-    }
-}
-
-fn describe_pool(gauges: &Gauges, pending: u64, snapshot: &mut Snapshot) {
-    snapshot.frame_states = vec![
-        ("free", gauges.free.into()),
-        ("given", gauges.given.into()),
-        ("batch", gauges.batch.into()),
-        ("held", gauges.held.into()),
-        ("rx_ring", pending),
-    ];
-    let waiting = u32::try_from(pending).unwrap_or(u32::MAX);
-    let in_use = gauges.batch + gauges.held + waiting;
-    snapshot.pools.push(Pool {
-        name: "umem".into(),
-        utilisation: f64::from(in_use) / f64::from(gauges.total),
-        fallbacks: 0,
-    });
-}
-
-fn describe_usage(usages: &[Usage; 2], snapshot: &mut Snapshot, watch: &mut Watch) {
-    for (which, usage) in FRAMES.iter().zip(usages) {
-        snapshot.pools.push(Pool {
-            name: which.0.into(),
-            utilisation: usage.utilisation(),
-            fallbacks: 0,
-        });
-        let warning = watch.frames(*which, usage);
-        warn(warning);
-    }
-}
-
-/// Blocks in all, and those that are not with the kernel.
-#[allow(clippy::cast_precision_loss)]
-fn describe_blocks((all, ours): (usize, usize), snapshot: &mut Snapshot) {
-    snapshot.pools.push(Pool {
-        name: "ring_blocks".into(),
-        utilisation: ours as f64 / all as f64,
-        fallbacks: 0,
-    });
-}
-
-fn add_up(interfaces: &[InterfaceCounts], outcome: &Outcome) -> Frames {
-    let mut frames = Frames {
-        undissected: Skip::ALL
-            .iter()
-            .map(|skip| (skip.name(), outcome.frames.skipped[skip.index()]))
-            .filter(|(_, count)| *count > 0)
-            .collect(),
-        ..Frames::default()
-    };
-    for counts in interfaces {
-        frames.seen += counts.seen;
-        frames.redirected += counts.redirected;
-        frames.freezes += counts.freezes;
-        add(&mut frames.other, &counts.other);
-        add(&mut frames.drops, &counts.drops);
-    }
-    // As the worker counted them, not the sockets: the two must agree.
-    frames.received = outcome.frames.received;
-    frames
-}
-
-fn add(to: &mut BTreeMap<&'static str, u64>, from: &BTreeMap<&'static str, u64>) {
-    for (name, count) in from {
-        *to.entry(name).or_default() += count;
-    }
-}
-
-fn report_latency(outcome: &Outcome) {
-    let latency = &outcome.latency;
-    if latency.count() > 0 {
-        let micros = |quantile| latency.quantile(quantile) as f64 / 1e3;
-        eprintln!(
-            "  latency     wire to decoded: p50 {:.1} µs, p99 {:.1} µs, p99.9 {:.1} µs",
-            micros(0.5),
-            micros(0.99),
-            micros(0.999)
-        );
-    }
 }

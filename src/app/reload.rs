@@ -4,31 +4,27 @@
 //! used is refused as a whole, and everything stays as it was.
 
 mod names;
+mod places;
 
 use super::destination::{self, Destination};
-use super::feeds::{self, Found};
+use super::feeds::{self};
 #[cfg(feature = "kafka")]
 use super::kafka;
-use super::text::{self, Text};
+use super::text::Text;
 use super::unwritable::cannot_write;
 use super::{closing, outputs};
-#[cfg(feature = "kafka")]
-use crate::cli::KafkaFormat;
-use crate::cli::{self, Command, JsonFormat};
+use crate::cli::{self, Command};
 use crate::config_file::{CommandLine, Refused};
 use crate::error::SetupError;
 use crate::sink::bmp::Wanted;
 use crate::sink::deadline::Deadline;
 #[cfg(feature = "kafka")]
-use crate::sink::delivered::Delivered;
-use crate::sink::evidence;
-#[cfg(feature = "kafka")]
-use crate::sink::kafka::Settings;
-#[cfg(feature = "kafka")]
 use crate::sink::outputs::JsonLines;
 use crate::sink::reload::{Change, Exchange, News, Retired, Selections};
 use crate::sink::writer::{WhenFull, Writer};
 use names::Names;
+pub(super) use places::Bounds;
+use places::Places;
 use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
 use std::collections::BTreeMap;
@@ -111,86 +107,6 @@ impl Reloader {
             remedy: "raise the limit of processes".into(),
         })?;
         Ok(exchange)
-    }
-}
-
-/// Where outputs go: what stays the same goes on.
-#[derive(PartialEq, Eq)]
-struct Places {
-    json: Option<(destination::Options, JsonFormat)>,
-    mrt: Option<destination::Options>,
-    text: Option<destination::Options>,
-    tables: Option<destination::Options>,
-    evidence: Option<evidence::Options>,
-    stations: Vec<String>,
-    #[cfg(feature = "kafka")]
-    kafka: [Option<Settings>; 2],
-}
-
-impl Places {
-    fn of(options: &cli::Outputs) -> Self {
-        let format = options.files.json_format;
-        Self {
-            json: outputs::json_files(options).map(|files| (files, format)),
-            mrt: outputs::mrt_files(options),
-            text: options.text.text.as_deref().map(text::files),
-            tables: outputs::table_files(options),
-            evidence: outputs::evidence_options(options),
-            stations: options.bmp.bmp.clone(),
-            #[cfg(feature = "kafka")]
-            kafka: [KafkaFormat::Json, KafkaFormat::Openbmp]
-                .map(|format| kafka::settings(options, format)),
-        }
-    }
-}
-
-/// What was settled at the start.
-pub(super) struct Bounds {
-    /// TCP ports that may be connected to.
-    pub(super) ports: Vec<u16>,
-    /// Any may.
-    pub(super) anywhere: bool,
-    /// Name of this monitor.
-    #[cfg(feature = "kafka")]
-    pub(super) host: String,
-    /// Counts lines to Kafka.
-    #[cfg(feature = "kafka")]
-    pub(super) delivered: Arc<Delivered>,
-}
-
-impl Bounds {
-    fn admit(&self, at: &Places, tables: bool) -> Result<(), SetupError> {
-        let needs_restart = |what: &str, why: &str| SetupError::Other {
-            what: what.into(),
-            why: why.into(),
-            remedy: "start it anew".into(),
-        };
-        #[cfg(feature = "kafka")]
-        let (any, routes) = (at.kafka.iter().any(Option::is_some), at.kafka[1].is_some());
-        #[cfg(not(feature = "kafka"))]
-        let (any, routes) = (false, false);
-        if any && !self.anywhere {
-            let why = "without Kafka at the start the right to connect to brokers was given up";
-            return Err(needs_restart("--kafka", why));
-        }
-        if !tables && (routes || at.tables.is_some() || !at.stations.is_empty()) {
-            let why = "it was started with --no-rib, so there are no tables";
-            return Err(needs_restart("telling tables", why));
-        }
-        Ok(())
-    }
-
-    fn admit_station(&self, found: &Found) -> Result<(), SetupError> {
-        let allowed = |address: &std::net::SocketAddr| self.ports.contains(&address.port());
-        if self.anywhere || found.addresses.iter().all(allowed) {
-            return Ok(());
-        }
-        Err(SetupError::Other {
-            what: format!("--bmp {}", found.name),
-            why: "the right to connect to ports other than those of the start was given up".into(),
-            remedy: "use the port of a station that was there at the start, or start it anew"
-                .into(),
-        })
     }
 }
 
