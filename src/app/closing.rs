@@ -79,7 +79,9 @@ pub(super) fn tell_evidence(counts: evidence::Counts) -> bool {
         removed,
         ..
     } = counts;
-    eprintln!("bgptap: evidence: {files} files, {bytes} bytes; {removed} removed to make room");
+    eprintln!(
+        "bgptap: evidence: {files} files, {bytes} bytes in this run; {removed} removed to make room"
+    );
     let lost = counts.queue_full
         + counts.write_error
         + counts.too_large
