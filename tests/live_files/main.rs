@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, reason = "modules of this test alone")]
 
-#[allow(dead_code, reason = "a part of it serves here")]
 #[path = "../bmp/conversation.rs"]
 mod conversation;
 mod evidence;
