@@ -7,6 +7,7 @@ use super::support::read::read;
 use super::support::{Scratch, flows, have, recording};
 use super::view::{Action, Key, View};
 use super::{Side, fields};
+use bgpkit_parser::models::NetworkPrefix;
 use bgpkit_parser::parser::bmp::parse_openbmp_header;
 use bytes::Bytes;
 use serde_json::Value;
@@ -213,7 +214,9 @@ fn consumers_hold_the_routes_of_a_recording_that_are_selected() {
     let (broker, scratch) = (Broker::start(), Scratch::new("kafka-selected"));
     let file = until_the_end(&scratch);
     type Wants<'w> = &'w dyn Fn(&Value) -> bool;
-    let cases: [(&str, Wants<'_>); 4] = [
+    let net: NetworkPrefix = "64.0.0.0/3".parse().unwrap();
+    let inside = |prefix: &NetworkPrefix| net.prefix.contains(&prefix.prefix);
+    let cases: [(&str, Wants<'_>); 5] = [
         ("origin-as 20000-45000", &|event| {
             let mut origins = fields::origin_as(event).into_iter();
             origins.any(|asn| (20_000..=45_000).contains(&asn))
@@ -225,6 +228,10 @@ fn consumers_hold_the_routes_of_a_recording_that_are_selected() {
         ("community 40000-50000:*", &|event| {
             let mut plain = fields::items(event, "community");
             plain.any(|pair| (40_000..=50_000).contains(&pair[0].as_u64().unwrap()))
+        }),
+        // With all routes of the UPDATE.
+        ("prefix longer 64.0.0.0/3", &|event| {
+            fields::prefixes(event).iter().any(inside)
         }),
         ("family ipv6/unicast", &|event| {
             fields::families(event).contains(&(2, 1))
