@@ -17,21 +17,6 @@ use support::synth::Synth;
 
 const FRAMES: u32 = 200_000;
 
-/// Has the configuration read again; waits until the log has so many lines about it.
-fn reload(live: &Live, config: &Path, text: &str, count: usize) {
-    std::fs::write(config, text).unwrap();
-    live.signal("HUP");
-    let started = Instant::now();
-    while live.log().matches("SIGHUP:").count() < count {
-        assert!(
-            started.elapsed() < Duration::from_secs(20),
-            "{}",
-            live.log()
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 /// Session and number of each UPDATE in a file of JSON lines.
 fn updates(file: &Path) -> Vec<(String, u64)> {
     let text = std::fs::read_to_string(file).unwrap();
@@ -114,19 +99,9 @@ fn outputs_change_without_losing_a_frame() {
         let replay = scope.spawn(|| net.replay(&file, &["--rate", "20000"]));
         let pause = || std::thread::sleep(Duration::from_millis(700));
         pause();
-        reload(
-            &live,
-            &config,
-            &open(&first, "filter = 'not type update'"),
-            1,
-        );
+        live.reload(&config, &open(&first, "filter = 'not type update'"), 1);
         pause();
-        reload(
-            &live,
-            &config,
-            &open(&first, "filter = 'not typ update'"),
-            2,
-        );
+        live.reload(&config, &open(&first, "filter = 'not typ update'"), 2);
         assert!(
             live.log().contains("refused, all stays as it was"),
             "{}",
@@ -134,7 +109,7 @@ fn outputs_change_without_losing_a_frame() {
         );
         assert!(live.log().contains("perhaps `type`"), "{}", live.log());
         pause();
-        reload(&live, &config, &open(&second, &with_others), 3);
+        live.reload(&config, &open(&second, &with_others), 3);
         assert!(
             live.log()
                 .contains("a restart is needed for what changed of ring"),
@@ -142,7 +117,7 @@ fn outputs_change_without_losing_a_frame() {
             live.log()
         );
         pause();
-        reload(&live, &config, &open(&scratch.path("third.json"), ""), 4);
+        live.reload(&config, &open(&scratch.path("third.json"), ""), 4);
         std::fs::rename(&second, &beside).unwrap();
         // Many in a row, each with another file or filter.
         for round in 5..25 {
@@ -151,15 +126,14 @@ fn outputs_change_without_losing_a_frame() {
             } else {
                 &scratch.path("third.json")
             };
-            reload(
-                &live,
+            live.reload(
                 &config,
                 &open(path, &format!("filter = 'not session {round:016x}'")),
                 round,
             );
             std::fs::rename(path, scratch.path(&format!("kept-{round}.json"))).unwrap();
         }
-        reload(&live, &config, &open(&second, ""), 25);
+        live.reload(&config, &open(&second, ""), 25);
         replay.join().unwrap()
     });
     std::thread::sleep(Duration::from_millis(300));
@@ -252,7 +226,7 @@ fn what_is_refused_leaves_no_trace() {
             count += 1;
             let json = json(&folder.join(name));
             let text = [&json, &others, &refused].map(String::as_str);
-            reload(&live, &config, &text.concat(), count);
+            live.reload(&config, &text.concat(), count);
             let log = live.log();
             assert_eq!(log.matches("refused, all stays").count(), count, "{log}");
             assert_eq!(names(), before, "{log}");
@@ -260,7 +234,7 @@ fn what_is_refused_leaves_no_trace() {
             assert_eq!(old, "an earlier run\n");
         }
     }
-    reload(&live, &config, &json(&old), count + 1);
+    live.reload(&config, &json(&old), count + 1);
     live.stop();
     assert!(!std::fs::read_to_string(&old).unwrap().contains("earlier"));
 }
@@ -302,7 +276,7 @@ fn a_station_at_another_port_is_refused() {
     std::fs::write(&config, station("127.0.0.1:11019")).unwrap();
     let arguments = ["--config", config.to_str().unwrap()];
     let live = Live::start(&net.mon, TAP, &scratch, &arguments);
-    reload(&live, &config, &station("127.0.0.1:11020"), 1);
+    live.reload(&config, &station("127.0.0.1:11020"), 1);
     let log = live.log();
     for part in [
         "refused, all stays as it was",
@@ -312,7 +286,7 @@ fn a_station_at_another_port_is_refused() {
         assert!(log.contains(part), "no {part:?} in: {log}");
     }
     // At the same port another one is taken.
-    reload(&live, &config, &station("127.0.0.2:11019"), 2);
+    live.reload(&config, &station("127.0.0.2:11019"), 2);
     assert_eq!(live.log().matches("refused").count(), 1, "{}", live.log());
     live.stop();
 }
@@ -367,14 +341,14 @@ fn kafka_and_snapshots_come_and_go() {
         // Ten seconds, of which a part is needed.
         let replay = scope.spawn(|| net.replay(&file, &["--rate", "2000"]));
         std::thread::sleep(Duration::from_secs(2));
-        reload(&live, &config, &(lines("second") + &snapshots), 1);
+        live.reload(&config, &(lines("second") + &snapshots), 1);
         let started = Instant::now();
         while !rib.exists() {
             assert!(started.elapsed() < Duration::from_secs(60), "no snapshot");
             std::thread::sleep(Duration::from_millis(50));
         }
         let last = format!("{kafka}json = '{}'\n", json.display());
-        reload(&live, &config, &last, 2);
+        live.reload(&config, &last, 2);
         assert!(!replay.is_finished(), "something is left to be told");
         replay.join().unwrap();
     });

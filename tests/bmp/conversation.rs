@@ -1,7 +1,10 @@
 //! A session made to order, in parts that are sent one after the other.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use super::support::encode::{Frame, Order, pcap};
-use super::support::segments::{ACK, BEGIN_NS, FIN, MS, SYN, Seg, keepalive, message, open_with};
+use super::support::segments::{
+    ACK, BEGIN_NS, FIN, MS, RST, SYN, Seg, keepalive, message, open_with,
+};
 use std::collections::BTreeMap;
 
 /// What 192.0.2.1 (AS 65001) tells 192.0.2.2 (AS 65002), and the segments that carry it.
@@ -18,6 +21,8 @@ pub struct Conversation {
     ns: u64,
     /// The TCP port of 192.0.2.1.
     port: u16,
+    /// What each side is ready to take.
+    windows: [u16; 2],
 }
 
 /// What `announce` adds: communities and large ones, and an attribute that nobody knows.
@@ -46,18 +51,24 @@ impl Conversation {
 
     /// The same from another port, with another BGP identifier: of two with the same ones the older would be over.
     pub fn from_port(port: u16) -> Self {
+        Self::between([65001, 65002], port, &[(1, &[0, 1, 0, 1])])
+    }
+
+    /// The same of other ASes that have other capabilities, beside four-octet AS numbers.
+    pub fn between(asns: [u16; 2], port: u16, capabilities: &[(u8, &[u8])]) -> Self {
         let mut this = Self {
             ns: BEGIN_NS,
             port,
+            windows: [u16::MAX; 2],
             ..Self::default()
         };
         for (direction, flags) in [(0, SYN), (1, SYN | ACK), (0, ACK)] {
             this.segment(direction, flags, &[]);
         }
         for direction in [0, 1] {
-            let asn = 65001 + direction as u16;
+            let asn = asns[direction];
             let as4 = u32::from(asn).to_be_bytes();
-            let mut open = open_with(asn, &[(65, &as4), (1, &[0, 1, 0, 1])]);
+            let mut open = open_with(asn, &[&[(65, &as4[..])], capabilities].concat());
             // The last octet of the identifier (RFC 4271 §4.2).
             open[27] ^= this.port.to_be_bytes()[1] ^ 40_000_u16.to_be_bytes()[1];
             this.segment(direction, ACK, &open);
@@ -115,7 +126,7 @@ impl Conversation {
     fn segment(&mut self, direction: usize, flags: u8, payload: &[u8]) {
         let (seq, ack) = (self.seq[direction], self.seq[direction ^ 1]);
         let mut seg = Seg::new(direction, flags, seq, ack, payload);
-        seg.window = u16::MAX;
+        seg.window = self.windows[direction];
         self.seq[direction] += payload.len() as u32 + u32::from(flags & SYN != 0);
         let mut bytes = seg.frame(self.frames.len() as u16);
         // Behind Ethernet and IPv4: the source's port, then the destination's.
@@ -148,6 +159,19 @@ impl Conversation {
     pub fn pause(&mut self, milliseconds: u64) {
         self.settle();
         self.ns += milliseconds * MS;
+    }
+
+    /// One side says how much it is ready to take from now on.
+    pub fn set_window(&mut self, direction: usize, window: u16) {
+        self.settle();
+        self.windows[direction] = window;
+        self.segment(direction, ACK, &[]);
+    }
+
+    /// One side ends the connection at once (RFC 9293 §3.5.2).
+    pub fn reset(&mut self, direction: usize) {
+        self.settle();
+        self.segment(direction, RST | ACK, &[]);
     }
 
     /// One side ends the connection, and the other one follows.

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What an UPDATE has that is no attribute of its routes.
-const NO_ATTRIBUTES: [&str; 13] = [
+const NO_ATTRIBUTES: [&str; 14] = [
     "timestamp",
     "ts_ns",
     "ts_source",
@@ -15,6 +15,7 @@ const NO_ATTRIBUTES: [&str; 13] = [
     "announcements",
     "withdrawals",
     "rib",
+    "framing",
     "context",
     "next_hop",
     "errors",

@@ -3,7 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, reason = "modules of this test alone")]
 
+mod cases;
 mod changes;
+#[path = "../bmp/conversation.rs"]
+mod conversation;
+mod fields;
+mod language;
+mod made;
 mod seen;
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, reason = "modules of this test alone")]
 
-#[allow(dead_code, reason = "a part of it serves here")]
 #[path = "../bmp/conversation.rs"]
 mod conversation;
 mod evidence;
+mod reload;
 mod rotation;
 #[path = "../support/mod.rs"]
 mod support;
@@ -38,19 +38,35 @@ while rest:
 
 /// Waits until files in a folder have names that `wanted` takes; those of them, in order.
 fn wait_for_files(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    wait_for_so_many_files(folder, 1, wanted)
+}
+
+/// The same until there are so many.
+fn wait_for_so_many_files(
+    folder: &Path,
+    count: usize,
+    wanted: impl Fn(&str) -> bool,
+) -> Vec<PathBuf> {
     let started = Instant::now();
     loop {
-        let entries = std::fs::read_dir(folder).unwrap();
-        let names = entries.map(|entry| entry.unwrap().path());
-        let mut found: Vec<_> = names.collect();
-        found.sort();
-        let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
-        let (good, others): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|path| wanted(&name(path)));
-        if !good.is_empty() {
+        let (good, others): (Vec<_>, Vec<_>) = files(folder)
+            .into_iter()
+            .partition(|path| wanted(&path.file_name().unwrap().to_string_lossy()));
+        if good.len() >= count {
             return good;
         }
-        assert!(started.elapsed() < Duration::from_secs(60), "{others:?}");
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "{good:?}, {others:?}"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// The files in a folder, in order.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut found: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    found.sort();
+    found
 }

@@ -356,6 +356,21 @@ impl Live {
         run(Command::new("kill").args(["-s", name, &pid]));
     }
 
+    /// Writes a configuration and has it read again; waits until the log has so many lines about that.
+    pub fn reload(&self, config: &Path, text: &str, count: usize) {
+        fs::write(config, text).unwrap();
+        self.signal("HUP");
+        let started = Instant::now();
+        while self.log().matches("SIGHUP:").count() < count {
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "{}",
+                self.log()
+            );
+            sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Processor time that it has had, its own and the kernel's for it.
     pub fn processor_time(&self) -> Duration {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();

@@ -1,11 +1,21 @@
 //! Kafka as its consumers see it: librdkafka's mock cluster, kcat as consumer.
 #![cfg(all(feature = "capture", feature = "kafka"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, reason = "modules of this test alone")]
 
-#[allow(unreachable_pub, reason = "a module of another test, too")]
-#[path = "filtered_outputs/changes.rs"]
+#[path = "../filtered_outputs/changes.rs"]
 mod changes;
+#[path = "../bmp/conversation.rs"]
+mod conversation;
+#[allow(dead_code, reason = "a part of it serves here")]
+#[path = "../filtered_outputs/fields.rs"]
+mod fields;
+mod filtered;
+#[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code, reason = "a part of it serves here")]
+#[path = "../bmp/view.rs"]
+mod view;
 
 use bgpkit_parser::parser::bmp::messages::{parse_bmp_common_header, parse_per_peer_header};
 use bgpkit_parser::parser::bmp::{parse_bmp_msg, parse_openbmp_header};
