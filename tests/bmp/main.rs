@@ -4,9 +4,12 @@
 
 #[path = "../filtered_outputs/changes.rs"]
 mod changes;
+#[cfg(feature = "capture")]
+mod comeback;
 mod conversation;
 mod ends;
 mod figures;
+mod known;
 #[cfg(feature = "capture")]
 mod live;
 mod ours;

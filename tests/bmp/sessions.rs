@@ -40,21 +40,55 @@ fn change(event: &Value) -> Option<bool> {
     (event["type"] == "STATE" && state != previous).then_some(state)
 }
 
-/// Each time that a router's session with a neighbour came up.
-pub fn ups(ours: &Ours) -> BTreeMap<Pair, Vec<Up>> {
-    let (mut opens, mut ups) = (BTreeMap::new(), BTreeMap::<Pair, Vec<Up>>::new());
+/// A session that came up.
+struct Life<'a> {
+    name: &'a str,
+    ends: Ends,
+    opens: BTreeMap<IpAddr, (u64, String)>,
+    has_ended: bool,
+}
+
+fn lives(ours: &Ours) -> Vec<Life<'_>> {
+    let mut opens = BTreeMap::<_, BTreeMap<IpAddr, (u64, String)>>::new();
+    let mut lives = Vec::<Life<'_>>::new();
     for event in &ours.events {
+        let name = session(event);
         if event["type"] == "OPEN" && event["errors"].is_null() {
             let asn = event["asn"].as_u64().unwrap();
             let id = event["router_id"].as_str().unwrap().to_owned();
-            opens.insert((session(event), ends(event).0), (asn, id));
+            opens
+                .entry(name)
+                .or_default()
+                .insert(ends(event).0, (asn, id));
         }
-        if change(event) == Some(true) {
-            for [router, neighbour] in seen_from_both(with_ports(event)) {
-                let open = opens.get(&(session(event), neighbour.0)).cloned();
-                let list = ups.entry((router.0, neighbour.0)).or_default();
-                list.push((open, router.1, neighbour.1));
+        match change(event) {
+            Some(true) => lives.push(Life {
+                name,
+                ends: with_ports(event),
+                opens: opens.get(name).cloned().unwrap_or_default(),
+                has_ended: false,
+            }),
+            Some(false) => {
+                let own = lives.iter_mut().rfind(|life| life.name == name);
+                own.unwrap().has_ended = true;
             }
+            None => (),
+        }
+    }
+    lives
+}
+
+/// Each time that a router's session with a neighbour came up; `still` leaves out those that have ended.
+pub fn ups(ours: &Ours, still: bool) -> BTreeMap<Pair, Vec<Up>> {
+    let mut ups = BTreeMap::<Pair, Vec<Up>>::new();
+    for life in lives(ours) {
+        if still && life.has_ended {
+            continue;
+        }
+        for [router, neighbour] in seen_from_both(life.ends) {
+            let open = life.opens.get(&neighbour.0).cloned();
+            let list = ups.entry((router.0, neighbour.0)).or_default();
+            list.push((open, router.1, neighbour.1));
         }
     }
     ups
@@ -62,18 +96,10 @@ pub fn ups(ours: &Ours) -> BTreeMap<Pair, Vec<Up>> {
 
 /// The figures of each router's sessions that are up in the end.
 pub fn figures(ours: &Ours) -> BTreeMap<Pair, Figures> {
-    let mut up = BTreeMap::new();
-    for event in &ours.events {
-        match change(event) {
-            Some(true) => up.insert(session(event), with_ports(event)),
-            Some(false) => up.remove(session(event)),
-            None => None,
-        };
-    }
     let mut figures = BTreeMap::new();
-    for (session, ends) in up {
-        for [(router, _), (neighbour, _)] in seen_from_both(ends) {
-            let own = of_session(ours, session, (router, neighbour));
+    for life in lives(ours).iter().filter(|life| !life.has_ended) {
+        for [(router, _), (neighbour, _)] in seen_from_both(life.ends) {
+            let own = of_session(ours, life.name, (router, neighbour));
             figures.insert((router, neighbour), own);
         }
     }
