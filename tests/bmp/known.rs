@@ -75,7 +75,7 @@ impl Reading {
         };
         let [router, neighbour] = [offers(side.0, side.1), offers(side.1, side.0)];
         if side.2 {
-            !(router || neighbour)
+            router == neighbour
         } else {
             !neighbour || router
         }
