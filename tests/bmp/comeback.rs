@@ -3,12 +3,13 @@
 use super::known::Known;
 use super::live::assert_no_frame_lost;
 use super::ours::{self, Ours};
-use super::pmacct::{Daemon, wait_until};
+use super::pmacct::{Daemon, wait, wait_until};
 use super::station::Station;
 use super::support::encode::{Frame, Order, pcap};
 use super::support::frames;
-use super::support::net::{Live, Net, TAP, allowed};
+use super::support::net::{Live, Net, TAP, allowed, run};
 use super::support::{Scratch, have, recording};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -44,6 +45,34 @@ fn parts(scratch: &Scratch) -> Vec<(PathBuf, Ours)> {
     parts.collect()
 }
 
+/// A process and those that it has made, and these.
+fn family(pid: u32) -> Vec<u32> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children = children.unwrap_or_default();
+    let children = children.split_whitespace().map(|pid| pid.parse().unwrap());
+    let all = children.flat_map(family);
+    std::iter::once(pid).chain(all).collect()
+}
+
+/// Whether a process runs; one that waits to be reaped does not.
+fn runs(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+    status.is_ok_and(|status| !status.contains("State:\tZ"))
+}
+
+/// Kills it with all its processes, which have no say in it and no time for a last word.
+fn kill(mut daemon: Daemon) {
+    let family = family(daemon.child.id());
+    for pid in &family {
+        let mut kill = Command::new("kill");
+        run(kill.args(["-s", "KILL", &pid.to_string()]));
+    }
+    let status = daemon.child.wait().unwrap();
+    assert_eq!(status.signal(), Some(9), "{status}");
+    let have_ended = || !family.iter().copied().any(runs);
+    wait("the end of all its processes", have_ended);
+}
+
 /// It gets all peers that are up, and none else, with their tables in both directions and their figures, as one that was never
 /// away, and follows what comes later.
 #[test]
@@ -73,7 +102,7 @@ fn pmbmpd_killed_comes_back_and_knows_everything() {
     let live = Live::start(&net.mon, TAP, &scratch, &more);
     net.replay(first, &["--rate", RATE]);
     let known = knows(&daemon, at_first, "the first peers");
-    daemon.kill();
+    kill(daemon);
 
     net.replay(away, &["--rate", RATE]);
     let after = Scratch::new("pmbmpd-after");
@@ -92,4 +121,5 @@ fn pmbmpd_killed_comes_back_and_knows_everything() {
     knows(&daemon, in_the_end, "what came later");
     assert_no_frame_lost(&live.stop());
     knows(&daemon, in_the_end, "the last words");
+    kill(daemon);
 }

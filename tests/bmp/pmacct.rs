@@ -8,13 +8,12 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::net::{IpAddr, TcpListener, TcpStream};
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub struct Daemon {
-    child: Child,
+    pub child: Child,
     log: PathBuf,
     pub port: u16,
 }
@@ -52,21 +51,6 @@ impl Daemon {
         Self { child, log, port }
     }
 
-    /// Kills it with all its processes, which have no say in it and no time for a last word.
-    pub fn kill(mut self) {
-        let family = family(self.child.id());
-        for pid in &family {
-            let pid = pid.to_string();
-            let status = Command::new("kill").args(["-s", "KILL", &pid]).status();
-            assert!(status.unwrap().success(), "{pid}");
-        }
-        let status = self.child.wait().unwrap();
-        assert_eq!(status.signal(), Some(9), "{status}");
-        wait("the end of all its processes", || {
-            !family.iter().copied().any(runs)
-        });
-    }
-
     /// What it has logged of BMP messages.
     pub fn events(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
@@ -77,23 +61,9 @@ impl Daemon {
     }
 }
 
-/// A process and those that it has made, and these.
-fn family(pid: u32) -> Vec<u32> {
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let children = children.unwrap_or_default();
-    let children = children.split_whitespace().map(|pid| pid.parse().unwrap());
-    let all = children.flat_map(family);
-    std::iter::once(pid).chain(all).collect()
-}
-
-/// Whether a process runs; one that waits to be reaped does not.
-fn runs(pid: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
-    status.is_ok_and(|status| !status.contains("State:\tZ"))
-}
-
 impl Drop for Daemon {
     fn drop(&mut self) {
+        // Its number may be another process's by now.
         if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
             return;
         }
