@@ -3,7 +3,7 @@
 use super::conversation::Conversation;
 use super::station::Station;
 use super::support::Scratch;
-use super::{Ours, ours, views};
+use super::{ours, views};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -64,14 +64,4 @@ fn figures_are_what_was_said() {
         ("17 1/1", routes),
     ];
     assert_eq!(*figures(0), wanted(&sent));
-}
-
-/// Routes of all families, by what they are told as.
-pub fn totals(ours: &Ours) -> BTreeMap<(IpAddr, IpAddr, &'static str), u64> {
-    let mut totals = BTreeMap::new();
-    for (((router, neighbour, sent), _), routes) in &ours.counts {
-        let kind = if *sent { "15" } else { "7" };
-        *totals.entry((*router, *neighbour, kind)).or_default() += routes;
-    }
-    totals
 }

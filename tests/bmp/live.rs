@@ -1,14 +1,12 @@
 //! Stations that stall, die and come back while a capture goes on.
 
 use super::conversation::{self, Conversation};
-use super::pmacct;
 use super::station::{Messages, Station};
+use super::support::Scratch;
 use super::support::net::{Live, Net, TAP, allowed, run};
-use super::support::{Scratch, have};
 use super::view::View;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::process::Command;
 
 /// The session's routes as a follower of 192.0.2.2's connection has them, if that has told of the session.
 fn routes(messages: &Messages) -> Option<BTreeMap<String, String>> {
@@ -88,7 +86,7 @@ impl Scene {
 }
 
 /// The frames that `live` counts are all there are, and none was dropped.
-fn assert_no_frame_lost(summary: &serde_json::Value) {
+pub fn assert_no_frame_lost(summary: &serde_json::Value) {
     let drops = summary["frames"]["drops"].as_object().unwrap();
     assert!(drops.values().all(|count| count == 0), "{summary}");
     assert_eq!(summary["unaccounted"]["frames"], 0, "{summary}");
@@ -199,65 +197,14 @@ fn a_station_that_comes_back_gets_the_tables() {
     assert_no_frame_lost(&summary);
 }
 
-/// pmacct's daemon is killed and comes back: its peers and routes are ours again.
-#[test]
-fn pmbmpd_comes_back_and_has_the_routes() {
-    if !allowed() || !have("pmbmpd") {
-        return;
-    }
-    const PORT: u16 = 1790;
-    let mut scene = Scene::new();
-    let space = scene.net.mon.clone();
-    let launch = |scratch: &Scratch| {
-        let mut ip = Command::new("ip");
-        ip.args(["netns", "exec", &space, "pmbmpd"]);
-        pmacct::Daemon::launch(ip, scratch, PORT)
-    };
-    let side = (ROUTER.parse().unwrap(), "192.0.2.1".parse().unwrap(), false);
-    let has = |daemon: &pmacct::Daemon, wanted: &BTreeMap<String, String>| {
-        let tables = pmacct::tables(&daemon.events());
-        let routes = tables.get(&side).into_iter().flatten();
-        let routes = routes.map(|((prefix, _), (path, _))| (prefix.clone(), path.clone()));
-        routes.collect::<BTreeMap<_, _>>() == *wanted
-    };
-    let before = Scratch::new("pmbmpd-before");
-    let daemon = launch(&before);
-    let live = scene.live(([127, 0, 0, 1], PORT).into());
-    (0..500).for_each(|number| scene.talk.announce(number, 1));
-    scene.send();
-    let wanted = scene.talk.routes.clone();
-    pmacct::wait("the first routes", || has(&daemon, &wanted));
-    drop(daemon);
-
-    (400..600).for_each(|number| scene.talk.announce(number, 2));
-    (0..100).for_each(|number| scene.talk.withdraw(number));
-    scene.send();
-    let after = Scratch::new("pmbmpd-after");
-    let daemon = launch(&after);
-    let wanted = scene.talk.routes.clone();
-    pmacct::wait("the tables", || has(&daemon, &wanted));
-    scene.talk.withdraw(450);
-    scene.send();
-    let wanted = scene.talk.routes.clone();
-    pmacct::wait("what came later", || has(&daemon, &wanted));
-    let summary = live.stop();
-    assert_no_frame_lost(&summary);
-    // The last words: as many routes as there are.
-    let last = |daemon: &pmacct::Daemon| {
-        pmacct::figures(&daemon.events())
-            .get(&(side, (1, 1)))
-            .copied()
-    };
-    pmacct::wait("the last figures", || {
-        last(&daemon) == Some(wanted.len() as u64)
-    });
-}
-
 /// Whoever follows one router by way of Kafka ends with its routes, though records in between were lost.
 #[cfg(feature = "kafka")]
 #[test]
 fn who_follows_openbmp_has_the_tables_after_a_loss() {
+    use super::pmacct;
+    use super::support::have;
     use bgpkit_parser::parser::bmp::parse_openbmp_header;
+    use std::process::Command;
     if !allowed() || !have("kcat") {
         return;
     }

@@ -89,12 +89,6 @@ impl Ours {
         }
     }
 
-    /// Addresses, in both orders, of which one has sent an OPEN that offers path identifiers.
-    pub fn pairs_with_add_path(&self) -> BTreeSet<(IpAddr, IpAddr)> {
-        let offering = self.add_path().into_keys();
-        offering.flat_map(|(a, b)| [(a, b), (b, a)]).collect()
-    }
-
     /// Families for which OPENs offer path identifiers (RFC 7911 §4), by sender and receiver.
     pub fn add_path(&self) -> BTreeMap<(IpAddr, IpAddr), BTreeSet<String>> {
         let mut offers = BTreeMap::<_, BTreeSet<_>>::new();
@@ -108,13 +102,6 @@ impl Ours {
             }
         }
         offers
-    }
-
-    /// The AS numbers by the OPENs of an address that are as they should be.
-    pub fn asns(&self, address: IpAddr) -> BTreeSet<u64> {
-        let opens = self.events.iter().filter(|event| event["type"] == "OPEN");
-        let own = opens.filter(|event| ends(event).0 == address && event["errors"].is_null());
-        own.map(|event| event["asn"].as_u64().unwrap()).collect()
     }
 
     /// Every unicast route that was announced, once each, whether it stayed or not.

@@ -1,24 +1,25 @@
-//! pmacct's BMP daemon as station.
+//! pmacct's BMP daemon as station, and what its log says.
 
-use super::ours::{self, Side};
-use super::support::skip::skip;
-use super::support::{Scratch, have, recording};
+use super::ours::Side;
+use super::sessions::{Figures, Pair, Up};
+use super::support::Scratch;
 use super::view::{Key, Table};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 use std::net::{IpAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub struct Daemon {
-    child: Child,
+    pub child: Child,
     log: PathBuf,
-    port: u16,
+    pub port: u16,
 }
 
 impl Daemon {
-    fn start(scratch: &Scratch) -> Self {
+    pub fn start(scratch: &Scratch) -> Self {
         // A port that was free a moment ago.
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -62,6 +63,10 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        // Its number may be another process's by now.
+        if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            return;
+        }
         // It has processes of its own, which end with it when it is asked to.
         let pid = self.child.id().to_string();
         let _ = Command::new("kill").args(["-s", "INT", &pid]).status();
@@ -70,14 +75,25 @@ impl Drop for Daemon {
 }
 
 pub fn wait(what: &str, is: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !is() {
-        assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+    wait_until(what, is, &true);
+}
+
+/// Waits until something is as wanted.
+pub fn wait_until<T: PartialEq + Debug>(what: &str, now: impl Fn() -> T, wanted: &T) {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let is = now();
+        if is == *wanted {
+            return;
+        }
+        if Instant::now() > until {
+            assert_eq!(is, *wanted, "{what}");
+        }
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-fn of<'a>(events: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
+pub fn of<'a>(events: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
     events
         .iter()
         .filter(move |event| event["bmp_msg_type"] == kind)
@@ -92,50 +108,89 @@ fn address(text: &Value) -> IpAddr {
 }
 
 /// The routers' names, by the ports of their connections.
-fn routers(events: &[Value]) -> BTreeMap<u64, IpAddr> {
+pub fn routers(events: &[Value]) -> BTreeMap<u64, IpAddr> {
     let named = of(events, "init").map(|event| (port(event), &event["bmp_init_info_sysname"]));
     named.map(|(port, name)| (port, address(name))).collect()
 }
 
-/// Peers that came up, by router, with their AS numbers.
-fn ups(events: &[Value]) -> BTreeMap<(IpAddr, IpAddr), BTreeSet<u64>> {
+/// The AS numbers and the BGP identifier of those whose OPENs were not seen (RFC 5398, RFC 7600).
+const STAND_INS: ([u64; 2], &str) = ([64510, 64511], "192.0.0.8");
+
+/// Each time that a peer came up, by router; `still` leaves out those that went down again.
+pub fn ups(events: &[Value], still: bool) -> BTreeMap<Pair, Vec<Up>> {
     let names = routers(events);
-    let mut ups = BTreeMap::<_, BTreeSet<u64>>::new();
-    for event in of(events, "peer_up") {
-        let key = (names[&port(event)], address(&event["peer_ip"]));
-        let asns = ups.entry(key).or_default();
-        asns.insert(event["peer_asn"].as_u64().unwrap());
+    let mut ups = BTreeMap::<Pair, Vec<Up>>::new();
+    for event in events {
+        let pair = |event: &Value| (names[&port(event)], address(&event["peer_ip"]));
+        if event["bmp_msg_type"] == "peer_up" {
+            let (router, neighbour) = pair(event);
+            assert_eq!(address(&event["local_ip"]), router, "{event}");
+            let number = |field: &str| event[field].as_u64().unwrap();
+            let (asn, id) = (number("peer_asn"), event["bgp_id"].as_str().unwrap());
+            let own_id = neighbour.to_string();
+            let stands_in = STAND_INS.0.contains(&asn) && [STAND_INS.1, &own_id].contains(&id);
+            let open = (!stands_in).then(|| (asn, id.to_owned()));
+            let up = (open, number("local_port"), number("remote_port"));
+            ups.entry((router, neighbour)).or_default().push(up);
+        } else if event["bmp_msg_type"] == "peer_down" && still {
+            let list = ups.get_mut(&pair(event));
+            list.and_then(Vec::pop).expect("a peer that was up");
+        }
     }
+    ups.retain(|_, list| !list.is_empty());
     ups
 }
 
-/// All families.
-const ALL: (u64, u64) = (0, 0);
+/// Type of a figure, with its family if it prints that, and the figure.
+pub type Figure = (String, u64);
 
-/// The last figures of routes: in each Adj-RIB-In by family, and in all Adj-RIBs-Out of a peer, as it passes over
-/// the families of these.
-pub fn figures(events: &[Value]) -> BTreeMap<(Side, (u64, u64)), u64> {
+/// All that the last report of each peer that is up says, sorted.
+pub fn figures(events: &[Value]) -> BTreeMap<Pair, Vec<Figure>> {
     let names = routers(events);
-    let mut figures = BTreeMap::new();
-    for event in of(events, "stats") {
-        // RFC 7854 §4.8, RFC 8671 §6.2.
-        let kind = event["counter_type"].as_u64().unwrap();
-        if !matches!(kind, 9 | 15) {
+    let mut figures = BTreeMap::<Pair, Vec<Figure>>::new();
+    for event in events {
+        let Some(neighbour) = event["peer_ip"].as_str() else {
             continue;
-        }
-        let side = (names[&port(event)], address(&event["peer_ip"]), kind == 15);
-        let number = |field: &str| event[field].as_u64().unwrap();
-        let family = match kind {
-            9 => (number("afi"), number("safi")),
-            _ => ALL,
         };
-        figures.insert((side, family), number("counter_value"));
+        let pair = (names[&port(event)], neighbour.parse().unwrap());
+        match event["bmp_msg_type"].as_str() {
+            Some("peer_down") => {
+                figures.remove(&pair);
+            }
+            Some("stats") => {
+                let number = |field: &str| event[field].as_u64();
+                let kind = number("counter_type").unwrap();
+                let list = figures.entry(pair).or_default();
+                if kind == 1 {
+                    // With that a report begins.
+                    list.clear();
+                }
+                let name = match (number("afi"), number("safi")) {
+                    (Some(afi), Some(safi)) => format!("{kind} {afi}/{safi}"),
+                    _ => kind.to_string(),
+                };
+                list.push((name, number("counter_value").unwrap()));
+            }
+            _ => (),
+        }
     }
+    figures.values_mut().for_each(|list| list.sort());
     figures
 }
 
-/// What its log says of the tables in the end, by router's name and neighbour; next hops left out: it has none
-/// where an IPv4 route has an IPv6 next hop (RFC 8950).
+/// The same of ours. It does not print the family of an Adj-RIB-Out (type 17), which is there by RFC 8671 §6.2.
+pub fn of_ours(figures: Figures) -> Vec<Figure> {
+    let figures = figures.into_iter().map(|(name, value)| {
+        let plain = name.strip_prefix("17 ").map(|_| "17".to_owned());
+        (plain.unwrap_or(name), value)
+    });
+    let mut figures: Vec<_> = figures.collect();
+    figures.sort();
+    figures
+}
+
+/// What its log says of the tables in the end, by router's name and neighbour. It has no next hop where an IPv4 route has
+/// one of IPv6 (RFC 8950).
 pub fn tables(events: &[Value]) -> BTreeMap<Side, Table> {
     let names = routers(events);
     let mut tables: BTreeMap<Side, Table> = BTreeMap::new();
@@ -159,7 +214,10 @@ pub fn tables(events: &[Value]) -> BTreeMap<Side, Table> {
                 let key = (prefix.to_owned(), id);
                 if event["log_type"] == "update" {
                     let path = event["as_path"].as_str().unwrap_or_default();
-                    table.insert(key, (path.to_owned(), None));
+                    let next_hop = event["bgp_nexthop"].as_str();
+                    let next_hop = next_hop.filter(|hop| !hop.is_empty());
+                    let next_hop = next_hop.map(|hop| hop.parse().unwrap());
+                    table.insert(key, (path.to_owned(), next_hop));
                 } else {
                     table.remove(&key);
                 }
@@ -172,7 +230,7 @@ pub fn tables(events: &[Value]) -> BTreeMap<Side, Table> {
 }
 
 /// Every route that its log says was announced, once each.
-fn announced(events: &[Value]) -> BTreeSet<(Side, Key)> {
+pub fn announced(events: &[Value]) -> BTreeSet<(Side, Key)> {
     let names = routers(events);
     let told = of(events, "route_monitor").filter(|event| event["log_type"] == "update");
     let told = told.filter_map(|event| {
@@ -187,90 +245,4 @@ fn announced(events: &[Value]) -> BTreeSet<(Side, Key)> {
         ))
     });
     told.collect()
-}
-
-/// What it knows of routers, peers and their routes is what we know, after each of several captures.
-#[test]
-fn pmbmpd_has_our_peers_and_routes() {
-    if !have("pmbmpd") {
-        return;
-    }
-    let (mut routes, mut told) = (0, 0);
-    for file in captures() {
-        let scratch = Scratch::new("pmacct");
-        let daemon = Daemon::start(&scratch);
-        let station = ([127, 0, 0, 1], daemon.port).into();
-        let ours = ours::read(&file, station, &[]);
-        assert_eq!(ours.status, Some(0), "{}", ours.log);
-        let mut wanted = ours.tables.clone();
-        let hops = wanted.values_mut().flat_map(|table| table.values_mut());
-        hops.for_each(|(_, next_hop)| *next_hop = None);
-        let routers: BTreeSet<IpAddr> = ours.updates().keys().map(|side| side.0).collect();
-        wait("the last words", || {
-            of(&daemon.events(), "term").count() == routers.len()
-        });
-        let events = daemon.events();
-        // It reads an Adj-RIB-Out with the path identifiers that one of the OPENs offers. RFC 7911 §4: whether
-        // there are any depends on both, and on the direction.
-        let with_paths = ours.pairs_with_add_path();
-        let comparable = |side: &Side| !side.2 || !with_paths.contains(&(side.0, side.1));
-        wanted.retain(|side, _| comparable(side));
-        let mut theirs = tables(&events);
-        theirs.retain(|side, _| comparable(side));
-        assert_eq!(theirs, wanted, "{}", file.display());
-        // And all that were told on the way, whatever became of them. An Adj-RIB-In it reads with the path
-        // identifiers that the sender offers, whether or not the router takes them.
-        let offers = ours.add_path();
-        let offered = |from, to| offers.get(&(from, to)).cloned().unwrap_or_default();
-        let comparable = |routes: BTreeSet<(Side, Key)>| -> BTreeSet<_> {
-            let routes = routes.into_iter().filter(|(side, _)| {
-                let taken = offered(side.0, side.1);
-                comparable(side) && (side.2 || offered(side.1, side.0).is_subset(&taken))
-            });
-            routes.collect()
-        };
-        let theirs = comparable(announced(&events));
-        assert_eq!(theirs, comparable(ours.announced()), "{}", file.display());
-        told += theirs.len();
-        let names =
-            of(&events, "init").map(|event| event["bmp_init_info_sysname"].as_str().unwrap());
-        let names: BTreeSet<IpAddr> = names.map(|name| name.parse().unwrap()).collect();
-        assert_eq!(names, routers);
-        let figures = figures(&events);
-        let mut counts = BTreeMap::new();
-        for ((side, family), count) in &ours.counts {
-            let family = if side.2 { ALL } else { *family };
-            *counts.entry((*side, family)).or_default() += count;
-        }
-        for (key, count) in &counts {
-            assert_eq!(figures.get(key), Some(count), "{}: {key:?}", file.display());
-        }
-        let ups = ups(&events);
-        for (router, neighbour, _) in ours.updates().into_keys() {
-            let asns = ups.get(&(router, neighbour));
-            let asns = asns.unwrap_or_else(|| panic!("{router} has told of {neighbour}"));
-            assert!(
-                asns.is_superset(&ours.asns(neighbour)),
-                "{neighbour}: {asns:?}"
-            );
-        }
-        routes += wanted.values().map(BTreeMap::len).sum::<usize>();
-    }
-    println!("{routes} routes in the end, {told} announced");
-    assert!(routes > 200 && told > 2000, "{routes}, {told}");
-}
-
-/// The recording of the lab, and captures from elsewhere: with OPENs and without, 2-octet AS numbers, IPv6.
-fn captures() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/pcap/bgp");
-    let more = ["netgauze/traffic.pcap", "large-comm/exabgp.pcap"].map(|name| root.join(name));
-    let mut captures = vec![recording().to_owned()];
-    for file in more {
-        if file.exists() {
-            captures.push(file);
-        } else {
-            skip(&format!("no capture at {}", file.display()));
-        }
-    }
-    captures
 }

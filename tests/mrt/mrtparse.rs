@@ -1,79 +1,83 @@
 //! Messages, prefixes and attributes by mrtparse.
 
-use super::support::{have, skip};
+use super::support::skip;
 use super::{Converted, captures};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Debian's Python, which has Debian's packages.
-pub const PYTHON: &str = "/usr/bin/python3";
+/// Python with the mrtparse of `requirements.txt`, as `scripts/setup --lab` installs it.
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/python");
 
-/// Prints for each record what it holds: a state, or the type of a message with the prefixes of the families that
-/// mrtparse knows.
+/// What all scripts begin with: the records of a file, and what is in the fields that mrtparse tells as `{number: name}`.
 ///
-/// mrtparse 1.6 ends at the first BGP4MP_ET record, as it takes the microseconds (RFC 6396 §3) from a buffer that it
-/// does not have. It is given the same records without them, as BGP4MP (type 16).
-const SCRIPT: &str = r"
-import io, json, struct, sys
+/// mrtparse 2.2.0 never takes back what it said of a record that it could not read: behind such a one all seem to be so.
+const READ: &str = r"
+import json, sys
 from mrtparse import Reader
 
-def plain(data):
-    out, at = io.BytesIO(), 0
-    while at < len(data):
-        time, kind, subtype, length = struct.unpack_from('!IHHI', data, at)
-        assert kind == 17
-        out.write(struct.pack('!IHHI', time, 16, subtype, length - 4))
-        out.write(data[at + 16 : at + 12 + length])
-        at += 12 + length
-    out.seek(0)
-    return out
+def records(file):
+    reader = Reader(file)
+    for record in reader:
+        error, reader.err = reader.err and reader.err_msg, None
+        yield record.data, error
 
+def number(field):
+    return next(iter(field))
+
+def values(attributes):
+    found = {}
+    for attribute in attributes:
+        found.setdefault(number(attribute['type']), attribute['value'])
+    return found
+
+";
+
+/// Prints for each record when it was, and what it holds: a state, or the type of a message with the prefixes of the families
+/// that mrtparse knows.
+const SCRIPT: &str = r"
 def prefixes(fields):
     found = []
     for field in fields:
         for nlri in field or []:
-            found.append([f'{nlri.prefix}/{nlri.plen}', nlri.path_id])
+            found.append(['%s/%d' % (nlri['prefix'], nlri['length']), nlri.get('path_id')])
     return found
 
-for record in Reader(plain(open(sys.argv[1], 'rb').read())):
-    mrt = record.mrt
-    if mrt.err:
-        told = {'error': mrt.err_msg}
-    elif mrt.bgp.new_state is not None:
-        told = {'states': [mrt.bgp.old_state, mrt.bgp.new_state]}
+for record, error in records(sys.argv[1]):
+    told = {'second': number(record['timestamp']), 'microsecond': record['microsecond_timestamp']}
+    if error:
+        told['error'] = error
+    elif 'new_state' in record:
+        told['states'] = [number(record['old_state']), number(record['new_state'])]
     else:
-        message = mrt.bgp.msg
-        attributes = message.attr or []
-        reach = [a.mp_reach.get('nlri') for a in attributes if a.mp_reach]
-        unreach = [a.mp_unreach.get('withdrawn') for a in attributes if a.mp_unreach]
-        hops = [a.next_hop for a in attributes if a.next_hop]
-        hops += [a.mp_reach['next_hop'][0] for a in attributes if a.mp_reach and a.mp_reach.get('next_hop')]
-        one = lambda name: next((getattr(a, name) for a in attributes if getattr(a, name) is not None), None)
-        path = one('as_path')
-        told = {
-            'type': message.type,
-            'origin': one('origin'),
-            'path': path and [int(asn) for segment in path for asn in segment['val']],
-            'next_hops': hops,
-            'med': one('med'),
-            'local_pref': one('local_pref'),
-            'communities': one('comm') or [],
-            'announced': prefixes([message.nlri] + reach),
-            'withdrawn': prefixes([message.withdrawn] + unreach),
-        }
+        message = record['bgp_message']
+        one = values(message.get('path_attributes', []))
+        reach, unreach, path = one.get(14) or {}, one.get(15) or {}, one.get(2)
+        told.update({
+            'type': number(message['type']),
+            'origin': number(one[1]) if 1 in one else None,
+            'path': path and [int(asn) for segment in path for asn in segment['value']],
+            'next_hops': [hop for hop in [one.get(3)] + reach.get('next_hop', [])[:1] if hop],
+            'med': one.get(4),
+            'local_pref': one.get(5),
+            'communities': one.get(8) or [],
+            'announced': prefixes([message.get('nlri'), reach.get('nlri')]),
+            'withdrawn': prefixes([message.get('withdrawn_routes'), unreach.get('withdrawn_routes')]),
+        })
     print(json.dumps(told))
 ";
 
 /// What a script with it prints about the records of a file; `None`, and a word about it, if it is not installed.
 pub fn told_by(script: &str, mrt: &Path) -> Option<Vec<Value>> {
-    let mut python = Command::new(PYTHON);
-    let output = python.args(["-c", script]).arg(mrt).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    if said.contains("No module named 'mrtparse'") {
-        skip::skip("Python has no mrtparse: scripts/setup --lab");
+    if !Path::new(PYTHON).exists() {
+        skip::skip("mrtparse is not installed: scripts/setup --lab");
         return None;
     }
+    let mut python = Command::new(PYTHON);
+    let script = [READ, script].concat();
+    let output = python.args(["-c", &script]).arg(mrt).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{}: {said}", mrt.display());
     Some(super::lines(&output.stdout))
 }
@@ -91,12 +95,34 @@ fn number(event: &Value) -> Value {
     place.map_or(Value::Null, |place| (place + 1).into())
 }
 
+/// Messages that it gives up, by capture, all of which have an error here, too. Both sides are right that they are malformed;
+/// mrtparse reads beyond the end of the attribute, and loses the rest of the message with it, though RFC 7606 §2 has a
+/// receiver read on: the attribute's length says where it ends, and which prefixes are withdrawn by that.
+const GIVEN_UP: [(&str, usize); 2] = [
+    // ATTR_SET with an AS number of two octets, by a router older than RFC 6368, whose §5 wants four.
+    ("bgp_vpn_attrset.pcap", 1),
+    // One OPEN lacks four-octet AS numbers, its sender's AS_PATH has them: read with two octets, as RFC 6793 §4.2.2 has it,
+    // there is AS 0 (RFC 7607), and behind it two octets that are no segment (RFC 4271 §6.3).
+    (
+        "fuzz-1eb005b8d62599b6561acf7e778f51603ccbc5ddf948c0b081617668bb56.pcap",
+        6,
+    ),
+];
+
+/// The lists of prefixes of an event.
+fn lists(event: &Value) -> impl Iterator<Item = &Value> {
+    let fields = ["announcements", "withdrawals"].into_iter();
+    let lists = fields.filter_map(|field| event[field].as_array());
+    lists.flatten()
+}
+
+fn name_of(file: &Path) -> String {
+    file.file_name().unwrap().to_string_lossy().into_owned()
+}
+
 /// Messages that it reads in another way, by what is in them.
 fn is_disputed(event: &Value) -> bool {
-    let fields = ["announcements", "withdrawals"];
-    let lists = fields.iter().filter_map(|field| event[field].as_array());
-    let lists: Vec<&Value> = lists.flatten().collect();
-    let over_ipv6 = event["peer"].as_str().unwrap().contains(':');
+    let lists: Vec<&Value> = lists(event).collect();
     let path_ids = |list: &&Value| {
         let mut prefixes = list["prefixes"].as_array().into_iter().flatten();
         prefixes.all(|prefix| prefix["path_id"].is_number())
@@ -105,16 +131,19 @@ fn is_disputed(event: &Value) -> bool {
         || event["type"] == "UNKNOWN"
         // It has no labels and VPNs without them, and other families not at all.
         || lists.iter().any(|list| !matches!((list["afi"].as_u64(), list["safi"].as_u64()), (Some(1 | 2), Some(1 | 2))))
-        // Prefixes outside of MP_REACH_NLRI are of the session's family for it, not of IPv4 (RFC 4271 §4.3), and
-        // what announces IPv4 by a next hop of IPv6 (RFC 8950) it reads with one of IPv4.
-        || over_ipv6 && lists.iter().any(|list| list["afi"] == 1)
-        // Several families in one message, of which the plain prefixes come last and are taken for the other's.
-        || lists.iter().any(|list| list["afi"] == 2) && lists.iter().any(|list| list["afi"] == 1)
+        || lists.iter().copied().any(has_ipv6_next_hop_of_ipv4)
         // The subtype is of the whole message, path identifiers are of one family (RFC 8050 §3); it takes two
         // equal prefixes for a sign of path identifiers, too.
         || event["context"]["add_path"].as_array().is_some_and(|list| !list.is_empty())
             && !lists.iter().all(path_ids)
         || has_doubles(&lists)
+}
+
+/// RFC 8950 §3: the length of a next hop tells that it is one of IPv6. mrtparse takes four octets of it, and the rest
+/// for prefixes.
+fn has_ipv6_next_hop_of_ipv4(list: &Value) -> bool {
+    let hop = list["next_hop"].as_str();
+    list["afi"] == 1 && hop.is_some_and(|hop| hop.contains(':'))
 }
 
 fn has_doubles(lists: &[&Value]) -> bool {
@@ -187,13 +216,22 @@ fn flat(path: &Value, narrow: bool) -> Value {
     }
 }
 
+/// Microseconds since 1970.
+fn time(record: &Value) -> u64 {
+    let [second, microsecond] =
+        ["second", "microsecond"].map(|name| record[name].as_u64().unwrap());
+    second * 1_000_000 + microsecond
+}
+
+fn micros(event: &Value) -> u64 {
+    event["ts_ns"].as_str().unwrap().parse::<u64>().unwrap() / 1000
+}
+
 #[test]
 fn it_reads_the_same_messages_and_prefixes() {
     let Some(files) = captures() else { return };
-    if !have(PYTHON) {
-        return;
-    }
     let (mut messages, mut told, mut disputed, mut attributed) = (0, 0, 0, 0);
+    let mut refused = BTreeMap::<String, usize>::new();
     for file in files {
         let converted = Converted::new(&file);
         let Some(mrt) = converted.mrt() else { continue };
@@ -206,6 +244,11 @@ fn it_reads_the_same_messages_and_prefixes() {
         assert_eq!(records.len(), events.len(), "{}: records", file.display());
         for (record, event) in records.iter().zip(events) {
             let what = format!("{}: {event}\n{record}", file.display());
+            assert_eq!(time(record), micros(event), "{what}");
+            if !record["error"].is_null() && !lists(event).any(has_ipv6_next_hop_of_ipv4) {
+                assert!(event.get("errors").is_some(), "{what}");
+                *refused.entry(name_of(&file)).or_default() += 1;
+            }
             if event["type"] == "STATE" {
                 assert_eq!(
                     record["states"],
@@ -241,11 +284,13 @@ fn it_reads_the_same_messages_and_prefixes() {
             }
         }
     }
+    let given_up = GIVEN_UP.map(|(name, count)| (name.to_owned(), count));
+    assert_eq!(refused, given_up.into());
     println!(
         "{messages} messages, {disputed} of them not compared, {told} prefixes, {attributed} with attributes"
     );
     assert!(
-        messages > 2 * disputed && told > 3000 && attributed > 500,
+        messages > 6 * disputed && told > 3000 && attributed > 500,
         "{messages}, {disputed}, {told}, {attributed}"
     );
 }

@@ -10,6 +10,8 @@ mod consumers;
 mod conversation;
 mod disk;
 mod ends;
+mod kept;
+mod scene;
 #[allow(dead_code, reason = "a part of it serves here")]
 #[path = "../bmp/station.rs"]
 mod station;
@@ -20,17 +22,19 @@ mod support;
 mod view;
 
 use bgpkit_parser::parser::bgp::messages::parse_bgp_message;
-use consumers::{Listener, Number, archived, metrics, number, recorded};
+use consumers::{Listener, Number, archived, number, recorded};
 use conversation::Conversation;
-use disk::Disk;
+use kept::{Kept, evidence, snapshot};
+use scene::Scene;
 use serde_json::Value;
 use station::{Messages, Station};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use support::Scratch;
-use support::broker::Broker;
-use support::net::{Live, Net, TAP, WIRE, allowed};
+use support::encode::Frame;
+use support::frames;
+use support::net::{Net, WIRE, allowed};
 use view::View;
 
 const ROUTER: &str = "192.0.2.2";
@@ -54,28 +58,19 @@ fn padding() -> Vec<u8> {
     attribute
 }
 
-/// A folder in memory, which never stalls; removed when dropped.
-struct Memory(PathBuf);
+/// RFC 7606 §7.6: an ATOMIC_AGGREGATE that is not empty is left out of the route, which is used all the same.
+const MALFORMED: [u8; 4] = [0x40, 6, 1, 0];
 
-impl Memory {
-    fn new() -> Self {
-        let path = format!("/dev/shm/bgptap-stalled-{}", std::process::id());
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path.into())
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// Whether the UPDATE of a number has that: one a second.
+fn is_malformed(number: u64) -> bool {
+    number.is_multiple_of(u64::from(RATE))
 }
 
 /// What is said on the wire, and how much of it was.
 struct Wire {
     talk: Conversation,
     said: u16,
-    parts: u32,
+    parts: Vec<PathBuf>,
     frames: u64,
 }
 
@@ -85,7 +80,7 @@ impl Wire {
         Self {
             talk: Conversation::new(),
             said: 0,
-            parts: 0,
+            parts: Vec::new(),
             frames: 0,
         }
     }
@@ -95,10 +90,22 @@ impl Wire {
         for _ in 0..count {
             self.said += 1;
             let prefix = u32::from(self.said) % PREFIXES;
-            self.talk.announce_with(prefix, self.said, &padding());
+            let mut attributes = padding();
+            if is_malformed(self.said.into()) {
+                attributes.extend(MALFORMED);
+            }
+            self.talk.announce_with(prefix, self.said, &attributes);
         }
-        self.parts += 1;
-        scratch.write(&format!("part{}.pcap", self.parts), &self.talk.part())
+        let name = format!("part{}.pcap", self.parts.len());
+        let part = scratch.write(&name, &self.talk.part());
+        self.parts.push(part.clone());
+        part
+    }
+
+    /// The frames of all parts.
+    fn parts(&self) -> Vec<Frame> {
+        let parts = self.parts.iter();
+        parts.flat_map(|part| frames::of(part)).collect()
     }
 
     /// Sends a part; the sender's own count of frames is added up.
@@ -175,118 +182,6 @@ fn sorted(numbers: &[Number]) -> Vec<u64> {
     numbers
 }
 
-/// Everything that is at work.
-struct Scene {
-    net: Net,
-    scratch: Scratch,
-    memory: Memory,
-    disk: Disk,
-    broker: Broker,
-    wire: Wire,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let net = Net::new();
-        // The kernel's own queues would hide a station that stalls for a while.
-        net.shorten_queues();
-        let scratch = Scratch::new("stalled");
-        Self {
-            disk: Disk::mount(&scratch, 64),
-            broker: Broker::start_within(&net.mon),
-            memory: Memory::new(),
-            wire: Wire::new(),
-            net,
-            scratch,
-        }
-    }
-
-    fn json(&self) -> PathBuf {
-        self.memory.0.join("events.json")
-    }
-
-    fn live(&self, station: &Station) -> Live {
-        let (json, mrt) = (self.json(), self.disk.folder.join(MRT));
-        let station = station.address.to_string();
-        let more = [
-            "--json",
-            json.to_str().unwrap(),
-            "--raw",
-            "--mrt",
-            mrt.to_str().unwrap(),
-            "--bmp",
-            &station,
-            "--bmp-queue",
-            "1",
-            "--router",
-            ROUTER,
-            "--kafka",
-            &self.broker.address,
-            "--kafka-format",
-            "json",
-            "--kafka-topic",
-            TOPIC,
-            "--output-queue",
-            "2",
-            "--http",
-            HTTP,
-        ];
-        Live::start(&self.net.mon, TAP, &self.scratch, &more)
-    }
-
-    /// What is dropped now, by output and reason.
-    fn dropped(&self, output: &str) -> BTreeMap<String, u64> {
-        dropped(&metrics(&self.net.mon), output)
-    }
-
-    /// The minute: what comes on the wire meanwhile is in `part`, and lasts longer.
-    fn fail(&mut self, station: Station, part: &Path) -> (Vec<Messages>, Station) {
-        let started = Instant::now();
-        let (net, disk, broker) = (&self.net, &mut self.disk, &self.broker);
-        broker.set_up(false);
-        std::thread::scope(|scope| {
-            let wire = &mut self.wire;
-            let sending = scope.spawn(move || wire.send(net, part));
-            let until = |half: u32| {
-                std::thread::sleep((half * HALF).saturating_sub(started.elapsed()));
-            };
-            station.stall(true);
-            disk.freeze();
-            until(1);
-            // The disk goes on, and is full at once; the station that takes nothing dies.
-            let seen = metrics(&net.mon);
-            for (output, reason) in [
-                ("bmp", "queue_full"),
-                ("mrt", "queue_full"),
-                ("kafka", "queue_full"),
-            ] {
-                let count = dropped(&seen, output)[reason];
-                assert!(count > 0, "{output} holds half a minute");
-            }
-            disk.thaw();
-            disk.fill();
-            let address = station.address;
-            let came = station.kill();
-            until(2);
-            let seen = metrics(&net.mon);
-            for (output, reason) in [("bmp", "resync"), ("mrt", "write_error")] {
-                let count = dropped(&seen, output)[reason];
-                assert!(count > 0, "{output}: nothing lost by {reason}");
-            }
-            let given_up = dropped(&seen, "kafka")["undelivered"];
-            assert_eq!(
-                given_up, 0,
-                "what waits for the broker is not given up in a minute"
-            );
-            disk.empty();
-            broker.set_up(true);
-            let station = Net::within(&net.mon, || Station::start_at(address));
-            sending.join().unwrap();
-            (came, station)
-        })
-    }
-}
-
 #[test]
 fn what_stalls_loses_and_nothing_else_does() {
     if !allowed() || !support::have("kcat") {
@@ -311,6 +206,11 @@ fn what_stalls_loses_and_nothing_else_does() {
         recorded(&scene.broker, TOPIC).len() > 2 * RATE as usize
     });
 
+    wait_for("a snapshot", || {
+        scene.snapshot().exists() && snapshot(&scene.snapshot()) == first
+    });
+    let early = scene.wire.said;
+
     // Nothing is, for a minute, and some seconds of traffic are left when it is over.
     let seconds = 2 * u32::try_from(HALF.as_secs()).unwrap() + 10;
     let part = scene.wire.part(&scene.scratch, seconds * RATE);
@@ -319,7 +219,10 @@ fn what_stalls_loses_and_nothing_else_does() {
     // All is well again, without anything having been started anew.
     let wanted = scene.wire.talk.routes.clone();
     station.wait_for("the tables", |all| has(all, &wanted));
-    let lost = ["bmp", "kafka", "mrt"].map(|output| (output, scene.dropped(output)));
+    wait_for("a snapshot of them", || {
+        snapshot(&scene.snapshot()) == wanted
+    });
+    let lost = scene.all_dropped();
     let last = scene.wire.said;
     let part = scene.wire.part(&scene.scratch, 2 * RATE);
     scene.wire.send(&scene.net, &part);
@@ -329,9 +232,8 @@ fn what_stalls_loses_and_nothing_else_does() {
     wait_for("new records", || {
         recorded(&scene.broker, TOPIC).contains(&newest)
     });
-    for (output, lost) in &lost {
-        assert_eq!(scene.dropped(output), *lost, "{output} is well again");
-    }
+    wait_for("a new snapshot", || snapshot(&scene.snapshot()) == wanted);
+    assert_eq!(scene.all_dropped(), lost, "all are well again");
     for output in ["json", "events"] {
         let lost = scene.dropped(output);
         assert!(lost.values().all(|count| *count == 0), "{output}: {lost:?}");
@@ -343,6 +245,7 @@ fn what_stalls_loses_and_nothing_else_does() {
     let log = std::fs::read_to_string(log).unwrap();
     let sent = Net::counter(&scene.net.wire, WIRE, "tx_packets") - sent_before;
     nothing_lost_in_capture(&summary, &scene.wire, sent);
+    assert_eq!(summary["outputs"], as_told(&lost), "as it was counted");
 
     // Those who were well have all.
     let all = scene.wire.numbers();
@@ -359,16 +262,18 @@ fn what_stalls_loses_and_nothing_else_does() {
     );
 
     // Those who were not have what was not dropped, and end with what came last.
-    let [(_, bmp), (_, kafka), (_, mrt)] = lost;
+    let [bmp, kafka, mrt] = ["bmp", "kafka", "mrt"].map(|output| &lost[output]);
     let lost = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>() as usize;
     let came = recorded(&scene.broker, TOPIC);
-    assert_eq!(came.len() + lost(&kafka), lines.len(), "{kafka:?}");
+    assert_eq!(came.len() + lost(kafka), lines.len(), "{kafka:?}");
     ends_well(&came, last, &all);
     // TCP's events, and ours of sessions, are no records.
     let offered = lines_with_records(&scene.json());
     let came = archived(&scene.disk.archives(MRT));
-    assert_eq!(came.len() + lost(&mrt), offered, "{mrt:?}");
+    assert_eq!(came.len() + lost(mrt), offered, "{mrt:?}");
     ends_well(&came, last, &all);
+
+    evidence_is_whole(&scene, &all, early, last);
 
     let after = station.finish();
     assert_eq!(
@@ -376,7 +281,52 @@ fn what_stalls_loses_and_nothing_else_does() {
         (1, 1),
         "no more connections than needed"
     );
-    stations_account(&log, &before[0], &after[0], lost(&bmp), &all);
+    stations_account(&log, &before[0], &after[0], lost(bmp), &all);
+}
+
+/// What the summary says of outputs that lost something.
+fn as_told(lost: &BTreeMap<&str, BTreeMap<String, u64>>) -> Value {
+    let outputs = lost.iter().map(|(output, counts)| {
+        let counts = counts.iter().filter(|(_, count)| **count > 0);
+        let counts: BTreeMap<_, _> = counts.collect();
+        (
+            (*output).to_owned(),
+            serde_json::json!({ "dropped": counts }),
+        )
+    });
+    Value::Object(outputs.collect())
+}
+
+/// Its files are whole and have frames as they were sent, none twice. Of what happened before anything stalled (up to the number
+/// `early`) and after all was well again (behind `last`) nothing is missing, of what was between something is.
+fn evidence_is_whole(scene: &Scene, all: &[u64], early: u16, last: u16) {
+    let (files, kept) = evidence(&scene.evidence());
+    let sent = scene.wire.parts();
+    let sent: BTreeSet<&[u8]> = sent.iter().map(|frame| &frame.bytes[..]).collect();
+    let mut once = BTreeSet::new();
+    for Kept { bytes, .. } in &kept {
+        assert!(sent.contains(&bytes[..]), "{bytes:02x?}");
+        assert!(once.insert(&bytes[..]), "{bytes:02x?} came twice");
+    }
+    for frame in &kept {
+        // What happened is told wherever its frame is.
+        let happened = frame.number().is_some_and(is_malformed);
+        assert!(frame.has_comment || !happened, "{frame:02x?}");
+    }
+    let here = kept.iter().filter(|kept| kept.has_comment);
+    let here: BTreeSet<u64> = here.filter_map(Kept::number).collect();
+    let (mut found, mut missing) = (0, 0);
+    for number in all.iter().filter(|number| is_malformed(**number)) {
+        let is_well = *number <= early.into() || *number > last.into();
+        assert!(!is_well || here.contains(number), "no evidence of {number}");
+        found += usize::from(here.contains(number));
+        missing += usize::from(!here.contains(number));
+    }
+    println!(
+        "{files} files of evidence, {} frames, {found} incidents, {missing} without",
+        kept.len()
+    );
+    assert!(found > 4 && missing > 10, "{found}, {missing}");
 }
 
 /// What was sent is what was seen, received and decoded.
