@@ -300,11 +300,14 @@ fn what_the_check_lets_through_is_not_refused_for_its_text() {
             "[read]\njson = 'x'\nrib-out = 'x'",
             "written to the same file",
         ),
-        ("json = '-'\njson-rotate = '5m'", "it is standard output"),
+        (
+            "json = '-'\njson-rotate = '5m'",
+            "try: name a file, or leave out that another one is begun by time or size",
+        ),
         ("mrt = '/dev/null'\nmrt-rotate-size = '1k'", "or a device"),
         ("json = 'x.%Q'", "begins nothing strftime knows"),
         ("bmp = '127.0.0.1'", "give the station as HOST:PORT"),
-        ("bmp = ['a:1', 'a:1']", "it is named twice"),
+        ("bmp = ['a:1', 'a:1']", "try: --bmp a:1 once"),
         #[cfg(feature = "kafka")]
         ("kafka = 'a:1'\nno-rib = true", "there would be none"),
         #[cfg(feature = "capture")]

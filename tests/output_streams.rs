@@ -259,7 +259,7 @@ mod live {
             let summary = live.stop_with(status);
             let untold = &summary["outputs"]["bmp"]["dropped"]["resync"];
             let said = fs::read_to_string(log).unwrap();
-            let told = format!("bmp: {untold} messages were not told to anybody");
+            let told = format!("{untold} messages were not told by BMP");
             assert!(untold.as_u64() > Some(0) && said.contains(&told), "{said}");
         }
     }

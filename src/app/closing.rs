@@ -126,6 +126,9 @@ pub(super) fn close(
         true => Deadline::NEVER,
         false => Deadline::after(CLOSE_WITHIN),
     };
+    if let Some(bmp) = &mut outputs.bmp {
+        ended = ended.max(feeds::tell_lost(bmp, options));
+    }
     outputs.begin_close(until);
     for closed in outputs.close_by(until) {
         let output = closed.output;

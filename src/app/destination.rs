@@ -106,11 +106,9 @@ impl Destination {
             let stream = Stream::open(path, when_full == WhenFull::Wait).map_err(failed)?;
             return Ok(Self::Stream(stream));
         }
-        let pattern = Pattern::new(path).map_err(|error| SetupError::Other {
-            what: format!("writing {}", path.display()),
-            why: error.to_string(),
-            remedy: "name another file".into(),
-        })?;
+        // The command line was judged before.
+        let pattern = Pattern::new(path);
+        let pattern = pattern.map_err(|error| failed(io::Error::other(error)))?;
         if options.is_direct(&pattern) {
             return Direct::create(path).map(Self::Direct).map_err(failed);
         }

@@ -91,18 +91,24 @@ pub(super) fn selection(options: &cli::Outputs) -> Selection {
     options.filters.of_events(own)
 }
 
+/// Says what listeners were not told and will not be, before they are hung up on.
+pub(super) fn tell_lost(bmp: &mut Bmp, options: &cli::Outputs) -> Ended {
+    let lost = bmp.lost_for_good();
+    if lost == 0 {
+        return Ended::Done;
+    }
+    eprintln!(
+        "bgptap: {lost} messages were not told by BMP: no listener was there at the end, or no place for the router"
+    );
+    match options.strict {
+        true => Ended::InPart,
+        false => Ended::Done,
+    }
+}
+
 /// Hangs up, and says what was not told. `reads`: a file was told, of which nothing is to be lost.
 pub(super) fn close(bmp: &mut Bmp, until: Deadline, options: &cli::Outputs, reads: bool) -> Ended {
     let mut ended = Ended::Done;
-    let lost = bmp.lost_for_good();
-    if lost > 0 {
-        eprintln!(
-            "bgptap: bmp: {lost} messages were not told to anybody: no listener was there at the end, or no place for the router"
-        );
-        if options.strict {
-            ended = Ended::InPart;
-        }
-    }
     let unheard: Vec<_> = bmp.broken().map(str::to_owned).collect();
     bmp.close(until);
     for station in unheard {
