@@ -313,6 +313,9 @@ pub struct Read {
     /// Capture files and MRT archives, merged by time ("-": standard input).
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    /// TCP port of BMP: what routers tell a station in the captures is read as input too (repeatable).
+    #[arg(long = "bmp-port", value_name = "PORT", value_parser = whole::<u16>(1..=65535))]
+    pub bmp_ports: Vec<u16>,
     /// Write the routes that all sides have told each other by the end, one JSON object each, to
     /// FILE ("-": standard output).
     #[arg(long, value_name = "FILE", conflicts_with = "no_rib")]

@@ -103,7 +103,9 @@ pub(super) fn close(bmp: &mut Bmp, until: Deadline, options: &cli::Outputs, read
             );
             if fate.late > 0 {
                 let late = fate.late;
-                eprintln!("bgptap: {output}: {late} messages dropped at the end: they were not taken in time");
+                eprintln!(
+                    "bgptap: {output}: {late} messages dropped at the end: they were not taken in time"
+                );
                 ended = Ended::InPart;
             }
             // A station is told the tables instead. What a broker did not take is gone.

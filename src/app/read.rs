@@ -2,6 +2,7 @@
 
 use super::{Ended, outputs, paths};
 use crate::capture::Source;
+use crate::capture::bmp::BmpSource;
 use crate::capture::pcap::PcapSource;
 use crate::cli;
 use crate::config::Limits;
@@ -18,7 +19,8 @@ use std::time::Instant;
 
 pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, SetupError> {
     let started = Instant::now();
-    let mut source = PcapSource::open(&options.files)?;
+    check_ports(options)?;
+    let mut source = BmpSource::new(PcapSource::open(&options.files)?, &options.bmp_ports);
     let metrics = Arc::new(Metrics::default());
     let server = options
         .metrics
@@ -49,18 +51,21 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     let bar = match files.are_on_terminal() {
         // It would be drawn over lines.
         true => ProgressBar::hidden(),
-        false => progress_bar(&source),
+        false => progress_bar(source.captures()),
     };
-    let interrupted = worker.run(&mut source, stop, |source: &mut PcapSource, _| {
-        bar.set_position(source.progress().0);
+    let interrupted = worker.run(&mut source, stop, |source: &mut BmpSource, _| {
+        bar.set_position(source.captures().progress().0);
     });
     bar.finish_and_clear();
     let (outcome, closing) = worker.finish(interrupted, started);
-    for unreadable in source.unreadable() {
+    for unreadable in source.captures().unreadable() {
         eprintln!(
             "bgptap: {} frames of link type {} ({}) were passed over: bgptap does not read it",
             unreadable.frames, unreadable.link_type, unreadable.name
         );
+    }
+    for note in source.tally().notes() {
+        eprintln!("bgptap: {note}");
     }
     if let Some(warning) = without_bgp(&outcome, &options.outputs.ports) {
         eprintln!("bgptap: warning: {warning}");
@@ -75,7 +80,23 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     // The process ends: its memory goes back at once, while a million routes that are dropped take each other's
     // attributes apart one by one.
     std::mem::forget(outcome);
-    closed
+    let damaged = source.tally().is_damaged();
+    closed.map(|ended| if damaged { Ended::InPart } else { ended })
+}
+
+/// A port is that of one protocol.
+fn check_ports(options: &cli::Read) -> Result<(), SetupError> {
+    let both = options
+        .bmp_ports
+        .iter()
+        .find(|port| options.outputs.ports.contains(port));
+    both.map_or(Ok(()), |port| {
+        Err(SetupError::Other {
+            what: format!("reading BMP at TCP port {port}"),
+            why: "BGP is looked for there".into(),
+            remedy: "name the port of the station by --bmp-port, and that of BGP by --port".into(),
+        })
+    })
 }
 
 /// What may be amiss where no BGP was found.
