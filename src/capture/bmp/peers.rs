@@ -240,7 +240,6 @@ impl Peers {
             return;
         }
         let is_last = conversation.live && conversation.joined[end] == conversation.number;
-        conversation.leave(end);
         if peer.up && is_last && reason != Reason::NotTold {
             let sent = |sent| Told {
                 as4: true,
@@ -257,8 +256,17 @@ impl Peers {
             out.push(record::state(ns, &sides, State::Established, State::Idle));
             conversation.live = false;
         }
-        if conversation.is_over() {
-            self.conversations.remove(&pair);
+        self.leave(&sides);
+    }
+
+    /// The router that tells speaks for its end no more.
+    fn leave(&mut self, sides: &Sides) {
+        let pair = pair(sides);
+        if let Some(conversation) = self.conversations.get_mut(&pair) {
+            conversation.leave(end_of(sides));
+            if conversation.is_over() {
+                self.conversations.remove(&pair);
+            }
         }
     }
 
@@ -280,10 +288,9 @@ impl Peers {
         }
         let before = self.peers.insert(id, peer);
         // Until now the router's own address was not known, or it was another one.
-        if let Some(before) = before.filter(|before| self::pair(&before.sides) != pair)
-            && let Some(conversation) = self.conversations.get_mut(&self::pair(&before.sides))
-        {
-            conversation.leave(end_of(&before.sides));
+        let before = before.map(|before| before.sides);
+        if let Some(sides) = before.filter(|sides| self::pair(sides) != pair) {
+            self.leave(&sides);
         }
         Some(end)
     }
