@@ -20,7 +20,7 @@ use std::time::Instant;
 pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, SetupError> {
     let started = Instant::now();
     check_ports(options)?;
-    let mut source = BmpSource::new(PcapSource::open(&options.files)?, &options.bmp_ports);
+    let mut source = BmpSource::new(PcapSource::open(&options.files)?, &options.bmp_ports)?;
     let metrics = Arc::new(Metrics::default());
     let server = options
         .metrics

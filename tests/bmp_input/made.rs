@@ -167,6 +167,23 @@ fn joining_in_the_middle_is_no_damage() {
     );
 }
 
+/// Also behind tags and tunnels, and in IP fragments.
+#[test]
+fn whatever_the_frames_are_wrapped_in_the_session_is_read() {
+    let scratch = Scratch::new("bmp-made");
+    let bytes = [up(), update(1), update(2)].concat();
+    let plain = capture(&scratch, &[(SYN, 0, &[]), (0x18, 1, &bytes)]);
+    let plain = frames::of(&plain);
+    let expected = ["10.1.0.0/16", "10.2.0.0/16"];
+    for (name, wrap) in super::support::wrap::WRAPS {
+        let file = frames::write(&frames::wrapped(&plain, wrap), &scratch, "wrapped.pcap");
+        assert_eq!(withdrawn(&file), expected, "{name}");
+    }
+    let cut = |frame: &[u8], id| super::support::wrap::fragmented(frame, 24, id);
+    let file = frames::write(&frames::cut(&plain, cut), &scratch, "fragments.pcap");
+    assert_eq!(withdrawn(&file), expected, "fragments");
+}
+
 #[test]
 fn a_port_is_that_of_one_protocol() {
     let scratch = Scratch::new("bmp-made");

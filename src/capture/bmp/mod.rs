@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! here      frames of files, and behind each the records that it completes
+//! segments  what of a frame is BMP
 //! stream    segments from a router to a station, in order           → BMP messages
 //! message   what a message says
 //! peers     whose session that is, and whether it was told before   → records of MRT
@@ -13,6 +14,7 @@
 pub mod message;
 mod peers;
 mod record;
+mod segments;
 mod stream;
 mod tally;
 
@@ -20,9 +22,11 @@ pub use tally::Tally;
 
 use super::pcap::{PcapFrame, PcapSource};
 use super::{Captured, Interrupted, LinkType, Polled, Source};
-use crate::wire::{Endpoint, Ports, Segment, dissect};
+use crate::error::SetupError;
+use crate::wire::{Endpoint, Ports, Segment};
 use bytes::Bytes;
 use peers::{Feed, Peers};
+use segments::Segments;
 use std::collections::HashMap;
 use std::time::Duration;
 use stream::{Sink, Stream};
@@ -33,10 +37,10 @@ const STREAMS_MAX: usize = 4096;
 const KEPT_BYTES_MAX: usize = 64 << 20;
 
 /// Capture files, with what BMP in them tells.
-#[derive(Debug)]
 pub struct BmpSource {
     captures: PcapSource,
-    ports: Option<Ports>,
+    /// Nothing is looked for without ports.
+    segments: Option<Segments>,
     streams: HashMap<(Endpoint, Endpoint), Stream, foldhash::fast::RandomState>,
     /// Bytes that the streams keep.
     kept: usize,
@@ -66,11 +70,17 @@ impl Sink for Told<'_> {
 
 impl BmpSource {
     /// Reads BMP from and to these TCP ports; without any, captures are left as they are.
-    #[must_use]
-    pub fn new(captures: PcapSource, ports: &[u16]) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub fn new(captures: PcapSource, ports: &[u16]) -> Result<Self, SetupError> {
+        let segments = match ports {
+            [] => None,
+            ports => Some(Segments::new(Ports::new(ports))?),
+        };
+        Ok(Self {
             captures,
-            ports: (!ports.is_empty()).then(|| Ports::new(ports)),
+            segments,
             streams: HashMap::default(),
             kept: 0,
             peers: Peers::default(),
@@ -78,7 +88,7 @@ impl BmpSource {
             frames: Vec::new(),
             records: Vec::new(),
             last: None,
-        }
+        })
     }
 
     /// The files.
@@ -95,20 +105,10 @@ impl BmpSource {
 
     /// Takes a frame, if it has a segment of BMP.
     fn frame(&mut self, captured: &Captured<PcapFrame>) {
-        let Some(ports) = &self.ports else {
-            return;
-        };
-        if captured.link == LinkType::Mrt {
-            return;
+        let segments = self.segments.as_mut();
+        if let Some(found) = segments.and_then(|segments| segments.find(captured)) {
+            self.segment(&found.segment, found.payload(), captured.stamp.ns);
         }
-        let (bytes, wire_len) = (captured.frame.as_ref(), captured.wire_len);
-        let found = dissect(bytes, captured.link, wire_len, captured.vlan, ports);
-        let Ok(segment) = found else {
-            return;
-        };
-        let payload = segment.payload.start as usize..segment.payload.end as usize;
-        let payload = bytes.get(payload).unwrap_or_default();
-        self.segment(&segment, payload, captured.stamp.ns);
     }
 
     /// A router may connect to a station, or a station to a router (RFC 7854 §3.2), so either port may be that of BMP.
@@ -155,8 +155,8 @@ impl BmpSource {
     }
 
     fn feed(&self, (from, to): (Endpoint, Endpoint)) -> Feed {
-        let ports = self.ports.as_ref();
-        let is_station = ports.is_some_and(|ports| ports.contains(to.port));
+        let segments = self.segments.as_ref();
+        let is_station = segments.is_some_and(|segments| segments.ports.contains(to.port));
         (
             from.addr,
             to.addr,
@@ -245,7 +245,7 @@ impl Source for BmpSource {
         batch: &mut Vec<Captured<PcapFrame>>,
         wait: Duration,
     ) -> Result<Polled, Interrupted> {
-        if self.ports.is_none() {
+        if self.segments.is_none() {
             return self.captures.poll(batch, wait);
         }
         let mut frames = std::mem::take(&mut self.frames);

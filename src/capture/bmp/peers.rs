@@ -249,7 +249,7 @@ impl Peers {
             match reason {
                 Reason::Sent(message) => out.push(record::message(ns, &sides, sent(true), message)),
                 Reason::Received(message) => {
-                    out.push(record::message(ns, &sides, sent(false), message))
+                    out.push(record::message(ns, &sides, sent(false), message));
                 }
                 Reason::Silent | Reason::NotTold => (),
             }

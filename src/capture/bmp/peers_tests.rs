@@ -297,9 +297,8 @@ fn peers_with_the_addresses_of_others_are_passed_over_and_told() {
         ..red
     };
     station.up(&red);
-    for bytes in [blue.up([179, 5], &open(ROUTER, 0), &open(NEIGHBOUR, 0))] {
-        assert_eq!(station.take(&blue, &bytes), [Said::Nothing]);
-    }
+    let bytes = blue.up([179, 5], &open(ROUTER, 0), &open(NEIGHBOUR, 0));
+    assert_eq!(station.take(&blue, &bytes), [Said::Nothing]);
     assert_eq!(
         station.take(&red, &red.update()),
         [Said::Message(2, 2, false)]
