@@ -20,7 +20,7 @@ use std::time::Instant;
 pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, SetupError> {
     let started = Instant::now();
     check_ports(options)?;
-    let mut source = BmpSource::new(PcapSource::open(&options.files)?, &options.bmp_ports)?;
+    let captures = PcapSource::open(&options.files)?;
     let metrics = Arc::new(Metrics::default());
     let server = options
         .metrics
@@ -42,6 +42,7 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
         ..outputs::limits(&options.outputs)
     };
     let memory = outputs::memory(&limits)?;
+    let mut source = BmpSource::new(captures, &options.bmp_ports, memory.buffers.clone());
     // Nothing is refused behind this.
     let mut outputs = files.start(&options.outputs, metrics, WhenFull::Wait)?;
     rib_out.iter_mut().for_each(super::rib::Out::begin);

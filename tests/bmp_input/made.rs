@@ -13,7 +13,7 @@ const SYN: u8 = 2;
 const PORT: [&str; 4] = ["--bmp-port", "179", "--port", "1179"];
 
 /// A message about 203.0.113.9, AS 65009 (RFC 7854 §4.1, §4.2).
-pub fn bmp(kind: u8, flags: u8, body: &[u8]) -> Vec<u8> {
+fn bmp(kind: u8, flags: u8, body: &[u8]) -> Vec<u8> {
     let mut out = vec![3];
     out.extend((48 + body.len() as u32).to_be_bytes());
     out.extend([kind, 0, flags]);
@@ -24,19 +24,19 @@ pub fn bmp(kind: u8, flags: u8, body: &[u8]) -> Vec<u8> {
     out
 }
 
-fn up() -> Vec<u8> {
+pub fn up() -> Vec<u8> {
     let mut body = vec![0; 12];
     body.extend([203, 0, 113, 1, 0, 179, 0x9c, 0x40]);
     bmp(3, 0, &[body, open(65001, 90), open(65009, 90)].concat())
 }
 
 /// An UPDATE that withdraws 10.N.0.0/16.
-fn update(number: u8) -> Vec<u8> {
+pub fn update(number: u8) -> Vec<u8> {
     bmp(0, 0, &message(2, &[0, 3, 16, 10, number, 0, 0]))
 }
 
 /// A capture of one direction, whose sequence numbers begin at 1; parts of it in order.
-fn capture(scratch: &Scratch, parts: &[(u8, u32, &[u8])]) -> PathBuf {
+pub fn capture(scratch: &Scratch, parts: &[(u8, u32, &[u8])]) -> PathBuf {
     let frames = parts
         .iter()
         .zip(0..)
@@ -192,4 +192,8 @@ fn a_port_is_that_of_one_protocol() {
     assert_eq!(output.status.code(), Some(2));
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(log.contains("BGP is looked for there"), "{log}");
+    assert!(
+        log.contains("name the port of the station by --bmp-port"),
+        "{log}"
+    );
 }

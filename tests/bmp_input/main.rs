@@ -4,6 +4,7 @@
 
 mod made;
 mod netgauze;
+mod order;
 #[allow(dead_code, reason = "a part of it serves here")]
 #[path = "../bmp/station.rs"]
 mod station;

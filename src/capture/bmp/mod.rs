@@ -22,8 +22,8 @@ pub use tally::Tally;
 
 use super::pcap::{PcapFrame, PcapSource};
 use super::{Captured, Interrupted, LinkType, Polled, Source};
-use crate::error::SetupError;
 use crate::wire::{Endpoint, Ports, Segment};
+use bgptap_umem::buffer::BufferPool;
 use bytes::Bytes;
 use peers::{Feed, Peers};
 use segments::Segments;
@@ -69,16 +69,12 @@ impl Sink for Told<'_> {
 }
 
 impl BmpSource {
-    /// Reads BMP from and to these TCP ports; without any, captures are left as they are.
-    ///
-    /// # Errors
-    /// There is no memory.
-    pub fn new(captures: PcapSource, ports: &[u16]) -> Result<Self, SetupError> {
-        let segments = match ports {
-            [] => None,
-            ports => Some(Segments::new(Ports::new(ports))?),
-        };
-        Ok(Self {
+    /// Reads BMP from and to these TCP ports; without any, captures are left as they are. Fragments of IP datagrams
+    /// are kept in `buffers`.
+    #[must_use]
+    pub fn new(captures: PcapSource, ports: &[u16], buffers: BufferPool) -> Self {
+        let segments = (!ports.is_empty()).then(|| Segments::new(Ports::new(ports), buffers));
+        Self {
             captures,
             segments,
             streams: HashMap::default(),
@@ -88,7 +84,7 @@ impl BmpSource {
             frames: Vec::new(),
             records: Vec::new(),
             last: None,
-        })
+        }
     }
 
     /// The files.
@@ -267,3 +263,6 @@ impl Source for BmpSource {
         self.captures.interfaces()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,15 +2,8 @@
 
 use crate::capture::pcap::PcapFrame;
 use crate::capture::{Captured, LinkType};
-use crate::error::SetupError;
 use crate::wire::{FragmentLimits, Fragments, Ports, Segment, Skip, Skipped, dissect, fragment};
-use bgptap_umem::buffer::{Buffer, BufferPool, Class};
-
-/// Length of the buffers that pieces of datagrams are kept in.
-const PIECE: Class = Class {
-    size: 2048,
-    count: 64,
-};
+use bgptap_umem::buffer::{Buffer, BufferPool};
 
 /// Looks for segments from and to the ports of BMP.
 pub(super) struct Segments {
@@ -38,18 +31,12 @@ impl Found<'_> {
 }
 
 impl Segments {
-    pub(super) fn new(ports: Ports) -> Result<Self, SetupError> {
-        let pool = BufferPool::with(&[PIECE], false, 0, false);
-        let pool = pool.map_err(|error| SetupError::Other {
-            what: "making buffers".into(),
-            why: error.to_string(),
-            remedy: "allow more memory (ulimit -v)".into(),
-        })?;
-        Ok(Self {
+    pub(super) fn new(ports: Ports, buffers: BufferPool) -> Self {
+        Self {
             ports,
-            fragments: Fragments::new(FragmentLimits::default(), pool),
+            fragments: Fragments::new(FragmentLimits::default(), buffers),
             skipped: [0; Skip::COUNT],
-        })
+        }
     }
 
     /// The segment in a frame, or in the datagram that it completes.
