@@ -5,6 +5,7 @@
 mod made;
 mod netgauze;
 mod order;
+mod parser;
 #[allow(dead_code, reason = "a part of it serves here")]
 #[path = "../bmp/station.rs"]
 mod station;
