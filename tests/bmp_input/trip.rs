@@ -17,9 +17,16 @@ fn updates(events: &[Value]) -> Said {
     let good = |event: &&Value| event["type"] == "UPDATE" && event.get("errors").is_none();
     for event in events.iter().filter(good) {
         let text = |name: &str| event[name].as_str().unwrap().to_owned();
+        // The bytes, and what was read in them: where path identifiers are taken for prefixes, that differs.
+        let read = format!(
+            "{} {} {}",
+            text("raw"),
+            event["announcements"],
+            event["withdrawals"]
+        );
         said.entry((text("peer"), text("local")))
             .or_default()
-            .push(text("raw"));
+            .push(read);
     }
     said
 }
