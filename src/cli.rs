@@ -313,6 +313,9 @@ pub struct Read {
     /// Capture files and MRT archives, merged by time ("-": standard input).
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    /// TCP port of BMP: what routers tell a station in the captures is read as input too (repeatable).
+    #[arg(long = "bmp-port", value_name = "N", value_parser = whole::<u16>(1..=65535))]
+    pub bmp_ports: Vec<u16>,
     /// Write the routes that all sides have told each other by the end, one JSON object each, to
     /// FILE ("-": standard output).
     #[arg(long, value_name = "FILE", conflicts_with = "no_rib")]
@@ -483,6 +486,7 @@ mod tests {
             "bgptap read x.pcap --messages update,route-refresh --zero-buffers",
             "bgptap read x.pcap --rib-out - --rib-memory 64",
             "bgptap read x.pcap --no-rib",
+            "bgptap read x.pcap --bmp-port 1790 --bmp-port 11019",
             "bgptap live -i a --bmp localhost:11019 --router 192.0.2.1,2001:db8::1 --router 192.0.2.3",
             "bgptap read x.pcap --mrt %Y%m%d.%H%M.gz --mrt-rotate 15m --mrt-rotate-size 100M",
             "bgptap live -i a --mrt-rib rib.%Y%m%d.%H%M.gz --mrt-rib-interval 8h",

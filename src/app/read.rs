@@ -2,6 +2,7 @@
 
 use super::{Ended, closing, outputs};
 use crate::capture::Source;
+use crate::capture::bmp::BmpSource;
 use crate::capture::pcap::PcapSource;
 use crate::cli;
 use crate::config::Limits;
@@ -18,7 +19,7 @@ use std::time::Instant;
 
 pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, SetupError> {
     let started = Instant::now();
-    let mut source = PcapSource::open(&options.files)?;
+    let captures = PcapSource::open(&options.files)?;
     let metrics = Arc::new(Metrics::default());
     let server = options
         .metrics
@@ -38,6 +39,7 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
         ..outputs::limits(&options.outputs)
     };
     let memory = outputs::memory(&limits)?;
+    let mut source = BmpSource::new(captures, &options.bmp_ports, memory.buffers.clone());
     // Nothing is refused behind this.
     let mut outputs = files.start(&options.outputs, metrics, WhenFull::Wait)?;
     rib_out.iter_mut().for_each(super::rib::Out::begin);
@@ -48,18 +50,21 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     let bar = match files.are_on_terminal() {
         // It would be drawn over lines.
         true => ProgressBar::hidden(),
-        false => progress_bar(&source),
+        false => progress_bar(source.captures()),
     };
-    let interrupted = worker.run(&mut source, stop, |source: &mut PcapSource, _| {
-        bar.set_position(source.progress().0);
+    let interrupted = worker.run(&mut source, stop, |source: &mut BmpSource, _| {
+        bar.set_position(source.captures().progress().0);
     });
     bar.finish_and_clear();
     let (outcome, closing) = worker.finish(interrupted, started);
-    for unreadable in source.unreadable() {
+    for unreadable in source.captures().unreadable() {
         eprintln!(
             "bgptap: {} frames of link type {} ({}) were passed over: bgptap does not read it",
             unreadable.frames, unreadable.link_type, unreadable.name
         );
+    }
+    for note in source.tally().notes() {
+        eprintln!("bgptap: {note}");
     }
     if let Some(warning) = without_bgp(&outcome, &options.outputs.ports) {
         eprintln!("bgptap: warning: {warning}");
@@ -78,6 +83,9 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
     // The process ends: its memory goes back at once, while a million routes that are dropped take each other's
     // attributes apart one by one.
     std::mem::forget(outcome);
+    if source.tally().is_damaged() {
+        ended = Ended::InPart;
+    }
     Ok(ended.max(closed))
 }
 
@@ -86,8 +94,24 @@ pub(super) fn run(options: &cli::Read, stop: &AtomicBool) -> Result<Ended, Setup
 /// # Errors
 /// Some of it does not go together.
 pub(super) fn check(options: &cli::Read) -> Result<(), SetupError> {
+    check_ports(options)?;
     let more = [("--rib-out", options.rib_out.as_deref())];
     outputs::Files::check(&options.outputs, &options.files, &more)
+}
+
+/// A port is that of one protocol.
+fn check_ports(options: &cli::Read) -> Result<(), SetupError> {
+    let both = options
+        .bmp_ports
+        .iter()
+        .find(|port| options.outputs.ports.contains(port));
+    both.map_or(Ok(()), |port| {
+        Err(SetupError::Other {
+            what: format!("reading BMP at TCP port {port}"),
+            why: "BGP is looked for there".into(),
+            remedy: "name the port of the station by --bmp-port, and that of BGP by --port".into(),
+        })
+    })
 }
 
 /// What may be amiss where no BGP was found.
@@ -98,7 +122,7 @@ fn without_bgp(outcome: &Outcome, ports: &[u16]) -> Option<String> {
         (frames, 0) => {
             let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
             Some(format!(
-                "none of {frames} frames is of TCP port {}; if these sessions use another one, name it: --port N",
+                "none of {frames} frames is of TCP port {}; if these sessions use another one, name it: --port N, or --bmp-port N if it is BMP",
                 ports.join(" or ")
             ))
         }

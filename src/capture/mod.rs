@@ -1,5 +1,5 @@
 //! Where frames come from: AF_XDP rings (`xdp`), the ring of a packet socket (`af_packet`) or capture
-//! files (`pcap`).
+//! files (`pcap`), in which BMP may be read too (`bmp`).
 //!
 //! All implement [`Source`]; the worker does not know which one it drains.
 
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 #[cfg(feature = "capture")]
 pub mod af_packet;
+pub mod bmp;
 mod copies;
 mod counts;
 #[cfg(feature = "capture")]

@@ -8,7 +8,8 @@ use std::ops::Range;
 /// Length of the header that all records have (RFC 6396 §2).
 pub const HEADER_LEN: usize = 12;
 const BGP4MP: u16 = 16;
-const BGP4MP_ET: u16 = 17;
+/// Records with microseconds (RFC 6396 §3).
+pub(crate) const BGP4MP_ET: u16 = 17;
 
 /// What a record tells, and of whom. Archives know no ports: they are 0.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -49,6 +49,16 @@ pub struct PcapFrame {
     in_chunk: bool,
 }
 
+impl PcapFrame {
+    /// One that no file holds: it was made of what files hold.
+    pub(super) fn made(bytes: Bytes) -> Self {
+        Self {
+            bytes,
+            in_chunk: false,
+        }
+    }
+}
+
 impl AsRef<[u8]> for PcapFrame {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
