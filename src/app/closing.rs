@@ -202,11 +202,11 @@ pub(super) fn close(
              VLANs carry sessions between the same addresses and ports, --key-vlan keeps them apart"
         );
     }
-    if let (Some(path), Some(target)) = (&options.summary, files.summary) {
-        if let Err(error) = summary::write(target.into_writer(), summary, reads) {
-            eprintln!("bgptap: {}", cannot_write(path, &error));
-            ended = Ended::InPart;
-        }
+    if let (Some(path), Some(target)) = (&options.summary, files.summary)
+        && let Err(error) = summary::write(target.into_writer(), summary, reads)
+    {
+        eprintln!("bgptap: {}", cannot_write(path, &error));
+        ended = Ended::InPart;
     }
     ended
 }

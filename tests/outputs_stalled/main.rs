@@ -5,7 +5,6 @@
 #![allow(unreachable_pub, reason = "modules of this test alone")]
 
 mod consumers;
-#[allow(dead_code, reason = "a part of it serves here")]
 #[path = "../bmp/conversation.rs"]
 mod conversation;
 mod disk;
