@@ -1,7 +1,8 @@
 //! Whatever the bytes are: no panic, and no view beyond its message.
 
 use super::made::{up, update};
-use bgptap::capture::bmp::message::{Framed, Message, Reason, find_start};
+use bgptap::capture::bmp::framing::{Framed, find_start};
+use bgptap::capture::bmp::message::{Message, Reason};
 use proptest::prelude::*;
 
 /// Real messages in which some octets are others, and random ones.

@@ -1,10 +1,12 @@
 //! Writes seeds for the decoder's fuzz targets: `seeds CORPUS OUT`.
 //!
 //! Messages are the `"raw"` and `"hex"` fields of the JSON lines in CORPUS/truth and
-//! CORPUS/hex/split; each is cut up into what the targets take.
+//! CORPUS/hex/split; each is cut up into what the targets take. Those of BMP are in CORPUS/pcap/bmp.
 
 use bgptap::bgp::header::HEADER_LEN;
 use bgptap::bgp::{Message, NlriField, Update};
+use bgptap::capture::bmp::framing::{Framed, find_start};
+use bgptap::capture::bmp::message::Message as BmpMessage;
 use bgptap_fuzz::selector::{self, of_family, plain};
 use bgptap_fuzz::{context, tlv};
 use std::collections::BTreeSet;
@@ -21,6 +23,7 @@ struct Seeds {
     nlri: BTreeSet<Vec<u8>>,
     attribute: BTreeSet<Vec<u8>>,
     tlvs: BTreeSet<Vec<u8>>,
+    bmp: BTreeSet<Vec<u8>>,
 }
 
 /// The octets of the first context in which a message has no errors; of the most common one if
@@ -100,6 +103,22 @@ impl Seeds {
         }
     }
 
+    /// BMP messages that lie whole in a capture file, wherever its frames begin.
+    fn add_bmp(&mut self, mut file: &[u8]) {
+        while let Some(at) = find_start(file) {
+            file = file.get(at..).unwrap_or_default();
+            let length = match Framed::of(file) {
+                Framed::Whole(length) => length,
+                _ => 1,
+            };
+            let (message, behind) = file.split_at(length);
+            if BmpMessage::parse(message).is_ok() {
+                self.bmp.insert(message.to_vec());
+            }
+            file = behind;
+        }
+    }
+
     fn write(&self, out: &Path) -> io::Result<()> {
         let targets = [
             ("message", &self.message),
@@ -108,6 +127,7 @@ impl Seeds {
             ("nlri", &self.nlri),
             ("attribute", &self.attribute),
             ("tlvs", &self.tlvs),
+            ("bmp", &self.bmp),
         ];
         for (target, seeds) in targets {
             let folder = out.join(target);
@@ -155,6 +175,9 @@ fn main() -> io::Result<()> {
                 }
             }
         }
+    }
+    for entry in fs::read_dir(corpus.join("pcap/bmp/netgauze"))? {
+        seeds.add_bmp(&fs::read(entry?.path())?);
     }
     seeds.write(&out)
 }

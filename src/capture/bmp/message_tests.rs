@@ -1,3 +1,4 @@
+use super::super::framing::{Framed, find_start};
 use super::*;
 
 /// A message of the stated type (RFC 7854 §4.1).

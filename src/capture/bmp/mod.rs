@@ -4,13 +4,16 @@
 //! here      frames of files, and behind each the records that it completes
 //! segments  what of a frame is BMP
 //! stream    segments from a router to a station, in order           → BMP messages
+//! framing   where messages begin and end
 //! message   what a message says
-//! peers     whose session that is, and whether it was told before   → records of MRT
+//! peers     whose session that is, conversation whether it was told → records of MRT
 //! ```
 //!
 //! Records take the way of those of archives ([`LinkType::Mrt`]). The frames themselves go on unchanged: to
 //! the worker they are of another port.
 
+mod conversation;
+pub mod framing;
 pub mod message;
 mod peers;
 mod record;
@@ -25,7 +28,8 @@ use super::{Captured, Interrupted, LinkType, Polled, Source};
 use crate::wire::{Endpoint, Ports, Segment};
 use bgptap_umem::buffer::BufferPool;
 use bytes::Bytes;
-use peers::{Feed, Peers};
+use conversation::Feed;
+use peers::Peers;
 use segments::Segments;
 use std::collections::HashMap;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 //! A session may be told of by both of its ends, by several views of one router (policies), and to several
 //! stations. A record knows a session by its two addresses alone, so it must be told once: by the first who does.
 
+use super::conversation::{Conversation, Feed, Id, Pair, end_of, pair, stand_in};
 use super::message::{Malformed, Message, PerPeer, Reason, Up};
 use super::record::{self, Sides, Told};
 use super::tally::Tally;
@@ -11,22 +12,9 @@ use crate::bgp::{Context, FamilySet, Open, OpenFacts, Update};
 use crate::session::State;
 use bytes::Bytes;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
 
 /// Peers, and sessions, that are known at a time.
 const PEERS_MAX: usize = 65_536;
-
-/// Who tells whom, over however many connections: the router, the station, and the port of BMP.
-pub(super) type Feed = (IpAddr, IpAddr, u16);
-
-/// One peer of one router, as its messages name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Id {
-    feed: Feed,
-    kind: u8,
-    distinguisher: [u8; 8],
-    address: IpAddr,
-}
 
 /// What is known of a peer.
 #[derive(Clone, Copy, Debug)]
@@ -36,26 +24,6 @@ struct Peer {
     add_path: [FamilySet; 2],
     /// Its Peer Up was seen.
     up: bool,
-}
-
-/// A session: its two addresses, the lower one first.
-type Pair = [IpAddr; 2];
-
-/// What was told of a session. Ends are numbered as in [`Pair`].
-#[derive(Clone, Debug, Default)]
-struct Conversation {
-    /// What tells it from the one before it: both OPENs, and the ports.
-    identity: Box<[u8]>,
-    /// It is up.
-    live: bool,
-    /// Counts the sessions between these addresses.
-    number: u64,
-    /// Of which of them each end has said that it is up.
-    joined: [u64; 2],
-    /// Who speaks for each end.
-    owner: [Option<Id>; 2],
-    /// Which end tells what each end sends.
-    teller: [Option<usize>; 2],
 }
 
 /// All peers of all routers.
@@ -293,52 +261,6 @@ impl Peers {
             self.leave(&sides);
         }
         Some(end)
-    }
-}
-
-impl Id {
-    fn new(feed: Feed, peer: &PerPeer) -> Self {
-        Self {
-            feed,
-            kind: peer.kind,
-            distinguisher: peer.distinguisher,
-            address: peer.address,
-        }
-    }
-}
-
-impl Conversation {
-    /// Nobody speaks for that end any more.
-    fn leave(&mut self, end: usize) {
-        self.owner[end & 1] = None;
-        for teller in &mut self.teller {
-            *teller = teller.filter(|teller| *teller != end);
-        }
-    }
-
-    /// There is nothing left to be remembered.
-    fn is_over(&self) -> bool {
-        !self.live && self.owner == [None; 2]
-    }
-}
-
-fn pair(sides: &Sides) -> Pair {
-    let (local, peer) = (sides.local.0, sides.peer.0);
-    [local.min(peer), local.max(peer)]
-}
-
-/// Which end the router is that tells.
-fn end_of(sides: &Sides) -> usize {
-    usize::from(sides.local.0 > sides.peer.0)
-}
-
-/// What stands for the router's own address while that is not known: the one that it sends BMP from, which is
-/// one of its own and keeps the peers of several routers apart. Both addresses of a record are of one family.
-fn stand_in(router: IpAddr, peer: IpAddr) -> IpAddr {
-    match (router, peer) {
-        (IpAddr::V4(router), IpAddr::V6(_)) => router.to_ipv6_mapped().into(),
-        (IpAddr::V6(_), IpAddr::V4(_)) => Ipv4Addr::UNSPECIFIED.into(),
-        _ => router,
     }
 }
 

@@ -4,7 +4,7 @@
 //! contradict, and the first copy counts. What is missing is waited for until too much is held behind it,
 //! or the capture ends; then a message is searched for in what is held.
 
-use super::message::{Framed, find_start};
+use super::framing::{Framed, find_start};
 use super::tally::Tally;
 use crate::wire::Segment;
 use std::collections::VecDeque;

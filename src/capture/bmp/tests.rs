@@ -137,8 +137,8 @@ fn what_all_connections_keep_is_bounded() {
     let mut source = source();
     // The longest message there is, but for its last octet.
     let mut head = update();
-    head[1..5].copy_from_slice(&u32::try_from(message::MESSAGE_MAX).unwrap().to_be_bytes());
-    head.resize(message::MESSAGE_MAX - 1, 0);
+    head[1..5].copy_from_slice(&u32::try_from(framing::MESSAGE_MAX).unwrap().to_be_bytes());
+    head.resize(framing::MESSAGE_MAX - 1, 0);
     for number in 0..80 {
         let router = end(100 + number, 1000);
         source.segment(&segment(router, SYN, 0), &[], 0);
