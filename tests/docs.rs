@@ -375,7 +375,6 @@ const UNMET: [(&str, &str); 10] = [
     ),
     ("run it in another terminal", "a terminal that breaks"),
     ("name a file, or leave --loop out", "takes an interface"),
-    ("give it another name", "is told on a reload"),
 ];
 
 /// Literals of a source, as they are written.

@@ -119,6 +119,14 @@ fn what_one_output_has_written_no_other_takes_the_place_of() {
     fs::rename(bench.file("a"), bench.file("a.1")).unwrap();
     let said = bench.reload(&format!("{text}json = '@/a'\nmrt = '@/n'\n"));
     assert!(said.contains("in effect"), "{said}");
+    // Nor does anything else begin there.
+    for keys in [
+        "json = '@/a'\nmrt = '@/n'\ntext = '@/a.1'\n",
+        "json = '@/a.1'\nmrt = '@/n'\n",
+    ] {
+        let said = bench.reload(keys);
+        assert!(said.contains("refused, all stays"), "{keys}: {said}");
+    }
     bench.live.stop();
     assert_eq!(lines(&bench.scratch.path("out").join("a.1")), EVENTS);
 }
@@ -158,11 +166,11 @@ fn lines_for_people_move() {
     if !allowed() {
         return;
     }
-    let mut bench = Bench::start("reload-text", "text = '@/a'\n");
+    let mut bench = Bench::start("reload-text", "json = '@/j'\ntext = '@/a'\n");
     bench.replay();
     let (before, after) = (bench.file("a"), bench.file("b"));
-    wait_for_lines(&before, EVENTS / 2);
-    let said = bench.reload("text = '@/b'\n");
+    wait_for_lines(&bench.file("j"), EVENTS);
+    let said = bench.reload("json = '@/j'\ntext = '@/b'\n");
     assert!(
         said.contains("in effect") && !said.contains("restart"),
         "{said}"

@@ -99,7 +99,7 @@ impl Destination {
         let failed = |error: io::Error| cannot_write(path, &error);
         options.check()?;
         if path.as_os_str() == "-" {
-            return Ok(Self::Stream(Stream::stdout()));
+            return Stream::stdout().map(Self::Stream).map_err(failed);
         }
         if is_stream(path) {
             // A capture does not wait for whoever reads the pipe.

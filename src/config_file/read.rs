@@ -238,7 +238,7 @@ impl<'t> File<'t> {
         });
         let what = match span {
             Some(_) => format!("`{}`: {}", entry.key, mistake.what()),
-            None => format!("`{}`: {mistake}", entry.key),
+            None => format!("`{}`: {}", entry.key, mistake.with_place()),
         };
         let error = self.error(span.unwrap_or_else(|| entry.value.clone()), what);
         error.hint(mistake.hint().map(str::to_owned))

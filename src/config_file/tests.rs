@@ -228,15 +228,15 @@ fn mistakes_are_told_with_their_line() {
         ("raw = true\nraw = true", 2, "duplicate key"),
         ("raw = true\nraw = true", 2, "try: leave one of them out"),
         (
-            "filter = \'\'\'\ntype update\nand famly ipv4\'\'\'",
+            "filter = '''\ntype update\nand famly ipv4'''",
             3,
-            "  and famly ipv4\'\'\'\n      ^^^^^\n  try: perhaps `family`",
+            "  and famly ipv4'''\n      ^^^^^\n  try: perhaps `family`",
         ),
         ("filter = \"aspath '(1'\"", 1, "                   ^\n"),
         (
             "filter = \"type update\\nand famly ipv4\"",
             1,
-            "      ^^^^^",
+            "  and famly ipv4\n      ^^^^^\n  try: perhaps `family`",
         ),
     ] {
         let Err(Refused::Config(error)) = with(config, "bgptap read x") else {

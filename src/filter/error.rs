@@ -39,6 +39,11 @@ impl FilterError {
         &self.what
     }
 
+    /// What is wrong, and the line with carets below the place.
+    pub(crate) const fn with_place(&self) -> WithPlace<'_> {
+        WithPlace(self)
+    }
+
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
@@ -48,8 +53,7 @@ impl FilterError {
 impl fmt::Display for FilterError {
     /// What is wrong, the line with carets below the place, and what to do about it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.what)?;
-        hint::point(f, &self.text, &self.span)?;
+        write!(f, "{}", self.with_place())?;
         match &self.hint {
             Some(hint) => write!(f, "\n  {hint}"),
             None => Ok(()),
@@ -58,6 +62,16 @@ impl fmt::Display for FilterError {
 }
 
 impl std::error::Error for FilterError {}
+
+/// An error without what to do about it.
+pub(crate) struct WithPlace<'e>(&'e FilterError);
+
+impl fmt::Display for WithPlace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.0.what)?;
+        hint::point(f, &self.0.text, &self.0.span)
+    }
+}
 
 /// What is wrong, before it is known where.
 #[derive(Debug)]

@@ -8,6 +8,9 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+/// Files that are remembered: more than a year of rotation by the hour.
+const NAMES_MAX: usize = 10_000;
+
 /// The device of a file and its number there.
 type Inode = (u64, u64);
 
@@ -41,14 +44,16 @@ impl Names {
             return;
         }
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        self.0
-            .retain(|name| (name.flag, &name.path) != (flag, &path));
+        // Those that were moved away stay in it: whatever their names are now.
         self.0.push(Name {
             flag,
             inode: inode(&path),
             path,
             stays: flag == "--summary",
         });
+        if self.0.len() > NAMES_MAX {
+            self.0.remove(0);
+        }
     }
 
     /// An output's single file has been moved away, whether or not there is another one of that name by now.

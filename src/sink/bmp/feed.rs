@@ -95,10 +95,9 @@ impl Feed {
         let Self {
             routers, carrier, ..
         } = self;
-        let mut unheard = |router: &&Router| carrier.epoch(router.line()) == 0;
-        let unheard = routers.iter().filter(|router| unheard(router));
-        let missed: u64 = unheard.map(|router| router.missed).sum();
-        missed + self.untold.no_place
+        let routers = routers.iter_mut();
+        let missed = routers.map(|router| router.lost_for_good(&mut **carrier));
+        missed.sum::<u64>() + self.untold.no_place
     }
 
     /// The last word to the listeners.

@@ -84,6 +84,8 @@ pub(super) struct Router {
     to_dump: VecDeque<Dump>,
     /// Messages that were not told because the listener was not there, or not up to date.
     pub(super) missed: u64,
+    /// Those of them that no tables have made up for as yet.
+    behind: u64,
 }
 
 /// Where messages go, and which.
@@ -109,6 +111,7 @@ impl Router {
             dump: None,
             to_dump: VecDeque::new(),
             missed: 0,
+            behind: 0,
         }
     }
 
@@ -146,6 +149,20 @@ impl Router {
     /// Something waits to be told.
     pub(super) fn is_behind(&self) -> bool {
         self.dump.is_some() || !self.to_dump.is_empty() || !self.to_tell.is_empty()
+    }
+
+    /// A message could not be told.
+    pub(super) const fn miss(&mut self) {
+        self.missed += 1;
+        self.behind += 1;
+    }
+
+    /// Messages that its listener was not told, nor given the tables for, as it is now.
+    pub(super) fn lost_for_good(&mut self, carrier: &mut dyn Carrier) -> u64 {
+        match self.is_in_step(carrier) && !self.is_behind() {
+            true => 0,
+            false => self.behind,
+        }
     }
 
     /// All has to be told anew: it is to be told otherwise.
@@ -245,6 +262,7 @@ impl Router {
                     self.up(voice, world, known, side, true);
                 }
             } else {
+                self.behind = 0;
                 return;
             }
         }

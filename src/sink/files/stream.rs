@@ -2,36 +2,40 @@
 
 use crate::sink::writer::{Recovery, Target};
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// What is written to as it comes.
 pub struct Stream {
-    out: Box<dyn Write + Send>,
+    out: File,
+    /// Standard output that leads to a file: it can be cut.
+    is_file: bool,
     /// Whoever goes may come back.
     named: bool,
     retry: bool,
     /// Whoever read standard output does not any more.
     ended: bool,
+    /// Bytes of what was written last that are there, although not all of it is.
+    torn: usize,
 }
 
 impl Stream {
     /// Standard output.
-    #[must_use]
-    pub fn stdout() -> Self {
-        Self {
-            out: Box::new(io::stdout()),
-            named: false,
-            retry: false,
-            ended: false,
-        }
+    ///
+    /// # Errors
+    /// It is closed.
+    pub fn stdout() -> io::Result<Self> {
+        let out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        let is_file = out.metadata()?.is_file();
+        Ok(Self::new(out, is_file, false))
     }
 
     /// Opens a pipe or a device. `waits`: for a reader, if it is a pipe that nobody reads as yet.
     ///
     /// # Errors
-    /// It cannot be written to.
+    /// It cannot be written to; a pipe that is not waited for has to be readable, too.
     pub fn open(path: &Path, waits: bool) -> io::Result<Self> {
         let mut options = File::options();
         options.write(true);
@@ -43,12 +47,18 @@ impl Stream {
         };
         let out = options.open(path)?;
         drop(reader);
-        Ok(Self {
-            out: Box::new(out),
-            named: true,
+        Ok(Self::new(out, false, true))
+    }
+
+    const fn new(out: File, is_file: bool, named: bool) -> Self {
+        Self {
+            out,
+            is_file,
+            named,
             retry: false,
             ended: false,
-        })
+            torn: 0,
+        }
     }
 
     /// What fails may go again later.
@@ -58,28 +68,52 @@ impl Stream {
         self
     }
 
-    fn note(&mut self, result: io::Result<()>) -> io::Result<()> {
-        if let Err(error) = &result {
-            self.ended |= !self.named && error.kind() == ErrorKind::BrokenPipe;
+    fn write_all(&mut self, mut events: &[u8]) -> io::Result<()> {
+        self.torn = 0;
+        while !events.is_empty() {
+            match self.out.write(events) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    self.torn += count;
+                    events = events.get(count..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => (),
+                Err(error) => return Err(error),
+            }
         }
-        result
+        self.torn = 0;
+        Ok(())
+    }
+
+    /// Takes back what is there of events that are not all there. A pipe whose reader has gone holds nothing of it.
+    fn mend(&mut self) -> io::Result<()> {
+        let torn = std::mem::take(&mut self.torn) as u64;
+        if torn == 0 || !self.is_file {
+            return Ok(());
+        }
+        let whole = self.out.stream_position()?.saturating_sub(torn);
+        self.out.set_len(whole)?;
+        self.out.seek(SeekFrom::Start(whole)).map(drop)
     }
 }
 
 impl Target for Stream {
     fn write(&mut self, events: &[u8], _: u64, _: u64) -> io::Result<()> {
-        let written = self.out.write_all(events);
-        self.note(written)
+        let written = self.write_all(events);
+        if let Err(error) = &written {
+            self.ended |= !self.named && error.kind() == ErrorKind::BrokenPipe;
+        }
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let flushed = self.out.flush();
-        self.note(flushed)
+        Ok(())
     }
 
     fn recover(&mut self) -> Recovery {
+        let whole = self.mend().is_ok();
         Recovery {
-            again: self.retry && !self.ended,
+            again: self.retry && whole && !self.ended,
             lost: 0,
         }
     }

@@ -53,7 +53,7 @@ impl Router {
         heard: &Heard<'_>,
     ) {
         if !self.is_told(voice, world, known, side) {
-            self.missed += 1;
+            self.miss();
             return;
         }
         let header = known.header(side, heard.direction, heard.ns);
