@@ -715,6 +715,51 @@ fn a_capture_is_not_overwritten() {
     let (status, _) = run(&scratch.path(""), "read good.pcap --summary good.pcap");
     assert_eq!(status, Some(2));
     assert_eq!(fs::read(scratch.path("good.pcap")).unwrap(), capture);
+    // What a killed process has left is an input like any other, and no draft of this run.
+    fs::write(scratch.path("old.mrt.part"), &capture).unwrap();
+    for output in ["--mrt-rib old.mrt", "--mrt old.mrt"] {
+        let (status, said) = run(&scratch.path(""), &format!("read old.mrt.part {output}"));
+        assert_eq!(status, Some(2), "{said}");
+        assert!(said.contains("or would take its place"), "{said}");
+        assert_eq!(fs::read(scratch.path("old.mrt.part")).unwrap(), capture);
+    }
+    // Nor is the configuration a place to write to.
+    let config = "json = 'c.toml'\n";
+    fs::write(scratch.path("c.toml"), config).unwrap();
+    let (status, said) = run(&scratch.path(""), "read good.pcap --config c.toml");
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("it is the configuration"), "{said}");
+    assert_eq!(fs::read_to_string(scratch.path("c.toml")).unwrap(), config);
+}
+
+/// However two outputs are named: nothing takes the place of the other.
+#[test]
+fn two_outputs_are_two_files() {
+    let scratch = files();
+    std::os::unix::fs::symlink("folder", scratch.path("link")).unwrap();
+    std::os::unix::fs::symlink("new", scratch.path("dangling")).unwrap();
+    for outputs in [
+        "--json folder/../x --summary x",
+        "--json link/x --mrt folder/x",
+        "--mrt x --rib-out link/../x",
+        "--json dangling --summary new",
+        "--json %Y.json --mrt 2026.json",
+        "--json x.gz --mrt x.gz.part",
+        "--mrt x --text x.part",
+        "--json x --json-rotate-size 1k --summary x.1",
+    ] {
+        let (status, said) = run(&scratch.path(""), &format!("read good.pcap {outputs}"));
+        assert_eq!(status, Some(2), "{outputs}: {said}");
+        assert!(said.contains("is written to the same file"), "{said}");
+    }
+    for outputs in [
+        "--json %Y%m%d.json --summary summary.json",
+        "--json x --summary x.1",
+        "--json folder/x --mrt x",
+    ] {
+        let (status, said) = run(&scratch.path(""), &format!("read good.pcap {outputs}"));
+        assert_eq!(status, Some(0), "{outputs}: {said}");
+    }
 }
 
 #[test]

@@ -103,6 +103,8 @@ fn what_one_output_has_written_no_other_takes_the_place_of() {
         ("mrt = '@/a'\n", "--json"),
         ("json = '@/t'\nmrt = '@/m'\n", "--text"),
         ("mrt = '@/m'\nmrt-rib = '@/a'\n", "--json"),
+        ("mrt = '@/m2'\njson = '@/m.part'\n", "--mrt"),
+        ("mrt = '@/m2'\njson = '@/../out/m.part'\n", "--mrt"),
     ] {
         refuse(&mut bench, keys, flag);
     }
@@ -190,4 +192,43 @@ fn lines_for_people_move() {
     assert!(totals.contains(" messages, "), "{totals}");
     assert_eq!(after.lines().next_back(), Some(totals));
     assert!(!before.contains(totals), "{before}");
+}
+
+/// Files that were begun anew by size have numbers, and evidence has names of its own.
+#[test]
+fn finished_files_of_the_run_are_not_written_over() {
+    if !allowed() {
+        return;
+    }
+    let first = "json = '@/a'\njson-rotate-size = '500k'\nevidence = '@/ev'\n";
+    let mut bench = Bench::start("reload-finished", first);
+    bench.replay();
+    let begun = Instant::now();
+    let is_there = |path: &Path| path.metadata().is_ok_and(|file| file.len() > 0);
+    let evidence = |folder: &Path| {
+        let files = fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        let mut files = files.filter(|path| path.extension().is_some_and(|it| it == "pcapng"));
+        files.next()
+    };
+    let (numbered, folder) = (bench.file("a.1"), bench.file("ev"));
+    while !is_there(&numbered) || evidence(&folder).is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "too little came");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let kept = evidence(&folder).unwrap();
+    let before = [&numbered, &kept].map(|path| fs::read(path).unwrap());
+    let kept_name = kept.file_name().unwrap().to_str().unwrap();
+    for second in [
+        format!("{first}text = '@/a.1'\n"),
+        "json = '@/a.1'\n".to_owned(),
+        format!("json = '@/ev/{kept_name}'\n"),
+    ] {
+        let said = bench.reload(&second);
+        assert!(said.contains("refused, all stays"), "{second}: {said}");
+        let now = [&numbered, &kept].map(|path| fs::read(path).unwrap());
+        assert!(now == before, "{second}");
+    }
+    bench.live.stop();
 }

@@ -263,4 +263,45 @@ mod live {
             assert!(untold.as_u64() > Some(0) && said.contains(&told), "{said}");
         }
     }
+    /// Standard output may lead to a file on a disk that gets full: what is there are whole records, and the others are
+    /// counted.
+    #[test]
+    fn a_disk_that_gets_full_under_standard_output_has_whole_records() {
+        if !allowed() {
+            return;
+        }
+        let scratch = Scratch::new("stdout");
+        let whole = whole(&scratch);
+        let disk = scratch.path("disk");
+        fs::create_dir(&disk).unwrap();
+        let mut mount = Command::new("mount");
+        run(mount
+            .args(["-t", "tmpfs", "-o", "size=64k", "none"])
+            .arg(&disk));
+        let file = disk.join("a.mrt");
+        let output = Command::new(env!("CARGO_BIN_EXE_bgptap"))
+            .arg("read")
+            .arg(recording())
+            .args(["--mrt", "-"])
+            .stdout(fs::File::create(&file).unwrap())
+            .output()
+            .unwrap();
+        let there = fs::read(&file).unwrap();
+        run(Command::new("umount").arg("-l").arg(&disk));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("writing mrt: No space left"), "{said}");
+        assert!(
+            whole.starts_with(&there) && there.len() > 10_000,
+            "{}",
+            there.len()
+        );
+        let (mut rest, mut records) = (&there[..], 0);
+        while let Some(length) = rest.get(8..12) {
+            let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;
+            rest = rest.get(12 + length..).expect("a whole record");
+            records += 1;
+        }
+        assert!(rest.is_empty() && records > 100, "{records} records");
+    }
 }

@@ -204,6 +204,7 @@ pub(super) fn close(
     }
     if let (Some(path), Some(target)) = (&options.summary, files.summary)
         && let Err(error) = summary::write(target.into_writer(), summary, reads)
+        && !(error.kind() == io::ErrorKind::BrokenPipe && path == Path::new("-"))
     {
         eprintln!("bgptap: {}", cannot_write(path, &error));
         ended = Ended::InPart;

@@ -22,8 +22,13 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// It is one file that has its name while it grows.
+    pub(super) fn is_direct_file(&self) -> bool {
+        let pattern = Pattern::new(&self.path);
+        pattern.is_ok_and(|pattern| self.is_direct(&pattern))
+    }
+
     /// Files of these names never take the place of those that are there already.
-    #[cfg(feature = "capture")]
     pub(super) fn adds(&self) -> bool {
         let pattern = Pattern::new(&self.path);
         let dated = pattern.is_ok_and(|pattern| pattern.is_dated());
@@ -33,9 +38,7 @@ impl Options {
     /// It is one file, which whoever reads it may move away.
     #[cfg(feature = "capture")]
     pub(super) fn is_single(&self) -> bool {
-        let pattern = Pattern::new(&self.path);
-        let direct = pattern.is_ok_and(|pattern| self.is_direct(&pattern));
-        direct && !is_stream(&self.path)
+        self.is_direct_file() && !is_stream(&self.path)
     }
 
     /// Refuses what means nothing where there is no file.
@@ -67,12 +70,6 @@ impl Options {
 /// Standard output, a pipe or a device.
 pub(super) fn is_stream(path: &Path) -> bool {
     path.as_os_str() == "-" || path.exists() && !path.is_file()
-}
-
-/// The time stands in the name.
-#[cfg(feature = "capture")]
-pub(super) fn is_dated(path: &Path) -> bool {
-    Pattern::new(path).is_ok_and(|pattern| pattern.is_dated())
 }
 
 /// What files are.

@@ -7,6 +7,7 @@ macro_rules! eprintln {
     };
 }
 
+mod claims;
 mod closing;
 mod destination;
 #[cfg(feature = "capture")]

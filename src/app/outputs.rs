@@ -1,5 +1,6 @@
 //! Outputs as the command line asks for them.
 
+use super::claims::Claim;
 use super::destination::{self, Destination, Kind, nanoseconds};
 use super::feeds::{self, Found};
 #[cfg(feature = "kafka")]
@@ -57,6 +58,24 @@ impl Files {
         ]
     }
 
+    /// The files that they may write.
+    pub(super) fn claims(options: &cli::Outputs) -> Vec<Claim> {
+        let text = options.text.text.as_deref().map(text::files);
+        let files = [
+            ("--json", json_files(options)),
+            ("--text", text),
+            ("--mrt", mrt_files(options)),
+            ("--mrt-rib", table_files(options)),
+        ];
+        let files = files.iter();
+        let files = files.filter_map(|(flag, files)| Claim::files(flag, files.as_ref()?));
+        let summary = options.summary.as_deref();
+        let summary = summary.and_then(|path| Claim::file("--summary", path));
+        let evidence = options.evidence.evidence.as_deref();
+        let evidence = evidence.and_then(|path| Claim::folder("--evidence", path));
+        files.chain(summary).chain(evidence).collect()
+    }
+
     /// Judges what is asked for by itself, before anything is opened. `inputs` are files that are read, `more` other files
     /// that are written, by their flags.
     ///
@@ -67,8 +86,15 @@ impl Files {
         inputs: &[PathBuf],
         more: &[(&'static str, Option<&Path>)],
     ) -> Result<(), SetupError> {
-        let named = [&Self::named(options), more].concat();
-        paths::check(inputs, &named)?;
+        let config = options.config.as_deref();
+        let config = config.and_then(|path| Claim::file("--config", path));
+        let inputs = inputs.iter().filter_map(|path| Claim::file("", path));
+        let inputs: Vec<_> = inputs.chain(config).collect();
+        let mut claims = Self::claims(options);
+        let others = more.iter();
+        claims.extend(others.filter_map(|(flag, path)| Claim::file(flag, (*path)?)));
+        paths::check(&inputs, &claims)?;
+        paths::check_standard_output(&[&Self::named(options), more].concat())?;
         let files = [json_files(options), mrt_files(options)];
         let mut files = files.iter().flatten();
         files.try_for_each(destination::Options::check)?;
@@ -93,7 +119,9 @@ impl Files {
         let evidence = options.evidence.evidence.as_deref();
         Ok(Self {
             json: open(json_files(options))?,
-            summary: summary.map(Late::open).transpose()?,
+            summary: summary
+                .map(|path| Late::open(path, when_full))
+                .transpose()?,
             evidence: evidence.map(Folder::make).transpose()?,
             mrt: open(mrt_files(options))?,
             tables: open(table_files(options))?,

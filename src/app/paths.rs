@@ -1,65 +1,48 @@
 //! No output may destroy a capture that is read, nor be mixed with another.
 
+use super::claims::Claim;
 use crate::error::SetupError;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-
-/// What two names of one file have in common.
-#[derive(Debug, PartialEq, Eq)]
-enum Identity {
-    Inode(u64, u64),
-    Path(PathBuf),
-}
-
-impl Identity {
-    /// `None` for pipes and devices, which may serve several.
-    fn of(path: &Path) -> Option<Self> {
-        match path.metadata() {
-            Ok(metadata) if metadata.is_file() => Some(Self::Inode(metadata.dev(), metadata.ino())),
-            Ok(_) => None,
-            Err(_) => std::path::absolute(path).ok().map(Self::Path),
-        }
-    }
-}
+use std::path::Path;
 
 /// What is no text: nothing else may stand between its records.
 const BINARY: [&str; 2] = ["--mrt", "--mrt-rib"];
 
-/// Judges names of files before any is opened for writing; outputs come with their flags.
+/// Judges names of files before any is opened for writing.
 ///
 /// # Errors
-/// Two of them are one file, and one of the two is an output; or archives and something else go to standard output.
-pub(super) fn check(
-    inputs: &[PathBuf],
-    outputs: &[(&'static str, Option<&Path>)],
-) -> Result<(), SetupError> {
-    let named = |path: &Path| path.as_os_str() != "-";
-    let identify = |path: &Path| named(path).then(|| Identity::of(path)).flatten();
-    let inputs: Vec<_> = inputs.iter().filter_map(|path| identify(path)).collect();
-    let mut taken: Vec<(&str, Identity)> = Vec::new();
-    for (flag, path) in outputs {
-        let Some(path) = *path else { continue };
-        let Some(identity) = identify(path) else {
-            continue;
-        };
+/// Two of them are one file, or may be, and one of the two is an output.
+pub(super) fn check(inputs: &[Claim], outputs: &[Claim]) -> Result<(), SetupError> {
+    for (at, output) in outputs.iter().enumerate() {
         let refuse = |why: String| SetupError::Other {
-            what: format!("writing {} for {flag}", path.display()),
+            what: format!("writing {} for {}", output.named.display(), output.flag),
             why,
             remedy: "give it a file of its own".into(),
         };
-        if inputs.contains(&identity) {
-            return Err(refuse("it is one of the captures to be read".into()));
+        if let Some(input) = inputs.iter().find(|input| input.meets(output)) {
+            let what = match input.flag {
+                "--config" => "the configuration",
+                _ => "one of the captures to be read",
+            };
+            return Err(refuse(format!("it is {what}, or would take its place")));
         }
-        if let Some((other, _)) = taken.iter().find(|(_, other)| *other == identity) {
-            return Err(refuse(format!("{other} is written to the same file")));
+        let mut before = outputs.iter().take(at);
+        if let Some(other) = before.find(|other| other.meets(output)) {
+            return Err(refuse(format!(
+                "{} is written to the same file",
+                other.flag
+            )));
         }
-        taken.push((flag, identity));
     }
-    check_standard_output(outputs)
+    Ok(())
 }
 
 /// Lines may share it with a summary that comes behind them, records of archives with nothing.
-fn check_standard_output(outputs: &[(&'static str, Option<&Path>)]) -> Result<(), SetupError> {
+///
+/// # Errors
+/// Archives and something else go to standard output.
+pub(super) fn check_standard_output(
+    outputs: &[(&'static str, Option<&Path>)],
+) -> Result<(), SetupError> {
     let is_stdout = |path: &Path| path == Path::new("-") || path == Path::new("/dev/stdout");
     let there: Vec<_> = outputs
         .iter()
@@ -83,13 +66,18 @@ mod tests {
     use super::*;
 
     fn why(inputs: &[&str], outputs: &[(&'static str, &str)]) -> Option<String> {
-        let inputs: Vec<_> = inputs.iter().map(PathBuf::from).collect();
+        let inputs = inputs.iter();
+        let inputs = inputs.filter_map(|path| Claim::file("", Path::new(path)));
+        let inputs: Vec<_> = inputs.collect();
+        let claims = outputs.iter();
+        let claims = claims.filter_map(|(flag, path)| Claim::file(flag, Path::new(*path)));
+        let claims: Vec<_> = claims.collect();
         let outputs: Vec<_> = outputs
             .iter()
             .map(|(flag, path)| (*flag, Some(Path::new(*path))))
             .collect();
-        let refused = check(&inputs, &outputs).err();
-        refused.map(|error| error.to_string())
+        let refused = check(&inputs, &claims).and_then(|()| check_standard_output(&outputs));
+        refused.err().map(|error| error.to_string())
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod names;
 mod places;
 
+use super::claims::Claim;
 use super::destination::{self, Destination};
 use super::feeds::{self};
 #[cfg(feature = "kafka")]
@@ -155,7 +156,7 @@ impl Running {
         };
         let at = Places::of(&outputs);
         let news = self.news(&outputs, &at)?;
-        self.note_names(&at, &news);
+        self.note_names(&outputs, &news);
         // There is room: the news before were taken.
         let _ = self.exchange.news.push(news);
         self.retire();
@@ -173,18 +174,17 @@ impl Running {
     }
 
     /// Takes note of the files that are opened.
-    fn note_names(&mut self, at: &Places, news: &News) {
-        let json = at.json.as_ref().map(|(files, _)| files);
-        for (flag, files, is_new) in [
-            ("--json", json, news.json.is_new()),
-            ("--mrt", at.mrt.as_ref(), news.mrt.is_new()),
-            ("--mrt-rib", at.tables.as_ref(), news.tables.is_new()),
-            ("--text", at.text.as_ref(), news.text.is_new()),
-        ] {
-            if let Some(files) = files.filter(|_| is_new) {
-                self.names.add(flag, &files.path);
-            }
-        }
+    fn note_names(&mut self, options: &cli::Outputs, news: &News) {
+        let is_new = |claim: &Claim| match claim.flag {
+            "--json" => news.json.is_new(),
+            "--mrt" => news.mrt.is_new(),
+            "--mrt-rib" => news.tables.is_new(),
+            "--text" => news.text.is_new(),
+            "--evidence" => news.evidence.is_new(),
+            _ => false,
+        };
+        let claims = outputs::Files::claims(options);
+        self.names.extend(claims.into_iter().filter(is_new));
     }
 
     /// Opens what is new, so that nothing is left to fail.
@@ -360,7 +360,7 @@ fn renewed<T: PartialEq>(
         return Ok(Change::Same);
     }
     if !same {
-        names.admit(to)?;
+        names.admit(flag, to)?;
     }
     let opened = (Destination::open(to, WhenFull::Drop)?, to.path.clone());
     Ok(Change::Other(Some(opened)))

@@ -7,6 +7,7 @@ use crate::filter::Selection;
 use crate::rib::{AdjRib, Ribs, Route, RouteKey, Tables};
 use crate::sink::json::RouteWriter;
 use crate::sink::routes::{RouteFilter, meta_of_table};
+use crate::sink::writer::WhenFull;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,7 @@ impl Out {
     pub(super) fn open(path: &Path, selection: Selection) -> Result<Self, SetupError> {
         Ok(Self {
             path: path.into(),
-            target: Late::open(path)?,
+            target: Late::open(path, WhenFull::Wait)?,
             selection,
         })
     }

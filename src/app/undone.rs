@@ -2,9 +2,11 @@
 
 use super::unwritable::{cannot_write, cannot_write_into};
 use crate::error::SetupError;
-use crate::sink::files::open_as_it_is;
+use crate::sink::files::{open_as_it_is, open_stream};
+use crate::sink::writer::WhenFull;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// A file that is written once, at the end. What was in it stays until [`Late::begin`]; without that it is removed
@@ -16,12 +18,19 @@ pub(super) struct Late {
 }
 
 impl Late {
-    /// Opens the file, or standard output ("-").
+    /// Opens the file, or standard output ("-"). A capture does not wait for whoever reads a pipe.
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn open(path: &Path) -> Result<Self, SetupError> {
+    pub(super) fn open(path: &Path, when_full: WhenFull) -> Result<Self, SetupError> {
         let open = || -> io::Result<Self> {
+            if path.metadata().is_ok_and(|it| it.file_type().is_fifo()) {
+                let waits = when_full == WhenFull::Wait;
+                return Ok(Self {
+                    to: Box::new(open_stream(path, waits)?),
+                    idle: None,
+                });
+            }
             if path.as_os_str() == "-" {
                 return Ok(Self {
                     to: Box::new(io::stdout()),
@@ -118,12 +127,12 @@ mod tests {
         let (old, new) = (scratch.join("old"), scratch.join("new"));
         fs::write(&old, "an earlier run").expect("written");
         for path in [&old, &new] {
-            drop(Late::open(path).expect("opened"));
+            drop(Late::open(path, WhenFull::Wait).expect("opened"));
         }
         assert_eq!(fs::read(&old).expect("there"), b"an earlier run");
         assert!(!new.exists(), "it was not there");
         for path in [&old, &new] {
-            let mut late = Late::open(path).expect("opened");
+            let mut late = Late::open(path, WhenFull::Wait).expect("opened");
             late.begin();
             assert_eq!(fs::read(path).expect("there"), b"");
             late.into_writer().write_all(b"this run").expect("written");
@@ -137,13 +146,13 @@ mod tests {
         let scratch = scratch("link");
         let (link, target) = (scratch.join("link"), scratch.join("target"));
         std::os::unix::fs::symlink(&target, &link).expect("linked");
-        drop(Late::open(&link).expect("opened"));
+        drop(Late::open(&link, WhenFull::Wait).expect("opened"));
         assert!(!target.exists(), "it was not there");
         assert!(link.is_symlink(), "it was");
-        let late = Late::open(&link).expect("opened");
+        let late = Late::open(&link, WhenFull::Wait).expect("opened");
         late.into_writer().write_all(b"this run").expect("written");
         assert_eq!(fs::read(&target).expect("there"), b"this run");
-        drop(Late::open(&link).expect("opened"));
+        drop(Late::open(&link, WhenFull::Wait).expect("opened"));
         assert_eq!(fs::read(&target).expect("there"), b"this run");
         fs::remove_dir_all(scratch).expect("removed");
     }

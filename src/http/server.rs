@@ -164,7 +164,7 @@ async fn answer(desk: &Desk, question: Question) -> Response {
     };
     match tokio::time::timeout(PATIENCE, answer).await {
         Ok(Ok(Some(object))) => json(object),
-        Ok(Ok(None)) => (StatusCode::NOT_FOUND, "no such session: /sessions tells those that are there; with --no-rib no tables are kept\n").into_response(),
+        Ok(Ok(None)) => (StatusCode::NOT_FOUND, "no tables of such a session: those that are over have none, but for a restart; with --no-rib none are kept\n").into_response(),
         Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the capture had no time to answer: ask again in a second\n").into_response(),
     }
 }

@@ -1,68 +1,51 @@
 //! Names of files that this run writes, or has written: nothing else of it may be written over them.
 
-use super::super::destination::{self, Options};
+use super::super::claims::{Claim, Inode, inode};
+use super::super::destination::Options;
 use super::super::outputs::Files;
 use crate::cli;
 use crate::error::SetupError;
-use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Files that are remembered: more than a year of rotation by the hour.
 const NAMES_MAX: usize = 10_000;
 
-/// The device of a file and its number there.
-type Inode = (u64, u64);
-
 struct Name {
-    flag: &'static str,
-    path: PathBuf,
+    claim: Claim,
     /// What was opened under it.
     inode: Option<Inode>,
     /// It is written at the end.
     stays: bool,
 }
 
-/// The names, as far as they say which file it is: without the time in them.
+/// All of them.
 pub(super) struct Names(Vec<Name>);
 
 impl Names {
     /// Those of the start, once they are open.
     pub(super) fn of(options: &cli::Outputs) -> Self {
-        let named = Files::named(options).into_iter();
-        let named = named.filter_map(|(flag, path)| Some((flag, path?)));
         let mut names = Self(Vec::new());
-        for (flag, path) in named {
-            names.add(flag, path);
-        }
+        names.extend(Files::claims(options));
         names
     }
 
-    /// An output goes there from now on.
-    pub(super) fn add(&mut self, flag: &'static str, path: &Path) {
-        if destination::is_stream(path) || destination::is_dated(path) {
-            return;
-        }
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    /// Outputs go there from now on.
+    pub(super) fn extend(&mut self, claims: impl IntoIterator<Item = Claim>) {
         // Those that were moved away stay in it: whatever their names are now.
-        self.0.push(Name {
-            flag,
-            inode: inode(&path),
-            path,
-            stays: flag == "--summary",
-        });
-        if self.0.len() > NAMES_MAX {
-            self.0.remove(0);
-        }
+        self.0.extend(claims.into_iter().map(|claim| Name {
+            inode: inode(&claim.place),
+            stays: claim.flag == "--summary",
+            claim,
+        }));
+        let many = self.0.len().saturating_sub(NAMES_MAX);
+        self.0.drain(..many);
     }
 
     /// An output's single file has been moved away, whether or not there is another one of that name by now.
     pub(super) fn was_moved(&self, flag: &str, to: &Options) -> bool {
-        let path = std::path::absolute(&to.path).ok();
-        let opened = self.0.iter().rev();
-        let mut opened =
-            opened.filter(|name| name.flag == flag && Some(&name.path) == path.as_ref());
-        let opened = opened.next().and_then(|name| name.inode);
+        let opened = self.0.iter().rev().map(|name| (&name.claim, name.inode));
+        let mut opened = opened.filter(|(claim, _)| claim.flag == flag && claim.named == to.path);
+        let opened = opened.next().and_then(|(_, inode)| inode);
         to.is_single() && opened.is_some() && inode(&to.path) != opened
     }
 
@@ -70,29 +53,20 @@ impl Names {
     ///
     /// # Errors
     /// The name is that of such a file.
-    pub(super) fn admit(&self, to: &Options) -> Result<(), SetupError> {
-        let (path, there) = (std::path::absolute(&to.path).ok(), inode(&to.path));
-        let is_taken = |name: &&Name| {
-            let written = || name.path.exists() || part(&name.path).exists() || name.stays;
-            let same = there.is_some() && (there == name.inode || there == inode(&name.path));
-            same || Some(&name.path) == path.as_ref() && written()
+    pub(super) fn admit(&self, flag: &'static str, to: &Options) -> Result<(), SetupError> {
+        let Some(wanted) = Claim::files(flag, to).filter(|_| !to.adds()) else {
+            // These never take the place of a file.
+            return Ok(());
         };
-        // These never take the place of a file.
-        let taken = self.0.iter().find(is_taken).filter(|_| !to.adds());
-        taken.map_or(Ok(()), |name| Err(overwritten(&to.path, name.flag)))
+        let there = wanted.inodes();
+        let is_taken = |name: &&Name| {
+            let written = wanted.is_there() || name.claim.is_there() || name.stays;
+            let same = name.inode.is_some_and(|inode| there.contains(&inode));
+            same || written && name.claim.meets(&wanted)
+        };
+        let taken = self.0.iter().find(is_taken);
+        taken.map_or(Ok(()), |name| Err(overwritten(&to.path, name.claim.flag)))
     }
-}
-
-fn inode(path: &Path) -> Option<Inode> {
-    let metadata = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
-    Some((metadata.dev(), metadata.ino()))
-}
-
-/// What a file is called until it is finished.
-fn part(path: &Path) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(".part");
-    name.into()
 }
 
 fn overwritten(path: &Path, flag: &str) -> SetupError {

@@ -110,6 +110,8 @@ pub struct Bmp {
     feeds: Vec<Feed>,
     /// Feeds that were removed: their carriers may still be at work.
     gone: Vec<Gone>,
+    /// What listeners that are not wanted any more were not told, and will not be.
+    lost: u64,
     sessions: Sessions,
     which: Routers,
     description: String,
@@ -125,6 +127,7 @@ impl Bmp {
         let mut bmp = Self {
             feeds: Vec::new(),
             gone: Vec::new(),
+            lost: 0,
             sessions: Sessions::default(),
             which,
             description: format!(
@@ -160,6 +163,7 @@ impl Bmp {
             }
         }
         let retired = before.into_iter().map(|mut feed| {
+            self.lost += feed.lost_for_good();
             feed.farewell();
             self.gone.push(Gone {
                 name: feed.carrier.name(),
@@ -420,7 +424,8 @@ impl Bmp {
     /// Messages that were not told, and will not be made up for: of routers whose listener is not there now, and of those
     /// that there is no place for.
     pub fn lost_for_good(&mut self) -> u64 {
-        self.feeds.iter_mut().map(Feed::lost_for_good).sum()
+        let now: u64 = self.feeds.iter_mut().map(Feed::lost_for_good).sum();
+        self.lost + now
     }
 
     /// The keys of those that cannot be reached.

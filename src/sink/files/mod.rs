@@ -10,7 +10,7 @@ mod stream;
 
 pub use direct::{Direct, open_as_it_is};
 pub use pattern::{NoPattern, Pattern};
-pub use stream::Stream;
+pub use stream::{Stream, open_stream};
 
 use super::writer::{Recovery, Target};
 use gzip::Gzip;

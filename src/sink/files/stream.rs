@@ -37,17 +37,7 @@ impl Stream {
     /// # Errors
     /// It cannot be written to; a pipe that is not waited for has to be readable, too.
     pub fn open(path: &Path, waits: bool) -> io::Result<Self> {
-        let mut options = File::options();
-        options.write(true);
-        // With a reader of our own the pipe opens at once (fifo(7)); writing fails until there is another one.
-        let is_pipe = path.metadata()?.file_type().is_fifo();
-        let reader = match is_pipe && !waits {
-            true => Some(options.clone().read(true).open(path)?),
-            false => None,
-        };
-        let out = options.open(path)?;
-        drop(reader);
-        Ok(Self::new(out, false, true))
+        Ok(Self::new(open_stream(path, waits)?, false, true))
     }
 
     const fn new(out: File, is_file: bool, named: bool) -> Self {
@@ -95,6 +85,24 @@ impl Stream {
         self.out.set_len(whole)?;
         self.out.seek(SeekFrom::Start(whole)).map(drop)
     }
+}
+
+/// Opens a pipe or a device, as [`Stream::open`].
+///
+/// # Errors
+/// As there.
+pub fn open_stream(path: &Path, waits: bool) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true);
+    // With a reader of our own the pipe opens at once (fifo(7)); writing fails until there is another one.
+    let is_pipe = path.metadata()?.file_type().is_fifo();
+    let reader = match is_pipe && !waits {
+        true => Some(options.clone().read(true).open(path)?),
+        false => None,
+    };
+    let out = options.open(path)?;
+    drop(reader);
+    Ok(out)
 }
 
 impl Target for Stream {
