@@ -276,7 +276,7 @@ mod live {
         fs::create_dir(&disk).unwrap();
         let mut mount = Command::new("mount");
         run(mount
-            .args(["-t", "tmpfs", "-o", "size=64k", "none"])
+            .args(["-t", "tmpfs", "-o", "size=192k", "none"])
             .arg(&disk));
         let file = disk.join("a.mrt");
         let output = Command::new(env!("CARGO_BIN_EXE_bgptap"))
