@@ -232,3 +232,17 @@ fn finished_files_of_the_run_are_not_written_over() {
     }
     bench.live.stop();
 }
+
+/// After the start other folders cannot be written to, whatever their rights.
+#[test]
+fn another_folder_takes_a_restart() {
+    if !allowed() {
+        return;
+    }
+    let mut bench = Bench::start("reload-folder", "json = '@/a'\n");
+    let other = Scratch::new("reload-elsewhere");
+    let said = bench.reload(&format!("json = '{}'\n", other.path("a").display()));
+    assert!(said.contains("refused, all stays"), "{said}");
+    assert!(said.contains("or start it anew"), "{said}");
+    bench.live.stop();
+}

@@ -362,8 +362,26 @@ fn renewed<T: PartialEq>(
     if !same {
         names.admit(flag, to)?;
     }
-    let opened = (Destination::open(to, WhenFull::Drop)?, to.path.clone());
-    Ok(Change::Other(Some(opened)))
+    let opened = Destination::open(to, WhenFull::Drop).map_err(|error| elsewhere(error, to))?;
+    Ok(Change::Other(Some((opened, to.path.clone()))))
+}
+
+/// What lies outside of the folders of the start cannot be opened, by whoever.
+fn elsewhere(error: SetupError, to: &destination::Options) -> SetupError {
+    match error {
+        SetupError::Other { what, why, .. } if why.starts_with("Permission denied") => {
+            SetupError::Other {
+                what,
+                why,
+                remedy: format!(
+                    "name a file in a folder that outputs had at the start, or start it anew: the right to open others was \
+                     given up; else have {} made yours (chown)",
+                    to.path.parent().unwrap_or(&to.path).display()
+                ),
+            }
+        }
+        other => other,
+    }
 }
 
 /// The same with a thread that writes: existing files are emptied now.
