@@ -101,6 +101,7 @@ impl Claim {
     }
 
     /// A file of its name, or its draft, is there.
+    #[cfg(feature = "capture")]
     pub(super) fn is_there(&self) -> bool {
         self.place.exists() || part(&self.place).exists()
     }

@@ -135,7 +135,7 @@ pub enum Reason<'a> {
 pub struct Malformed(pub &'static str);
 
 impl<'a> Message<'a> {
-    /// Reads a whole message, as [`Framed`] has found it.
+    /// Reads a whole message, as [`super::framing::Framed`] has found it.
     ///
     /// # Errors
     /// It is shorter than its parts, or holds no BGP message where it must.
