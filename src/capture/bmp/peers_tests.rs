@@ -281,6 +281,57 @@ fn another_session_without_the_end_of_the_one_before_ends_that() {
     assert_eq!(said[1..], came_up());
 }
 
+/// What was told of it in the place of its own address ends as well.
+#[test]
+fn a_peer_down_without_its_peer_up_is_told_once() {
+    let (mut station, mut router) = (Station::default(), From::router());
+    router.feed.0 = [192, 0, 2, 50].into();
+    let bytes = router.down(3, &bgp(3, &[6, 2]));
+    let end = [Said::Message(3, 2, false), Said::State(6, 1)];
+    assert_eq!(station.take(&router, &bytes), end);
+    assert_eq!(
+        station.take(&router, &bytes),
+        [Said::Nothing],
+        "of another view"
+    );
+    station.take(&router, &router.update());
+    assert_eq!(station.take(&router, &bytes), end);
+    assert_eq!(station.tally.without_up, 3);
+    assert!(station.peers.conversations.is_empty() && station.peers.peers.is_empty());
+    assert_eq!(station.up(&router), came_up());
+    assert_eq!(station.take(&router, &bytes), end);
+    station.peers.close(router.feed);
+    assert!(station.peers.settled.is_empty());
+    // RFC 7854 §4.9: it does not say that the session has ended.
+    assert_eq!(station.take(&router, &router.down(5, &[])), [Said::Nothing]);
+    assert!(station.peers.conversations.is_empty());
+}
+
+#[test]
+fn a_peer_up_ends_what_was_told_without_it() {
+    let (mut station, mut router) = (Station::default(), From::router());
+    router.feed.0 = [192, 0, 2, 50].into();
+    station.take(&router, &router.update());
+    let said = station.up(&router);
+    assert_eq!(said[0], Said::State(6, 1));
+    assert_eq!(said[1..], came_up());
+    assert_eq!(station.peers.conversations.len(), 1);
+}
+
+#[test]
+fn the_end_of_a_peer_that_is_passed_over_is_not_told() {
+    let (mut station, router) = (Station::default(), From::router());
+    station.up(&router);
+    let mut other = router;
+    other.feed.0 = [192, 0, 2, 50].into();
+    station.up(&other);
+    assert_eq!(station.take(&other, &other.down(4, &[])), [Said::Nothing]);
+    assert_eq!(
+        station.take(&router, &router.down(4, &[])),
+        [Said::State(6, 1)]
+    );
+}
+
 /// Two VRFs may have peers with the same addresses; a record cannot tell them apart.
 #[test]
 fn peers_with_the_addresses_of_others_are_passed_over_and_told() {

@@ -32,7 +32,7 @@ pub struct Tally {
     pub before: u64,
     /// Bytes of messages that were not complete when the capture ended.
     pub pending: u64,
-    /// UPDATEs of peers whose Peer Up was not seen.
+    /// UPDATEs and Peer Downs of peers whose Peer Up was not seen.
     pub without_up: u64,
     /// Messages of peers that have the addresses of another one.
     pub indistinct: u64,
@@ -136,7 +136,7 @@ impl Tally {
         note(
             self.without_up,
             format!(
-                "BMP: of the peers of {} UPDATEs no Peer Up was seen: the address that the router sends BMP from \
+                "BMP: of the peers of {} messages no Peer Up was seen: the address that the router sends BMP from \
                  stands for its own",
                 self.without_up
             ),
