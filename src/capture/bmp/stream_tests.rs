@@ -68,7 +68,7 @@ impl Run {
     /// Begins with a segment that has no payload of its own.
     fn new(flags: u8, seq: u32) -> Self {
         Self {
-            stream: Stream::new(&segment(flags, seq)),
+            stream: Stream::new(first_byte(&segment(flags, seq)), flags == SYN),
             tally: Tally::default(),
             messages: Messages::default(),
             over: false,

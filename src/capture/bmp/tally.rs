@@ -30,6 +30,8 @@ pub struct Tally {
     pub joined: u64,
     /// Bytes before the first message of these.
     pub before: u64,
+    /// Bytes that came behind the ends of their connections.
+    pub behind_end: u64,
     /// Bytes of messages that were not complete when the capture ended.
     pub pending: u64,
     /// UPDATEs and Peer Downs of peers whose Peer Up was not seen.
@@ -124,6 +126,13 @@ impl Tally {
             joined + before,
             format!(
                 "BMP: {joined} connections were joined in their middle, {before} bytes before their first messages"
+            ),
+        );
+        note(
+            self.behind_end,
+            format!(
+                "BMP: {} bytes were passed over: they came behind the ends of their connections",
+                self.behind_end
             ),
         );
         note(
