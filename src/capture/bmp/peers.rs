@@ -3,7 +3,7 @@
 //! A session may be told of by both of its ends, by several views of one router (policies), and to several
 //! stations. A record knows a session by its two addresses alone, so it must be told once: by the first who does.
 
-use super::conversation::{Conversation, Feed, Id, Pair, end_of, pair, stand_in};
+use super::conversation::{Conversation, Feed, Id, Identity, Pair, end_of, pair, stand_in};
 use super::message::{Malformed, Message, PerPeer, Reason, Up};
 use super::record::{self, Sides, Told};
 use super::tally::Tally;
@@ -127,12 +127,8 @@ impl Peers {
         let Some(conversation) = self.conversations.get_mut(&pair(&sides)) else {
             return;
         };
-        let mut said = [(up.sent, up.ports[0]), (up.received, up.ports[1])];
-        // By end, whoever tells.
-        said.rotate_left(end);
-        let ports = said.map(|(_, port)| port.to_be_bytes()).concat();
-        let identity = [said[0].0, said[1].0, &ports].concat().into_boxed_slice();
-        if conversation.live && conversation.identity == identity {
+        let identity = Identity::new(end, up, [sent.as_ref(), received.as_ref()]);
+        if conversation.live && conversation.identity.merge(&identity) {
             // Another view, or the other end, of the same session.
             conversation.joined[end] = conversation.number;
             return;

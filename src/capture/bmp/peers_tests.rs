@@ -332,6 +332,28 @@ fn the_end_of_a_peer_that_is_passed_over_is_not_told() {
     );
 }
 
+/// An end may not know the ports, or make up the OPENs.
+#[test]
+fn the_other_end_may_tell_less_of_the_session() {
+    let (mut station, router, neighbour) = (Station::default(), From::router(), From::neighbour());
+    let bytes = router.up([0, 1], &open(ROUTER, 0), &open(NEIGHBOUR, 0));
+    assert_eq!(station.take(&router, &bytes), came_up());
+    let theirs = neighbour.up([0, 179], &open(NEIGHBOUR, 3), &open(ROUTER, 1));
+    assert_eq!(station.take(&neighbour, &theirs), [Said::Nothing]);
+    assert_eq!(
+        station.take(&router, &router.update()),
+        [Said::Message(2, 2, false)]
+    );
+    assert_eq!(station.tally.notes(), [""; 0]);
+    // What both have told together is known.
+    let again = router.up([178, 0], &open(ROUTER, 0), &open(NEIGHBOUR, 0));
+    assert_eq!(station.take(&router, &again).len(), 4, "another port");
+    let mut other = open(ROUTER, 0);
+    other[19 + 8] ^= 1;
+    let again = router.up([0, 0], &other, &open(NEIGHBOUR, 0));
+    assert_eq!(station.take(&router, &again).len(), 4, "another identifier");
+}
+
 /// Two VRFs may have peers with the same addresses; a record cannot tell them apart.
 #[test]
 fn peers_with_the_addresses_of_others_are_passed_over_and_told() {
