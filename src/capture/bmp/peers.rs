@@ -69,6 +69,7 @@ impl Peers {
             Ok(Message::Down { peer, reason }) => {
                 self.down(Id::new(feed, &peer), ns, &peer, reason, tally, out);
             }
+            Ok(Message::NoSession(peer)) => tally.pass_view(peer.view()),
             Ok(Message::Other) => (),
             Ok(Message::Draft) => tally.draft += 1,
             Err(Malformed(why)) => {
@@ -167,6 +168,7 @@ impl Peers {
         out: &mut Vec<Bytes>,
     ) {
         let Some(sent) = header.sent() else {
+            tally.pass_view(header.view());
             return;
         };
         let known = self.peers.get(&id).copied();

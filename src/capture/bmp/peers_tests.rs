@@ -354,6 +354,30 @@ fn the_other_end_may_tell_less_of_the_session() {
     assert_eq!(station.take(&router, &again).len(), 4, "another identifier");
 }
 
+#[test]
+fn views_that_are_passed_over_are_told() {
+    let (mut station, router) = (Station::default(), From::router());
+    station.up(&router);
+    for (kind, flags) in [(0, 0x40), (0, 0x40), (2, 0x10), (3, 0)] {
+        let view = From {
+            kind,
+            flags,
+            ..router
+        };
+        assert_eq!(station.take(&view, &view.update()), [Said::Nothing]);
+    }
+    let notes = [
+        (2, "Adj-RIB-In post-policy"),
+        (1, "Adj-RIB-Out pre-policy"),
+        (1, "Loc-RIB"),
+    ];
+    let notes = notes.map(|(count, view)| {
+        format!("BMP: {count} Route Monitoring messages of the {view} were passed over: no session has them")
+    });
+    assert_eq!(station.tally.notes(), notes);
+    assert!(!station.tally.is_damaged());
+}
+
 /// Two VRFs may have peers with the same addresses; a record cannot tell them apart.
 #[test]
 fn peers_with_the_addresses_of_others_are_passed_over_and_told() {

@@ -2,6 +2,7 @@
 
 use crate::wire::Endpoint;
 use chrono::{DateTime, SecondsFormat};
+use std::collections::BTreeMap;
 
 /// Counts of a whole run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Tally {
     pub late: u64,
     /// Messages of the version of a draft.
     pub draft: u64,
+    /// Route Monitoring messages of views that no wire has, by view.
+    pub views: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
@@ -51,6 +54,11 @@ impl Tally {
     pub(super) fn lose(&mut self, bytes: u64) {
         self.holes += 1;
         self.missing += bytes;
+    }
+
+    /// A Route Monitoring message is of a view that no wire has.
+    pub(super) fn pass_view(&mut self, view: &'static str) {
+        *self.views.entry(view).or_default() += 1;
     }
 
     /// Something was lost, or could not be read: the run has done its work in part only.
@@ -178,6 +186,14 @@ impl Tally {
                 self.draft
             ),
         );
+        for (view, count) in &self.views {
+            note(
+                *count,
+                format!(
+                    "BMP: {count} Route Monitoring messages of the {view} were passed over: no session has them"
+                ),
+            );
+        }
         notes
     }
 }
