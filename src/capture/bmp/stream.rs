@@ -13,6 +13,8 @@ use std::collections::VecDeque;
 const HELD_BYTES_MAX: usize = 4 << 20;
 /// And segments.
 const HELD_SEGMENTS_MAX: usize = 4096;
+/// What a segment that is held takes besides its bytes: its place in the list, and what the allocator needs.
+const SEGMENT_BYTES: usize = 64;
 /// A segment that lies further off belongs to another connection.
 pub(super) const FAR: u32 = 64 << 20;
 
@@ -72,9 +74,9 @@ impl Stream {
         self.next
     }
 
-    /// Bytes that it keeps.
+    /// Bytes that it keeps, and what it takes to keep them.
     pub(super) fn kept(&self) -> usize {
-        self.held_bytes + self.partial.len()
+        self.held_bytes + self.held.len() * SEGMENT_BYTES + self.partial.len()
     }
 
     /// Takes a segment. Whether the stream is over with it.

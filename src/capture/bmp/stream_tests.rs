@@ -197,6 +197,16 @@ fn behind_a_hole_no_more_is_held_than_is_allowed() {
 }
 
 #[test]
+fn small_segments_are_held_for_what_they_take() {
+    let mut run = Run::new(SYN, 0);
+    for number in 0..1000 {
+        run.take(0, 101 + 2 * number, &[3]);
+    }
+    assert_eq!(run.stream.kept(), 1000 * (1 + SEGMENT_BYTES));
+    run.finish(false);
+}
+
+#[test]
 fn a_far_segment_is_of_another_connection() {
     let mut run = Run::new(SYN, 0);
     run.take(0, 1, &monitoring(1));
