@@ -162,7 +162,7 @@ fn joining_in_the_middle_is_no_damage() {
         "{log}"
     );
     assert!(
-        log.contains("BMP: of the peers of 1 UPDATEs no Peer Up was seen"),
+        log.contains("BMP: of the peers of 1 messages no Peer Up was seen"),
         "{log}"
     );
 }

@@ -1,7 +1,8 @@
 //! Sessions as BMP tells of them: who they are of, and who speaks of them.
 
-use super::message::PerPeer;
+use super::message::{PerPeer, Up};
 use super::record::Sides;
+use crate::bgp::OpenFacts;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Who tells whom, over however many connections: the router, the station, and the port of BMP.
@@ -22,8 +23,8 @@ pub(super) type Pair = [IpAddr; 2];
 /// What was told of a session. Ends are numbered as in [`Pair`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Conversation {
-    /// What tells it from the one before it: both OPENs, and the ports.
-    pub(super) identity: Box<[u8]>,
+    /// What tells it from the one before it.
+    pub(super) identity: Identity,
     /// It is up.
     pub(super) live: bool,
     /// Counts the sessions between these addresses.
@@ -34,6 +35,46 @@ pub(super) struct Conversation {
     pub(super) owner: [Option<Id>; 2],
     /// Which end tells what each end sends.
     pub(super) teller: [Option<usize>; 2],
+}
+
+/// What tells sessions between two addresses apart, by end. Whoever tells of one need not have its OPENs as they were,
+/// nor its ports: what is not known is as good as the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Identity {
+    /// AS number and BGP identifier.
+    speakers: [Option<(u32, Ipv4Addr)>; 2],
+    ports: [Option<u16>; 2],
+}
+
+impl Identity {
+    /// What the router at `end` tells; `opens` are what it has sent and received.
+    pub(super) fn new(end: usize, up: &Up<'_>, opens: [Option<&OpenFacts>; 2]) -> Self {
+        let mut speakers = opens.map(|open| open.map(|open| (open.asn, open.bgp_id)));
+        let mut ports = up.ports.map(|port| (port != 0).then_some(port));
+        speakers.rotate_left(end);
+        ports.rotate_left(end);
+        Self { speakers, ports }
+    }
+
+    /// Takes what the other one knows besides; false if it is of another session.
+    pub(super) fn merge(&mut self, other: &Self) -> bool {
+        let is_same = agree(&self.speakers, &other.speakers) && agree(&self.ports, &other.ports);
+        if is_same {
+            for end in [0, 1] {
+                self.speakers[end] = self.speakers[end].or(other.speakers[end]);
+                self.ports[end] = self.ports[end].or(other.ports[end]);
+            }
+        }
+        is_same
+    }
+}
+
+/// Nothing that both know is different.
+fn agree<T: PartialEq>(one: &[Option<T>; 2], other: &[Option<T>; 2]) -> bool {
+    one.iter().zip(other).all(|pair| match pair {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    })
 }
 
 impl Id {

@@ -65,6 +65,23 @@ impl PerPeer {
             _ => None,
         }
     }
+
+    /// The view of the router that Route Monitoring is of (RFC 7854 §5, RFC 8671 §4, RFC 9069 §4.1).
+    #[must_use]
+    pub const fn view(&self) -> &'static str {
+        match (
+            self.kind,
+            self.flags & Self::O != 0,
+            self.flags & Self::L != 0,
+        ) {
+            (0..=2, false, false) => "Adj-RIB-In pre-policy",
+            (0..=2, false, true) => "Adj-RIB-In post-policy",
+            (0..=2, true, false) => "Adj-RIB-Out pre-policy",
+            (0..=2, true, true) => "Adj-RIB-Out post-policy",
+            (Self::LOC_RIB, ..) => "Loc-RIB",
+            _ => "tables of unknown peer types",
+        }
+    }
 }
 
 /// IPv4 addresses lie in the last four octets (RFC 7854 §4.2, §4.10).
@@ -95,7 +112,9 @@ pub enum Message<'a> {
         /// How.
         reason: Reason<'a>,
     },
-    /// What says nothing about a session's messages: figures, the router's name, mirrored messages, the Loc-RIB.
+    /// Route Monitoring of a table that belongs to no session, such as the Loc-RIB.
+    NoSession(PerPeer),
+    /// What says nothing about a session's messages: figures, the router's name, mirrored messages, peers of the Loc-RIB.
     Other,
     /// Of the version of a draft.
     Draft,
@@ -155,7 +174,10 @@ impl<'a> Message<'a> {
         }
         let peer = PerPeer::read(&mut input)?;
         if !peer.is_session() {
-            return Ok(Self::Other);
+            return Ok(match kind {
+                0 => Self::NoSession(peer),
+                _ => Self::Other,
+            });
         }
         match kind {
             0 => {

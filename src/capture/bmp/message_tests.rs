@@ -91,10 +91,8 @@ fn views_that_the_wire_does_not_have_are_no_ones_messages() {
         bytes[COMMON_LEN] = kind;
         match Message::parse(&bytes).expect("whole") {
             Message::Monitoring { peer, .. } => peer.sent(),
-            other => {
-                assert_eq!(other, Message::Other);
-                None
-            }
+            Message::NoSession(peer) => peer.sent(),
+            other => panic!("{other:?}"),
         }
     };
     assert_eq!(sent(0, 0), Some(false), "Adj-RIB-In, pre-policy");

@@ -3,6 +3,7 @@
 //! ```text
 //! here      frames of files, and behind each the records that it completes
 //! segments  what of a frame is BMP
+//! recent    where connections begin that have no stream yet, and where others have ended
 //! stream    segments from a router to a station, in order           → BMP messages
 //! framing   where messages begin and end
 //! message   what a message says
@@ -16,6 +17,7 @@ mod conversation;
 pub mod framing;
 pub mod message;
 mod peers;
+mod recent;
 mod record;
 mod segments;
 mod stream;
@@ -30,22 +32,30 @@ use bgptap_umem::buffer::BufferPool;
 use bytes::Bytes;
 use conversation::Feed;
 use peers::Peers;
+use recent::Recent;
 use segments::Segments;
 use std::collections::HashMap;
 use std::time::Duration;
-use stream::{Sink, Stream};
+use stream::{FAR, Sink, Stream, distance, first_byte, length};
 
 /// Streams that are followed at a time.
 const STREAMS_MAX: usize = 4096;
 /// Bytes that all of them may keep.
 const KEPT_BYTES_MAX: usize = 64 << 20;
 
+/// Who sends to whom.
+type Direction = (Endpoint, Endpoint);
+
 /// Capture files, with what BMP in them tells.
 pub struct BmpSource {
     captures: PcapSource,
     /// Nothing is looked for without ports.
     segments: Option<Segments>,
-    streams: HashMap<(Endpoint, Endpoint), Stream, foldhash::fast::RandomState>,
+    streams: HashMap<Direction, Stream, foldhash::fast::RandomState>,
+    /// The number that follows the SYN, until there is payload: attempts to connect take no stream's place.
+    begun: Recent,
+    /// Where connections have ended: what comes of them until another SYN is nothing new.
+    ended: Recent,
     /// Bytes that the streams keep.
     kept: usize,
     peers: Peers,
@@ -82,6 +92,8 @@ impl BmpSource {
             captures,
             segments,
             streams: HashMap::default(),
+            begun: Recent::default(),
+            ended: Recent::default(),
             kept: 0,
             peers: Peers::default(),
             tally: Tally::default(),
@@ -115,18 +127,17 @@ impl BmpSource {
     fn segment(&mut self, segment: &Segment, payload: &[u8], ns: u64) {
         let key = (segment.src, segment.dst);
         let damage = self.tally.damage();
-        if let Some(stream) = self.streams.get(&key)
-            && stream.is_over_by(segment)
-        {
-            self.close(key, true, ns);
+        if segment.flags.syn() {
+            self.begin(key, segment, ns);
         }
         if !self.streams.contains_key(&key) {
-            // Stations say nothing: there is a stream where there are bytes.
-            if payload.is_empty() && !segment.flags.syn() {
+            if segment.flags.rst() {
+                self.reset(key, segment.seq, ns);
                 return;
             }
-            self.make_room(ns);
-            self.streams.insert(key, Stream::new(segment));
+            if !self.open(key, segment, payload, ns) {
+                return;
+            }
         }
         let feed = self.feed(key);
         let (peers, records) = (&mut self.peers, &mut self.records);
@@ -147,14 +158,74 @@ impl BmpSource {
         }
         self.kept = self.kept - before + stream.kept();
         if over {
-            self.close(key, true, ns);
+            self.over(key, ns);
+            if segment.flags.rst() {
+                self.over((key.1, key.0), ns);
+            }
         }
         if self.tally.damage() > damage && self.tally.first.is_none() {
             self.tally.first = Some((key.0, key.1, ns));
         }
     }
 
-    fn feed(&self, (from, to): (Endpoint, Endpoint)) -> Feed {
+    /// A SYN, or a copy of one.
+    fn begin(&mut self, key: Direction, segment: &Segment, ns: u64) {
+        match self.streams.get(&key) {
+            Some(stream) if stream.is_over_by(segment) => _ = self.close(key, true, ns),
+            Some(_) => return,
+            None => (),
+        }
+        self.ended.forget(&key);
+        self.begun.insert(key, first_byte(segment));
+    }
+
+    /// Begins a stream where there are bytes, for stations say nothing; whether there is one now.
+    fn open(&mut self, key: Direction, segment: &Segment, payload: &[u8], ns: u64) -> bool {
+        let seq = first_byte(segment);
+        let is_near = |from: &u32| distance(*from, seq).unsigned_abs() <= FAR;
+        let begun = self.begun.get(&key).filter(is_near);
+        // Behind bytes that were sent, and never seen.
+        let is_late_fin = segment.flags.fin() && begun.is_some_and(|first| first != seq);
+        if payload.is_empty() && !is_late_fin {
+            return false;
+        }
+        if let Some(end) = self.ended.get(&key).filter(is_near) {
+            // A copy, or what was under way when the station reset the connection.
+            let last = seq.wrapping_add(length(payload));
+            let new = distance(end, last);
+            if new > 0 {
+                self.tally.behind_end += u64::from(new.unsigned_abs()).min(payload.len() as u64);
+                self.ended.insert(key, last);
+            }
+            return false;
+        }
+        self.make_room(ns);
+        self.begun.forget(&key);
+        let stream = Stream::new(begun.unwrap_or(seq), begun.is_some());
+        self.streams.insert(key, stream);
+        true
+    }
+
+    /// A side that has sent no bytes, as stations do, resets the connection, by a number that is its own.
+    fn reset(&mut self, key: Direction, seq: u32, ns: u64) {
+        // Behind the SYN there is at most a FIN.
+        if (self.begun.get(&key)).is_some_and(|first| seq.wrapping_sub(first) > 1) {
+            return;
+        }
+        let back = (key.1, key.0);
+        self.begun.forget(&key);
+        self.begun.forget(&back);
+        self.over(back, ns);
+    }
+
+    /// The stream has ended, and its connection with it.
+    fn over(&mut self, key: Direction, ns: u64) {
+        if let Some(end) = self.close(key, true, ns) {
+            self.ended.insert(key, end);
+        }
+    }
+
+    fn feed(&self, (from, to): Direction) -> Feed {
         let segments = self.segments.as_ref();
         let is_station = segments.is_some_and(|segments| segments.ports.contains(to.port));
         (
@@ -164,11 +235,9 @@ impl BmpSource {
         )
     }
 
-    /// The stream has ended, or (`closed` false) the capture has.
-    fn close(&mut self, key: (Endpoint, Endpoint), closed: bool, ns: u64) {
-        let Some(mut stream) = self.streams.remove(&key) else {
-            return;
-        };
+    /// The stream has ended, or (`closed` false) the capture has. Up to which number it was read.
+    fn close(&mut self, key: Direction, closed: bool, ns: u64) -> Option<u32> {
+        let mut stream = self.streams.remove(&key)?;
         self.kept -= stream.kept();
         let feed = self.feed(key);
         let damage = self.tally.damage();
@@ -187,6 +256,7 @@ impl BmpSource {
         if !self.streams.keys().any(|key| self.feed(*key) == feed) {
             self.peers.close(feed);
         }
+        Some(stream.next())
     }
 
     /// The stream that was silent for longest makes room for another.

@@ -3,7 +3,7 @@
 //! A session may be told of by both of its ends, by several views of one router (policies), and to several
 //! stations. A record knows a session by its two addresses alone, so it must be told once: by the first who does.
 
-use super::conversation::{Conversation, Feed, Id, Pair, end_of, pair, stand_in};
+use super::conversation::{Conversation, Feed, Id, Identity, Pair, end_of, pair, stand_in};
 use super::message::{Malformed, Message, PerPeer, Reason, Up};
 use super::record::{self, Sides, Told};
 use super::tally::Tally;
@@ -11,7 +11,7 @@ use crate::bgp::header::HEADER_LEN;
 use crate::bgp::{Context, FamilySet, Open, OpenFacts, Update};
 use crate::session::State;
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Peers, and sessions, that are known at a time.
 const PEERS_MAX: usize = 65_536;
@@ -26,11 +26,27 @@ struct Peer {
     up: bool,
 }
 
+impl Peer {
+    /// One whose Peer Up was not seen.
+    fn without_up(id: Id, asn: u32) -> Self {
+        Self {
+            sides: Sides {
+                local: (stand_in(id.feed.0, id.address), 0),
+                peer: (id.address, asn),
+            },
+            add_path: [FamilySet::EMPTY; 2],
+            up: false,
+        }
+    }
+}
+
 /// All peers of all routers.
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     peers: HashMap<Id, Peer, foldhash::fast::RandomState>,
     conversations: HashMap<Pair, Conversation, foldhash::fast::RandomState>,
+    /// Peers whose Peer Down is no news: that of another view was told, or their Peer Up was passed over.
+    settled: HashSet<Id, foldhash::fast::RandomState>,
 }
 
 impl Peers {
@@ -51,8 +67,9 @@ impl Peers {
             }
             Ok(Message::Up(up)) => self.up(Id::new(feed, &up.peer), ns, &up, tally, out),
             Ok(Message::Down { peer, reason }) => {
-                self.down(Id::new(feed, &peer), ns, reason, tally, out);
+                self.down(Id::new(feed, &peer), ns, &peer, reason, tally, out);
             }
+            Ok(Message::NoSession(peer)) => tally.pass_view(peer.view()),
             Ok(Message::Other) => (),
             Ok(Message::Draft) => tally.draft += 1,
             Err(Malformed(why)) => {
@@ -70,6 +87,7 @@ impl Peers {
     /// A connection of the feed has ended: another feed may speak for its peers.
     pub(super) fn close(&mut self, feed: Feed) {
         self.peers.retain(|id, _| id.feed != feed);
+        self.settled.retain(|id| id.feed != feed);
         for conversation in self.conversations.values_mut() {
             for end in [0, 1] {
                 if conversation.owner[end].is_some_and(|id| id.feed == feed) {
@@ -98,18 +116,20 @@ impl Peers {
             add_path,
             up: true,
         };
+        let before = self.peers.get(&id).map(|before| before.sides);
         let Some(end) = self.admit(id, peer, tally) else {
+            self.settle(id);
             return;
         };
+        self.settled.remove(&id);
+        if let Some(before) = before.filter(|before| pair(before) != pair(&sides)) {
+            self.supersede(ns, &before, out);
+        }
         let Some(conversation) = self.conversations.get_mut(&pair(&sides)) else {
             return;
         };
-        let mut said = [(up.sent, up.ports[0]), (up.received, up.ports[1])];
-        // By end, whoever tells.
-        said.rotate_left(end);
-        let ports = said.map(|(_, port)| port.to_be_bytes()).concat();
-        let identity = [said[0].0, said[1].0, &ports].concat().into_boxed_slice();
-        if conversation.live && conversation.identity == identity {
+        let identity = Identity::new(end, up, [sent.as_ref(), received.as_ref()]);
+        if conversation.live && conversation.identity.merge(&identity) {
             // Another view, or the other end, of the same session.
             conversation.joined[end] = conversation.number;
             return;
@@ -148,17 +168,11 @@ impl Peers {
         out: &mut Vec<Bytes>,
     ) {
         let Some(sent) = header.sent() else {
+            tally.pass_view(header.view());
             return;
         };
         let known = self.peers.get(&id).copied();
-        let peer = known.unwrap_or_else(|| Peer {
-            sides: Sides {
-                local: (stand_in(id.feed.0, id.address), 0),
-                peer: (id.address, header.asn),
-            },
-            add_path: [FamilySet::EMPTY; 2],
-            up: false,
-        });
+        let peer = known.unwrap_or_else(|| Peer::without_up(id, header.asn));
         let Some(end) = self.admit(id, peer, tally) else {
             return;
         };
@@ -190,25 +204,30 @@ impl Peers {
         &mut self,
         id: Id,
         ns: u64,
+        header: &PerPeer,
         reason: Reason<'_>,
         tally: &mut Tally,
         out: &mut Vec<Bytes>,
     ) {
-        // Another view has told it, or it was never up.
-        let Some(peer) = self.peers.remove(&id) else {
+        let known = self.peers.remove(&id);
+        if known.is_none() && (self.settled.contains(&id) || reason == Reason::NotTold) {
             return;
-        };
-        let (sides, pair) = (peer.sides, pair(&peer.sides));
-        let Some(conversation) = self.conversations.get_mut(&pair) else {
-            return;
-        };
-        let end = end_of(&sides);
-        if conversation.owner[end] != Some(id) {
+        }
+        self.settle(id);
+        let peer = known.unwrap_or_else(|| Peer::without_up(id, header.asn));
+        let (sides, end) = (peer.sides, end_of(&peer.sides));
+        let conversation = self.conversations.entry(pair(&sides)).or_default();
+        if conversation.owner[end].is_some_and(|owner| owner != id) {
             tally.indistinct += 1;
             return;
         }
-        let is_last = conversation.live && conversation.joined[end] == conversation.number;
-        if peer.up && is_last && reason != Reason::NotTold {
+        // Without a Peer Up it was up all the same, unless the other end has told its end.
+        let is_up = match peer.up {
+            true => conversation.live && conversation.joined[end] == conversation.number,
+            false => conversation.live || conversation.number == 0,
+        };
+        if is_up && reason != Reason::NotTold {
+            tally.without_up += u64::from(!peer.up);
             let sent = |sent| Told {
                 as4: true,
                 add_path: false,
@@ -225,6 +244,27 @@ impl Peers {
             conversation.live = false;
         }
         self.leave(&sides);
+    }
+
+    /// Notes that a Peer Down of this peer is no news. Of too many all are forgotten: each is told once more then, at worst.
+    fn settle(&mut self, id: Id) {
+        if self.settled.len() >= PEERS_MAX {
+            self.settled.clear();
+        }
+        self.settled.insert(id);
+    }
+
+    /// A Peer Up has told other addresses of a peer: what was told before is over, unless its other end speaks of it.
+    fn supersede(&mut self, ns: u64, sides: &Sides, out: &mut Vec<Bytes>) {
+        if let Some(conversation) = self.conversations.get_mut(&pair(sides)) {
+            conversation.leave(end_of(sides));
+            let is_up = conversation.live || conversation.number == 0;
+            if is_up && conversation.owner == [None; 2] {
+                out.push(record::state(ns, sides, State::Established, State::Idle));
+                conversation.live = false;
+            }
+        }
+        self.leave(sides);
     }
 
     /// The router that tells speaks for its end no more.
@@ -254,12 +294,7 @@ impl Peers {
             tally.indistinct += 1;
             return None;
         }
-        let before = self.peers.insert(id, peer);
-        // Until now the router's own address was not known, or it was another one.
-        let before = before.map(|before| before.sides);
-        if let Some(sides) = before.filter(|sides| self::pair(sides) != pair) {
-            self.leave(&sides);
-        }
+        self.peers.insert(id, peer);
         Some(end)
     }
 }

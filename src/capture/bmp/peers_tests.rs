@@ -281,6 +281,103 @@ fn another_session_without_the_end_of_the_one_before_ends_that() {
     assert_eq!(said[1..], came_up());
 }
 
+/// What was told of it in the place of its own address ends as well.
+#[test]
+fn a_peer_down_without_its_peer_up_is_told_once() {
+    let (mut station, mut router) = (Station::default(), From::router());
+    router.feed.0 = [192, 0, 2, 50].into();
+    let bytes = router.down(3, &bgp(3, &[6, 2]));
+    let end = [Said::Message(3, 2, false), Said::State(6, 1)];
+    assert_eq!(station.take(&router, &bytes), end);
+    assert_eq!(
+        station.take(&router, &bytes),
+        [Said::Nothing],
+        "of another view"
+    );
+    station.take(&router, &router.update());
+    assert_eq!(station.take(&router, &bytes), end);
+    assert_eq!(station.tally.without_up, 3);
+    assert!(station.peers.conversations.is_empty() && station.peers.peers.is_empty());
+    assert_eq!(station.up(&router), came_up());
+    assert_eq!(station.take(&router, &bytes), end);
+    station.peers.close(router.feed);
+    assert!(station.peers.settled.is_empty());
+    // RFC 7854 §4.9: it does not say that the session has ended.
+    assert_eq!(station.take(&router, &router.down(5, &[])), [Said::Nothing]);
+    assert!(station.peers.conversations.is_empty());
+}
+
+#[test]
+fn a_peer_up_ends_what_was_told_without_it() {
+    let (mut station, mut router) = (Station::default(), From::router());
+    router.feed.0 = [192, 0, 2, 50].into();
+    station.take(&router, &router.update());
+    let said = station.up(&router);
+    assert_eq!(said[0], Said::State(6, 1));
+    assert_eq!(said[1..], came_up());
+    assert_eq!(station.peers.conversations.len(), 1);
+}
+
+#[test]
+fn the_end_of_a_peer_that_is_passed_over_is_not_told() {
+    let (mut station, router) = (Station::default(), From::router());
+    station.up(&router);
+    let mut other = router;
+    other.feed.0 = [192, 0, 2, 50].into();
+    station.up(&other);
+    assert_eq!(station.take(&other, &other.down(4, &[])), [Said::Nothing]);
+    assert_eq!(
+        station.take(&router, &router.down(4, &[])),
+        [Said::State(6, 1)]
+    );
+}
+
+/// An end may not know the ports, or make up the OPENs.
+#[test]
+fn the_other_end_may_tell_less_of_the_session() {
+    let (mut station, router, neighbour) = (Station::default(), From::router(), From::neighbour());
+    let bytes = router.up([0, 1], &open(ROUTER, 0), &open(NEIGHBOUR, 0));
+    assert_eq!(station.take(&router, &bytes), came_up());
+    let theirs = neighbour.up([0, 179], &open(NEIGHBOUR, 3), &open(ROUTER, 1));
+    assert_eq!(station.take(&neighbour, &theirs), [Said::Nothing]);
+    assert_eq!(
+        station.take(&router, &router.update()),
+        [Said::Message(2, 2, false)]
+    );
+    assert_eq!(station.tally.notes(), [""; 0]);
+    // What both have told together is known.
+    let again = router.up([178, 0], &open(ROUTER, 0), &open(NEIGHBOUR, 0));
+    assert_eq!(station.take(&router, &again).len(), 4, "another port");
+    let mut other = open(ROUTER, 0);
+    other[19 + 8] ^= 1;
+    let again = router.up([0, 0], &other, &open(NEIGHBOUR, 0));
+    assert_eq!(station.take(&router, &again).len(), 4, "another identifier");
+}
+
+#[test]
+fn views_that_are_passed_over_are_told() {
+    let (mut station, router) = (Station::default(), From::router());
+    station.up(&router);
+    for (kind, flags) in [(0, 0x40), (0, 0x40), (2, 0x10), (3, 0)] {
+        let view = From {
+            kind,
+            flags,
+            ..router
+        };
+        assert_eq!(station.take(&view, &view.update()), [Said::Nothing]);
+    }
+    let notes = [
+        (2, "Adj-RIB-In post-policy"),
+        (1, "Adj-RIB-Out pre-policy"),
+        (1, "Loc-RIB"),
+    ];
+    let notes = notes.map(|(count, view)| {
+        format!("BMP: {count} Route Monitoring messages of the {view} were passed over: no session has them")
+    });
+    assert_eq!(station.tally.notes(), notes);
+    assert!(!station.tally.is_damaged());
+}
+
 /// Two VRFs may have peers with the same addresses; a record cannot tell them apart.
 #[test]
 fn peers_with_the_addresses_of_others_are_passed_over_and_told() {

@@ -13,8 +13,10 @@ use std::collections::VecDeque;
 const HELD_BYTES_MAX: usize = 4 << 20;
 /// And segments.
 const HELD_SEGMENTS_MAX: usize = 4096;
+/// What a segment that is held takes besides its bytes: its place in the list, and what the allocator needs.
+const SEGMENT_BYTES: usize = 64;
 /// A segment that lies further off belongs to another connection.
-const FAR: u32 = 64 << 20;
+pub(super) const FAR: u32 = 64 << 20;
 
 /// Whole messages go there.
 pub(super) trait Sink {
@@ -46,10 +48,8 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// A stream that begins with this segment.
-    pub(super) fn new(segment: &Segment) -> Self {
-        let first = first_byte(segment);
-        let from_start = segment.flags.syn();
+    /// A stream that begins at this number: with the first byte that was sent, or in its middle.
+    pub(super) fn new(first: u32, from_start: bool) -> Self {
         Self {
             first,
             from_start,
@@ -69,9 +69,14 @@ impl Stream {
         segment.flags.syn() && !(self.from_start && self.first == first_byte(segment))
     }
 
-    /// Bytes that it keeps.
+    /// Sequence number of the byte that comes next.
+    pub(super) const fn next(&self) -> u32 {
+        self.next
+    }
+
+    /// Bytes that it keeps, and what it takes to keep them.
     pub(super) fn kept(&self) -> usize {
-        self.held_bytes + self.partial.len()
+        self.held_bytes + self.held.len() * SEGMENT_BYTES + self.partial.len()
     }
 
     /// Takes a segment. Whether the stream is over with it.
@@ -253,17 +258,17 @@ impl Stream {
 }
 
 /// The number of the first byte of payload: a SYN has one of its own (RFC 9293 §3.4).
-fn first_byte(segment: &Segment) -> u32 {
+pub(super) fn first_byte(segment: &Segment) -> u32 {
     segment.seq.wrapping_add(segment.flags.syn().into())
 }
 
 /// How far `to` lies behind `from`; sequence numbers wrap around.
-fn distance(from: u32, to: u32) -> i32 {
+pub(super) fn distance(from: u32, to: u32) -> i32 {
     to.wrapping_sub(from).cast_signed()
 }
 
 /// Frames are far below 4 GiB.
-fn length(bytes: &[u8]) -> u32 {
+pub(super) fn length(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 

@@ -68,7 +68,7 @@ impl Run {
     /// Begins with a segment that has no payload of its own.
     fn new(flags: u8, seq: u32) -> Self {
         Self {
-            stream: Stream::new(&segment(flags, seq)),
+            stream: Stream::new(first_byte(&segment(flags, seq)), flags == SYN),
             tally: Tally::default(),
             messages: Messages::default(),
             over: false,
@@ -194,6 +194,16 @@ fn behind_a_hole_no_more_is_held_than_is_allowed() {
     }
     assert_eq!((run.tally.holes, run.tally.missing), (1, 100));
     assert_eq!(run.messages.0.len(), 200, "none of them was lost");
+}
+
+#[test]
+fn small_segments_are_held_for_what_they_take() {
+    let mut run = Run::new(SYN, 0);
+    for number in 0..1000 {
+        run.take(0, 101 + 2 * number, &[3]);
+    }
+    assert_eq!(run.stream.kept(), 1000 * (1 + SEGMENT_BYTES));
+    run.finish(false);
 }
 
 #[test]

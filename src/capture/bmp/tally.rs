@@ -2,6 +2,7 @@
 
 use crate::wire::Endpoint;
 use chrono::{DateTime, SecondsFormat};
+use std::collections::BTreeMap;
 
 /// Counts of a whole run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,9 +31,11 @@ pub struct Tally {
     pub joined: u64,
     /// Bytes before the first message of these.
     pub before: u64,
+    /// Bytes that came behind the ends of their connections.
+    pub behind_end: u64,
     /// Bytes of messages that were not complete when the capture ended.
     pub pending: u64,
-    /// UPDATEs of peers whose Peer Up was not seen.
+    /// UPDATEs and Peer Downs of peers whose Peer Up was not seen.
     pub without_up: u64,
     /// Messages of peers that have the addresses of another one.
     pub indistinct: u64,
@@ -42,6 +45,8 @@ pub struct Tally {
     pub late: u64,
     /// Messages of the version of a draft.
     pub draft: u64,
+    /// Route Monitoring messages of views that no wire has, by view.
+    pub views: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
@@ -49,6 +54,11 @@ impl Tally {
     pub(super) fn lose(&mut self, bytes: u64) {
         self.holes += 1;
         self.missing += bytes;
+    }
+
+    /// A Route Monitoring message is of a view that no wire has.
+    pub(super) fn pass_view(&mut self, view: &'static str) {
+        *self.views.entry(view).or_default() += 1;
     }
 
     /// Something was lost, or could not be read: the run has done its work in part only.
@@ -127,6 +137,13 @@ impl Tally {
             ),
         );
         note(
+            self.behind_end,
+            format!(
+                "BMP: {} bytes were passed over: they came behind the ends of their connections",
+                self.behind_end
+            ),
+        );
+        note(
             self.pending,
             format!(
                 "BMP: {} bytes are of messages that were not complete at the end",
@@ -136,7 +153,7 @@ impl Tally {
         note(
             self.without_up,
             format!(
-                "BMP: of the peers of {} UPDATEs no Peer Up was seen: the address that the router sends BMP from \
+                "BMP: of the peers of {} messages no Peer Up was seen: the address that the router sends BMP from \
                  stands for its own",
                 self.without_up
             ),
@@ -169,6 +186,14 @@ impl Tally {
                 self.draft
             ),
         );
+        for (view, count) in &self.views {
+            note(
+                *count,
+                format!(
+                    "BMP: {count} Route Monitoring messages of the {view} were passed over: no session has them"
+                ),
+            );
+        }
         notes
     }
 }

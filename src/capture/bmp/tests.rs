@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 const SYN: u8 = 2;
 const FIN: u8 = 1;
+const RST: u8 = 4;
 const STATION: u16 = 11019;
 
 /// A capture without frames: segments come by hand.
@@ -99,6 +100,98 @@ fn a_router_that_connects_anew_goes_on_where_it_was() {
     );
     assert_eq!(source.streams.len(), 1);
     assert_eq!(source.tally().notes(), [""; 0]);
+}
+
+/// The mirror may copy each frame, and a router sends its last segment again.
+#[test]
+fn a_copy_of_the_end_is_not_another_session() {
+    let mut source = source();
+    let router = end(1, 1000);
+    let last = [up(), update()].concat();
+    let behind = 1 + u32::try_from(last.len()).unwrap();
+    source.segment(&segment(router, SYN, 0), &[], 0);
+    source.segment(&segment(router, FIN, 1), &last, 0);
+    assert_eq!(told(&mut source).0.len(), 4);
+    source.segment(&segment(router, FIN, 1), &last, 0);
+    source.segment(&segment(router, 0, behind - 9), &last[..9], 0);
+    source.segment(&segment(router, FIN, behind), &[], 0);
+    assert_eq!(told(&mut source), (vec![], 0));
+    assert_eq!((source.streams.len(), source.ended.len()), (0, 1));
+    assert_eq!(source.tally().notes(), [""; 0]);
+    // The same ports again, by a SYN.
+    source.segment(&segment(router, SYN, 0), &[], 1);
+    source.segment(&segment(router, 0, 1), &last, 1);
+    assert_eq!(
+        told(&mut source).0.len(),
+        1,
+        "an UPDATE of the same session"
+    );
+}
+
+/// What was under way then has not reached the station; the router tells it anew.
+#[test]
+fn a_station_that_resets_its_connection_ends_the_feed() {
+    let mut source = source();
+    let (old, new) = (end(1, 1000), end(2, 1000));
+    let from_station = |flags, seq| Segment {
+        flags: TcpFlags(flags),
+        seq,
+        ..Segment::between(end(9, STATION), old)
+    };
+    source.segment(&segment(old, SYN, 0), &[], 0);
+    source.segment(&from_station(SYN, 700), &[], 0);
+    source.segment(&segment(old, 0, 1), &[up(), update()].concat(), 0);
+    assert_eq!(told(&mut source).0.len(), 4);
+    source.segment(&from_station(RST, 77), &[], 1);
+    assert_eq!(source.streams.len(), 1, "a forged one");
+    source.segment(&from_station(RST, 701), &[], 1);
+    assert_eq!(source.streams.len(), 0);
+    let under_way = 1 + u32::try_from(up().len() + update().len()).unwrap();
+    for _ in 0..2 {
+        source.segment(&segment(old, 0, under_way), &update(), 1);
+    }
+    assert_eq!(source.tally().behind_end, update().len() as u64);
+    assert_eq!(source.tally().notes().len(), 1);
+    // Another router, or address, speaks for the same end.
+    source.segment(&segment(new, SYN, 0), &[], 2);
+    source.segment(&segment(new, 0, 1), &[up(), update()].concat(), 2);
+    assert_eq!(told(&mut source).0.len(), 1);
+    assert_eq!(source.tally().indistinct, 0);
+    assert!(!source.tally().is_damaged());
+}
+
+#[test]
+fn attempts_to_connect_take_nobodys_place() {
+    let mut source = source();
+    let router = end(1, 1000);
+    source.segment(&segment(router, SYN, 0), &[], 0);
+    source.segment(&segment(router, 0, 1), &up(), 0);
+    assert_eq!(told(&mut source).0.len(), 3);
+    for number in 0..u32::try_from(2 * recent::RECENT_MAX).unwrap() {
+        source.segment(&segment(end(100 + number, 1000), SYN, 0), &[], 1);
+    }
+    assert!(source.begun.len() <= recent::RECENT_MAX);
+    assert_eq!(source.streams.len(), 1);
+    source.segment(
+        &segment(router, 0, 1 + u32::try_from(up().len()).unwrap()),
+        &update(),
+        2,
+    );
+    assert_eq!(told(&mut source).0.len(), 1);
+    assert_eq!(source.tally().notes(), [""; 0]);
+    // One that was forgotten meanwhile begins with its first message.
+    source.segment(&segment(end(100, 1000), 0, 1), &up(), 3);
+    assert_eq!(source.tally().joined, 1);
+}
+
+/// It says that bytes were sent which nobody has seen.
+#[test]
+fn a_fin_behind_nothing_tells_a_hole() {
+    let mut source = source();
+    source.segment(&segment(end(1, 1000), SYN, 0), &[], 0);
+    source.segment(&segment(end(1, 1000), FIN, 101), &[], 0);
+    source.end(&mut Vec::new());
+    assert_eq!((source.tally().holes, source.tally().missing), (1, 100));
 }
 
 /// RFC 7854 §3.2: either side may connect.
