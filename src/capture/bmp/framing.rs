@@ -1,13 +1,15 @@
 //! Where BMP messages begin and end in a stream (RFC 7854 §4.1, §4.2).
 
-use super::message::PerPeer;
-
 /// Octets of the common header (RFC 7854 §4.1).
 pub const COMMON_LEN: usize = 6;
 /// Octets of the per-peer header (RFC 7854 §4.2).
 pub const PER_PEER_LEN: usize = 42;
 /// No message is longer: a Peer Up has two OPENs, all others have less than two BGP messages or some figures.
 pub const MESSAGE_MAX: usize = 1 << 20;
+/// The V flag of the per-peer header: its address is one of IPv6 (RFC 7854 §4.2).
+pub(super) const IPV6: u8 = 0x80;
+/// Loc-RIB Instance Peer, the last type of a peer (RFC 9069 §4.1).
+pub(super) const LOC_RIB: u8 = 3;
 /// That of RFC 7854.
 pub(super) const VERSION: u8 = 3;
 /// That of a draft (draft-ietf-grow-bmp-tlv): its messages are framed in the same way, and not read.
@@ -98,9 +100,9 @@ fn plausible(bytes: &[u8]) -> bool {
     let Some((head, body)) = rest.split_first_chunk::<PER_PEER_LEN>() else {
         return false;
     };
-    let four = head[1] & PerPeer::V == 0;
+    let four = head[1] & IPV6 == 0;
     let micros = u32::from_be_bytes([head[38], head[39], head[40], head[41]]);
-    let peer = head[0] <= PerPeer::LOC_RIB
+    let peer = head[0] <= LOC_RIB
         && head[1] & 0x0f == 0
         && (!four || head[10..22] == [0; 12])
         && micros < 1_000_000;

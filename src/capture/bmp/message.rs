@@ -1,6 +1,8 @@
 //! BMP messages as borrowed views (RFC 7854 §4, RFC 8671, RFC 9069).
 
-use super::framing::{COMMON_LEN, PER_PEER_LEN, VERSION, has_per_peer_header};
+use super::framing::{
+    COMMON_LEN, IPV6, LOC_RIB, PER_PEER_LEN, VERSION, has_per_peer_header,
+};
 use crate::bgp::{Header, MessageType};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -19,12 +21,9 @@ pub struct PerPeer {
 }
 
 impl PerPeer {
-    pub(super) const V: u8 = 0x80;
     const L: u8 = 0x40;
     const A: u8 = 0x20;
     const O: u8 = 0x10;
-    /// Loc-RIB Instance Peer (RFC 9069 §4.1).
-    pub(super) const LOC_RIB: u8 = 3;
 
     fn read(input: &mut Input<'_>) -> Result<Self, Malformed> {
         let what = Malformed("the per-peer header is cut short");
@@ -43,7 +42,7 @@ impl PerPeer {
     /// It is about a session, not about the router's own table.
     #[must_use]
     pub const fn is_session(&self) -> bool {
-        self.kind < Self::LOC_RIB
+        self.kind < LOC_RIB
     }
 
     /// AS numbers in the message have four octets (RFC 7854 §4.2).
@@ -78,7 +77,7 @@ impl PerPeer {
             (0..=2, false, true) => "Adj-RIB-In post-policy",
             (0..=2, true, false) => "Adj-RIB-Out pre-policy",
             (0..=2, true, true) => "Adj-RIB-Out post-policy",
-            (Self::LOC_RIB, ..) => "Loc-RIB",
+            (LOC_RIB, ..) => "Loc-RIB",
             _ => "tables of unknown peer types",
         }
     }
@@ -86,7 +85,7 @@ impl PerPeer {
 
 /// IPv4 addresses lie in the last four octets (RFC 7854 §4.2, §4.10).
 fn address(octets: &[u8; 16], flags: u8) -> IpAddr {
-    if flags & PerPeer::V != 0 {
+    if flags & IPV6 != 0 {
         return Ipv6Addr::from(*octets).into();
     }
     let [.., a, b, c, d] = *octets;
