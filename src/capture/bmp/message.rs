@@ -1,8 +1,6 @@
 //! BMP messages as borrowed views (RFC 7854 §4, RFC 8671, RFC 9069).
 
-use super::framing::{
-    COMMON_LEN, IPV6, LOC_RIB, PER_PEER_LEN, VERSION, has_per_peer_header,
-};
+use super::framing::{COMMON_LEN, IPV6, LOC_RIB, PER_PEER_LEN, VERSION, has_per_peer_header};
 use crate::bgp::{Header, MessageType};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
