@@ -22,18 +22,22 @@ pub(super) struct Claim {
     pub(super) place: PathBuf,
     /// All names that files of it may have.
     names: Regex,
+    /// They never take the place of a file that is there.
+    pub(super) adds: bool,
 }
 
 impl Claim {
     /// One file; `None` of what is no file.
     pub(super) fn file(flag: &'static str, path: &Path) -> Option<Self> {
-        Self::new(flag, path, |name| name)
+        Self::new(flag, path, false, |name| name)
     }
 
     /// Files that have a draft, and numbers where they never take the place of others.
     pub(super) fn files(flag: &'static str, options: &Options) -> Option<Self> {
         let (direct, adds) = (options.is_direct_file(), options.adds());
-        Self::new(flag, &options.path, |name| {
+        let pattern = Pattern::new(&options.path);
+        let dated = pattern.is_ok_and(|pattern| pattern.is_dated());
+        let claim = Self::new(flag, &options.path, dated, |name| {
             if direct {
                 return name;
             }
@@ -43,24 +47,29 @@ impl Claim {
             };
             let number = if adds { r"(\.[0-9]+)?" } else { "" };
             format!(r"{stem}{number}{suffix}(\.part)?")
-        })
+        });
+        claim.map(|claim| Self { adds, ..claim })
     }
 
     /// Whatever evidence there is in a folder.
     pub(super) fn folder(flag: &'static str, path: &Path) -> Option<Self> {
-        Self::new(flag, path, |name| {
+        Self::new(flag, path, false, |name| {
             format!(r"{name}(/[^/]+\.pcapng(\.part)?)?")
         })
     }
 
-    fn new(flag: &'static str, path: &Path, names: impl FnOnce(String) -> String) -> Option<Self> {
+    fn new(
+        flag: &'static str,
+        path: &Path,
+        dated: bool,
+        names: impl FnOnce(String) -> String,
+    ) -> Option<Self> {
         let is_folder = path.is_dir();
         if !is_folder && destination::is_stream(path) {
             return None;
         }
         let place = resolve(path);
         let text = place.as_os_str().as_bytes();
-        let dated = Pattern::new(path).is_ok_and(|pattern| pattern.is_dated());
         let names = names(expression(text, dated));
         let names = RegexBuilder::new(&format!("^(?:{names})$"))
             .unicode(false)
@@ -71,6 +80,7 @@ impl Claim {
             named: path.to_owned(),
             place,
             names: names.ok()?,
+            adds: false,
         })
     }
 
@@ -143,6 +153,8 @@ fn resolve(path: &Path) -> PathBuf {
     }
 }
 
+const MONTHS: &str = "(Jan(uary)?|Feb(ruary)?|Mar(ch)?|Apr(il)?|May|June?|July?|Aug(ust)?|Sep(tember)?|Oct(ober)?|Nov(ember)?|Dec(ember)?)";
+
 /// A regular expression of a path; parts of the time (strftime(3)) may be anything.
 fn expression(path: &[u8], dated: bool) -> String {
     let mut out = String::new();
@@ -156,15 +168,17 @@ fn expression(path: &[u8], dated: bool) -> String {
             Some(b'%') => out.push_str(&octet(b'%')),
             // Flags and widths stand before the letter.
             Some(mut letter) => {
-                while !letter.is_ascii_alphabetic() {
+                while !letter.is_ascii_alphabetic() && letter != b'+' {
                     match bytes.next() {
                         Some(next) => letter = next,
                         None => break,
                     }
                 }
                 out.push_str(match letter {
-                    b'a' | b'A' | b'b' | b'B' | b'h' | b'p' | b'P' => "[A-Za-z]+",
-                    b'c' | b'v' | b'x' | b'X' | b'r' | b'z' | b'Z' => ".+",
+                    b'a' | b'A' => "(Sun|Mon|Tues?|Wed(nes)?|Thu(rs)?|Fri|Sat(ur)?)(day)?",
+                    b'b' | b'B' | b'h' => MONTHS,
+                    b'p' | b'P' => "[AaPp][Mm]",
+                    b'+' | b'c' | b'v' | b'x' | b'X' | b'r' | b'z' | b'Z' => ".+",
                     b'n' | b't' => r"\s",
                     _ => "[-+0-9 .:/]+",
                 });
@@ -216,6 +230,10 @@ mod tests {
             (records("/n/2026.x"), lines("/n/%Y.x"), true),
             (records("/n/summary.x"), lines("/n/%Y%m%d.x"), false),
             (records("/n/May.x"), lines("/n/%b.x"), true),
+            (records("/n/Wednesday.x"), lines("/n/%A.x"), true),
+            (records("/n/rib.x"), lines("/n/%a.x"), false),
+            (records("/n/summary.x"), lines("/n/%b.x"), false),
+            (records("/n/rib.y"), lines("/n/%+.x"), false),
             (records("/n/100%"), lines("/n/100%%"), true),
             (records("/n/%Y"), lines("/n/%Y"), true),
             (lines("/n/ev/1-2-3.pcapng"), folder.clone(), true),

@@ -18,7 +18,8 @@ pub(super) fn check(inputs: &[Claim], outputs: &[Claim]) -> Result<(), SetupErro
             why,
             remedy: "give it a file of its own".into(),
         };
-        if let Some(input) = inputs.iter().find(|input| input.meets(output)) {
+        let mut inputs = inputs.iter().filter(|_| !output.adds);
+        if let Some(input) = inputs.find(|input| input.meets(output)) {
             let what = match input.flag {
                 "--config" => "the configuration",
                 _ => "one of the captures to be read",

@@ -7,8 +7,8 @@ use crate::cli;
 use crate::error::SetupError;
 use std::path::Path;
 
-/// Files that are remembered: more than a year of rotation by the hour.
-const NAMES_MAX: usize = 10_000;
+/// Files that are remembered: more than two years of rotation by the day.
+const NAMES_MAX: usize = 1000;
 
 struct Name {
     claim: Claim,
@@ -32,13 +32,30 @@ impl Names {
     /// Outputs go there from now on.
     pub(super) fn extend(&mut self, claims: impl IntoIterator<Item = Claim>) {
         // Those that were moved away stay in it: whatever their names are now.
-        self.0.extend(claims.into_iter().map(|claim| Name {
-            inode: inode(&claim.place),
-            stays: claim.flag == "--summary",
-            claim,
-        }));
-        let many = self.0.len().saturating_sub(NAMES_MAX);
-        self.0.drain(..many);
+        for claim in claims {
+            let name = Name {
+                inode: inode(&claim.place),
+                stays: claim.flag == "--summary",
+                claim,
+            };
+            self.0.retain(|other| {
+                let same = (&other.claim.place, other.inode) == (&name.claim.place, name.inode);
+                !(same && other.claim.flag == name.claim.flag)
+            });
+            self.0.push(name);
+        }
+        while self.0.len() > NAMES_MAX && self.forget_one() {}
+    }
+
+    /// The oldest of those that have a younger one of their output; whether there was any.
+    fn forget_one(&mut self) -> bool {
+        let flag = |name: &Name| name.claim.flag;
+        let is_old = |at: usize| {
+            let mut younger = self.0.iter().skip(at + 1);
+            younger.any(|other| self.0.get(at).is_some_and(|name| flag(name) == flag(other)))
+        };
+        let old = (0..self.0.len()).find(|at| is_old(*at));
+        old.map(|at| self.0.remove(at)).is_some()
     }
 
     /// An output's single file has been moved away, whether or not there is another one of that name by now.

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// What is written to as it comes.
 pub struct Stream {
@@ -68,6 +69,10 @@ impl Stream {
                     events = events.get(count..).unwrap_or_default();
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => (),
+                // Whoever gave it has made it so that nobody waits for it; the writer's thread may.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
                 Err(error) => return Err(error),
             }
         }
