@@ -1,6 +1,7 @@
 //! Connections that fail, and how they end.
 
 use super::*;
+use std::net::TcpListener;
 
 /// Whatever was sent: only a connection that has lasted shows that all is well.
 #[test]
@@ -19,7 +20,7 @@ fn pauses_grow_until_a_connection_lasts() {
 /// What the kernel has been told, asked of the socket.
 #[test]
 fn a_station_that_vanishes_is_noticed() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let runtime = Builder::new_current_thread().enable_all().build();
     let stream = runtime.expect("a runtime").block_on(async {
@@ -64,7 +65,7 @@ impl Mute {
 #[test]
 fn an_address_that_is_mute_does_not_take_the_time_of_the_next() {
     let mute = Mute::new();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
@@ -79,18 +80,27 @@ fn an_address_that_is_mute_does_not_take_the_time_of_the_next() {
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
 }
 
+fn router() -> RouterName {
+    RouterName {
+        address: [192, 0, 2, 1].into(),
+    }
+}
+
+/// A station that is connected to, its line, and where it listens and what it reads from.
+fn connected(when_full: WhenFull) -> (TcpListener, Station, usize, std::net::TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let mut station = Station::start(&[address], when_full, 1).expect("a thread");
+    let line = station.open(&router());
+    let (stream, _) = listener.accept().expect("a connection");
+    assert!(station.await_listener(line));
+    (listener, station, line, stream)
+}
+
 /// Whoever reads a file waits for room, but what was meant for a connection that is over is lost, and counted.
 #[test]
 fn a_station_that_hangs_up_on_a_reader_of_files_costs_what_waited() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let mut station = Station::start(&[address], WhenFull::Wait, 1).expect("a thread");
-    let name = RouterName {
-        address: [192, 0, 2, 1].into(),
-    };
-    let line = station.open(&name);
-    let (stream, _) = listener.accept().expect("a connection");
-    assert!(station.await_listener(line));
+    let (listener, mut station, line, stream) = connected(WhenFull::Wait);
     let first = station.epoch(line);
     assert_ne!(first, 0);
     station.send(line, &mut |out| out.push(0));
@@ -111,15 +121,7 @@ fn a_station_that_hangs_up_on_a_reader_of_files_costs_what_waited() {
 /// (RFC 7854 §4.5).
 #[test]
 fn the_last_word_finds_room_in_a_full_queue() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let mut station = Station::start(&[address], WhenFull::Drop, 1).expect("a thread");
-    let name = RouterName {
-        address: [192, 0, 2, 1].into(),
-    };
-    let line = station.open(&name);
-    let (mut stream, _) = listener.accept().expect("a connection");
-    assert!(station.await_listener(line));
+    let (_listener, mut station, line, mut stream) = connected(WhenFull::Drop);
     assert_ne!(station.epoch(line), 0);
     while station.losses(line) == 0 {
         station.send(line, &mut |out| out.extend([0; CHUNK_BYTES]));
@@ -128,7 +130,7 @@ fn the_last_word_finds_room_in_a_full_queue() {
     station.send(line, &mut |out| out.push(0));
     let last = b"the last word";
     station.say_last(line, &mut |out| out.extend(last));
-    station.reopen(line, &name);
+    station.reopen(line, &router());
     let mut told = Vec::new();
     std::io::Read::read_to_end(&mut stream, &mut told).expect("an orderly end");
     assert!(told.ends_with(last));
@@ -139,15 +141,7 @@ fn the_last_word_finds_room_in_a_full_queue() {
 /// Whatever has become of a message, it is counted once: also of those that were being written when it all ended.
 #[test]
 fn what_a_station_does_not_take_by_the_end_is_late() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let mut station = Station::start(&[address], WhenFull::Drop, 1).expect("a thread");
-    let name = RouterName {
-        address: [192, 0, 2, 1].into(),
-    };
-    let line = station.open(&name);
-    let (_reads_nothing, _) = listener.accept().expect("a connection");
-    assert!(station.await_listener(line));
+    let (_listener, mut station, line, _reads_nothing) = connected(WhenFull::Drop);
     assert_ne!(station.epoch(line), 0);
     let mut made = 0;
     // What the kernel has room for is sent; then the queue stays full.
